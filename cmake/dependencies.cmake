@@ -1,0 +1,20 @@
+# Every dependency by name, from the distribution. Nothing is downloaded at configure time.
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt 9 REQUIRED)
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+pkg_check_modules(cap REQUIRED IMPORTED_TARGET libcap>=2.60)
+# libseccomp and libcap as archives: libcovey's programs are static.
+find_library(COVEY_LIBSECCOMP_A libseccomp.a REQUIRED)
+find_library(COVEY_LIBCAP_A libcap.a REQUIRED)
+if(COVEY_DAEMON)
+    find_package(Boost 1.81 REQUIRED)  # Debian 12: libboost1.81-dev, not the default 1.74
+    find_package(CLI11 2.1 REQUIRED)
+    find_package(Threads REQUIRED)
+endif()
+if(COVEY_TESTS)
+    find_package(Catch2 3 QUIET)
+    if(NOT Catch2_FOUND)
+        find_package(Catch2 2.13 REQUIRED)
+    endif()
+endif()

@@ -1,0 +1,1 @@
+# Filled in with lib/core: library, public headers, CoveyConfig.cmake, covey.pc, programs.

@@ -1,0 +1,57 @@
+# The flags of every target of ours live on two INTERFACE targets:
+#   covey_options         standard, warnings, hardening, sanitizers
+#   covey_static_program  for programs that enter or stay near pods (shim, covey-runtime)
+option(COVEY_DAEMON "Build coveyd and the covey command (needs Boost 1.81 and CLI11)" ON)
+option(COVEY_TESTS "Build the tests (needs Catch2)" OFF)
+option(COVEY_FUZZ "Build the fuzzers (needs clang)" OFF)
+option(COVEY_FAULTS "Let COVEY_FAIL_AT make a named step fail; for tests only" OFF)
+option(COVEY_COVERAGE "gcov counters" OFF)
+option(COVEY_WARNINGS_AS_ERRORS "-Werror" OFF)
+set(COVEY_SANITIZE "" CACHE STRING "Argument of -fsanitize=, empty for none")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+add_library(covey_options INTERFACE)
+target_compile_options(covey_options INTERFACE
+    -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnull-dereference
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual>
+    -Wswitch-enum -fstack-protector-strong -fcf-protection
+    $<$<BOOL:${COVEY_WARNINGS_AS_ERRORS}>:-Werror>)
+target_link_options(covey_options INTERFACE LINKER:-z,relro,-z,now,-z,noexecstack)
+target_compile_definitions(covey_options INTERFACE _GLIBCXX_ASSERTIONS
+    $<$<BOOL:${COVEY_FAULTS}>:COVEY_FAULTS=1>)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(covey_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+        -ftrivial-auto-var-init=zero
+        # g++ 12 reports these two inside libstdc++ and fmt when it inlines at -O2 and above.
+        -Wno-null-dereference -Wno-error=maybe-uninitialized)
+endif()
+if(COVEY_SANITIZE)
+    target_compile_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer
+        -fno-sanitize-recover=all -Wno-null-dereference -Wno-error=maybe-uninitialized)
+    target_link_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE})
+endif()
+if(COVEY_COVERAGE)
+    target_compile_options(covey_options INTERFACE --coverage)
+    target_link_options(covey_options INTERFACE --coverage)
+endif()
+
+# In sanitizer builds these programs are dynamic: the sanitizers have no static runtime.
+add_library(covey_static_program INTERFACE)
+if(NOT COVEY_SANITIZE AND NOT COVEY_COVERAGE)
+    target_link_options(covey_static_program INTERFACE -static-pie)
+endif()
+
+include(CheckPIESupported)
+check_pie_supported()
+find_program(COVEY_CCACHE ccache)
+if(COVEY_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${COVEY_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${COVEY_CCACHE})
+endif()

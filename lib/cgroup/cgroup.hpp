@@ -1,0 +1,140 @@
+// Covey's cgroups: v2, v1 and hybrid hosts behind one interface.
+//
+// Every container has a group of its own, by which its processes are found, killed and counted: its
+// *identity*. The identity is in the v2 tree wherever there is one (a pure v2 host, or the
+// `unified` tree of a hybrid host); on a pure v1 host it is in the `freezer` hierarchy. v1
+// controllers are joined only when a limit asks for them, because a write to a v1 cgroup.procs can
+// cost a whole RCU grace period (about 15 ms).
+//
+// A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
+// The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id).
+//
+// Called by lib/launch and lib/shim (which create and kill) and lib/core (which reads).
+// Thread rule: objects are values with one owner. Blocks: cgroupfs reads and writes; nothing waits
+// unless it says so.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::cgroup {
+
+enum class Layout { v2, hybrid, v1 };
+[[nodiscard]] std::string_view layout_name(Layout layout) noexcept;
+
+/// Where this host's hierarchies are. Found by statfs of what is on top at each mount point, never
+/// by mountinfo's text alone: a tmpfs over /sys/fs/cgroup/unified means v1 only.
+struct Host {
+    Layout layout = Layout::v2;
+    /// Mount point of the v2 tree, empty on a pure v1 host.
+    std::string unified;
+    /// Controllers that the v2 tree's root offers (cgroup.controllers).
+    std::vector<std::string> unified_controllers;
+    /// v1 controller name → mount point ("memory" → "/sys/fs/cgroup/memory").
+    std::map<std::string, std::string> v1;
+};
+
+/// `root` is where `/sys/fs/cgroup` and `/proc/self/mountinfo` are looked up ("" or a test's tree).
+/// Throws Code::unsupported_by_host when no usable hierarchy is mounted.
+[[nodiscard]] Host detect(const std::string& root = {});
+
+/// A rule of OCI's `linux.resources.devices`.
+struct DeviceRule {
+    bool allow = false;
+    char type = 'a';                            // 'a', 'b' or 'c'
+    std::optional<std::int64_t> major, minor;   // absent: any
+    std::string access = "rwm";
+};
+
+/// What Covey enforces now. Bytes, microseconds, counts; absent means "leave as it is", -1 "no limit".
+struct Limits {
+    std::optional<std::int64_t> pids_max;
+    std::optional<std::int64_t> memory_max;       // bytes
+    std::optional<std::int64_t> memory_reservation;  // bytes: v2 memory.low, v1 soft limit
+    std::optional<std::int64_t> memory_swap;      // bytes, memory + swap as OCI counts it
+    std::optional<std::uint64_t> cpu_shares;      // OCI shares 2…262144; v2 weight by OCI's formula
+    std::optional<std::int64_t> cpu_quota;        // microseconds a period
+    std::optional<std::uint64_t> cpu_period;      // microseconds
+    std::optional<std::string> cpuset_cpus, cpuset_mems;
+    /// v2 files written as they are (`linux.resources.unified`).
+    std::map<std::string, std::string> unified;
+
+    [[nodiscard]] bool empty() const noexcept;
+};
+
+struct Stats {
+    std::optional<std::uint64_t> pids_current;
+    std::optional<std::uint64_t> memory_current, memory_peak;  // bytes
+    std::optional<std::uint64_t> cpu_usage_us, cpu_user_us, cpu_system_us;
+    std::optional<std::uint64_t> oom_kills;
+};
+
+/// One group in every hierarchy where it exists. Move-only; closing it removes nothing.
+class Group {
+  public:
+    /// Makes the identity directory (and missing parents). `path` begins with '/'; ".." is refused.
+    /// Throws already_exists if the last component is there already.
+    static Group create(const Host& host, std::string path);
+    /// Throws not_found.
+    static Group open(const Host& host, std::string path);
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Directory of the identity hierarchy, absolute on the host.
+    [[nodiscard]] std::string identity_dir() const;
+    /// For clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the child calls join().
+    [[nodiscard]] FdRef clone_target() const noexcept;
+    /// cgroup id (inode of the identity directory).
+    [[nodiscard]] std::uint64_t id() const;
+
+    /// Creates the group in the v1 hierarchies (or enables the v2 controllers) that `limits` needs
+    /// and writes them. A controller that the host lacks: unsupported_by_host, naming it and the
+    /// field. Limits are in force before anything can run: call it before join().
+    void apply(const Limits& limits);
+    /// Default deny plus OCI's default devices plus `rules`: a BPF_CGROUP_DEVICE program on the v2
+    /// directory, the v1 devices files where there is no v2 tree.
+    void restrict_devices(const std::vector<DeviceRule>& rules);
+    /// Moves the calling process (single-threaded) into every hierarchy in which the group exists:
+    /// the identity only when `identity` says so (it was not born there by CLONE_INTO_CGROUP).
+    enum class Identity { already_there, move };
+    void join(Identity identity) const;
+
+    /// SIGKILL to every process in the group and below: cgroup.kill, or on v1 freeze, kill, thaw
+    /// until none is left or `deadline` passes. Does not wait for them to be gone.
+    void kill() const;
+    void freeze() const;
+    void thaw() const;
+    /// True when no process is left in the group or below (zombies count as gone once reaped).
+    [[nodiscard]] bool is_empty() const;
+    /// cgroup.events opened for poll(POLLPRI); invalid on a pure v1 host (poll is_empty() then).
+    [[nodiscard]] UniqueFd open_events() const;
+    /// Blocks until empty or the time is over; false then.
+    [[nodiscard]] bool wait_empty(std::chrono::milliseconds limit) const;
+    /// Processes in the group and below, host numbers.
+    [[nodiscard]] std::vector<pid_t> processes() const;
+    [[nodiscard]] Stats stats() const;
+    /// Removes the group and the groups below it from every hierarchy. All must be empty; retries
+    /// EBUSY for up to 100 ms (dying tasks). Not there: success.
+    void remove();
+
+  private:
+    Group(const Host& host, std::string path, UniqueFd identity);
+    const Host* host_;
+    std::string path_;
+    UniqueFd identity_;
+};
+
+/// The identity path of a process ("/covey/web.pod/nginx.ctr"), from /proc/<pid>/cgroup; empty if
+/// the process is gone. `proc` is the host's /proc opened by the caller.
+[[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
+
+}  // namespace covey::cgroup
