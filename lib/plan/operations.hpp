@@ -1,0 +1,91 @@
+// The operations that build a container's root, in the order in which lib/launch interprets them.
+// Plain data: no descriptor, no privilege, printable. Every path below is inside the container's root
+// unless it says "host". Thread rule: values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::plan {
+
+/// MOUNT_ATTR_* bits for mount_setattr(2). `recursive_…` acts on the whole tree (OCI's "rro", …).
+struct MountFlags {
+    std::uint64_t set = 0, clear = 0;
+    std::uint64_t recursive_set = 0, recursive_clear = 0;
+    /// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, or 0 to leave it; `propagation_recursive`
+    /// is OCI's leading "r".
+    std::uint64_t propagation = 0;
+    bool propagation_recursive = false;
+};
+
+/// fsopen → fsconfig → fsmount → move_mount. A key without "=" in OCI's options has an empty value
+/// and is set as a flag.
+struct MountFilesystem {
+    std::string type, source, target;
+    std::vector<std::pair<std::string, std::string>> options;
+    MountFlags flags;
+    /// OCI's tmpcopyup: what the root has at `target` is copied into the new tmpfs.
+    bool copy_up = false;
+};
+/// A procfs of the PID namespace that the container's processes live in.
+struct MountProc {
+    std::string target;
+    std::vector<std::pair<std::string, std::string>> options;
+    MountFlags flags;
+};
+/// The container's own cgroup as the root of a cgroup2 mount (in its cgroup namespace).
+struct MountCgroup {
+    std::string target;
+    MountFlags flags;
+};
+/// open_tree(OPEN_TREE_CLONE) of a host path, taken before anything else happens.
+struct BindMount {
+    std::string host_source, target;
+    bool recursive = false;
+    MountFlags flags;
+};
+struct MakeDevice {
+    std::string path;
+    mode_t mode = 0;  // with S_IFCHR, S_IFBLK or S_IFIFO
+    unsigned major = 0, minor = 0;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+struct MakeSymlink {
+    std::string target, path;
+};
+/// The slave of the container's pty on /dev/console. Only with a terminal.
+struct BindConsole {};
+/// A folder gets an empty read-only tmpfs over it, anything else the null device. Not there: nothing.
+struct MaskPath {
+    std::string path;
+};
+/// Bound to itself, read-only, recursively. Not there: nothing.
+struct ReadonlyPath {
+    std::string path;
+};
+/// The whole root read-only, after all mount points were made.
+struct ReadonlyRoot {};
+
+using OperationBody = std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, MakeDevice,
+                                   MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
+
+/// Who runs it. `launcher`: outside the container's PID namespace, before the pivot. `init`: needs
+/// the container's own, new PID namespace (its procfs and all that lies on it), so its init runs it,
+/// alone there and before it drops its privileges.
+enum class Runner { launcher, init };
+
+struct Operation {
+    Runner runner = Runner::launcher;
+    OperationBody body;
+};
+
+/// "mount proc on /proc", "mask /proc/kcore": what errors and --dump-plan call it.
+[[nodiscard]] std::string describe(const Operation& operation);
+
+}  // namespace covey::plan

@@ -1,0 +1,124 @@
+// LaunchPlan: all that will happen at a launch, as data. lib/plan compiles it from a spec, the
+// sandbox and the request; lib/launch interprets it. The hard part (what the spec means) is therefore
+// tested without privileges, printed by --dump-plan and compared as golden files.
+// Thread rule: values. Compiling does not block and needs no privilege.
+#pragma once
+
+#include "cgroup/limits.hpp"
+#include "plan/operations.hpp"
+#include "spec/tables.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::plan {
+
+/// Capability masks, one bit a number. Inheritable and ambient are empty unless asked for.
+struct CapabilitySets {
+    std::uint64_t bounding = 0, permitted = 0, effective = 0, inheritable = 0, ambient = 0;
+};
+
+struct ResourceLimit {
+    int resource = 0;  // RLIMIT_*
+    std::uint64_t soft = 0, hard = 0;
+};
+
+/// A seccomp filter ready for seccomp(2): `filter` is an array of struct sock_filter.
+struct SeccompFilter {
+    std::vector<std::uint64_t> filter;
+    std::uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*
+};
+
+/// Everything about one process: the same for a container's init and for an exec.
+struct ProcessPlan {
+    std::vector<std::string> args;
+    std::vector<std::string> env;
+    std::string cwd = "/";
+    bool terminal = false;
+    std::uint16_t console_rows = 0, console_columns = 0;
+
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+    mode_t umask = 0022;
+    CapabilitySets capabilities;
+    bool no_new_privileges = false;
+    std::vector<ResourceLimit> rlimits;
+    std::optional<int> oom_score_adj;
+    /// Loaded last when no_new_privileges is set; otherwise it needs CAP_SYS_ADMIN and is loaded
+    /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md).
+    std::optional<SeccompFilter> seccomp;
+};
+
+/// Where one namespace of the container comes from.
+struct NamespacePlan {
+    enum class Source {
+        inherit,  // stay in the launcher's (the host's)
+        create,   // a new one
+        sandbox,  // the pod's
+        path,     // the nsfs file at `path`
+    };
+    spec::NamespaceType type = spec::NamespaceType::mount;
+    Source source = Source::inherit;
+    std::string path;
+};
+
+struct RootPlan {
+    std::string host_path;  // absolute
+    /// MS_* propagation of the root at the end; 0 leaves it a recursive slave of the host.
+    std::uint64_t propagation = 0;
+    bool propagation_recursive = false;
+};
+
+struct LaunchPlan {
+    spec::PidMode pid_mode = spec::PidMode::container;
+    std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
+    /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).
+    std::vector<NamespacePlan> must_match_sandbox;
+
+    RootPlan root;
+    std::vector<Operation> operations;
+    std::optional<std::string> hostname, domainname;
+    /// Key in dotted form → value; only of namespaces that the plan creates.
+    std::vector<std::pair<std::string, std::string>> sysctls;
+
+    cgroup::Limits limits;
+    std::vector<cgroup::DeviceRule> device_rules;
+
+    ProcessPlan process;
+    /// What the spec asked for and does not get, and why: shown in the API's answer.
+    std::vector<std::string> warnings;
+};
+
+/// What a plan must know of the pod.
+struct SandboxView {
+    /// The pod has its own (new or joined by path) namespace of that type; else it is the host's.
+    bool has_net = true, has_ipc = true, has_uts = true, has_time = false;
+};
+
+/// What the caller asked for besides the bundle.
+struct LaunchRequest {
+    std::string bundle;  // absolute host folder; relative root.path is below it
+    spec::PidMode pid_mode = spec::PidMode::container;
+    std::uint64_t add_capabilities = 0, drop_capabilities = 0;
+    SandboxView sandbox;
+};
+
+/// What an exec may change against the container's own process.
+struct ExecRequest {
+    std::vector<std::string> args;
+    std::vector<std::string> env;  // added to the container's, later entries win
+    std::optional<uid_t> uid;
+    std::optional<gid_t> gid;
+    std::optional<std::string> cwd;
+    bool terminal = false;
+    std::uint16_t console_rows = 0, console_columns = 0;
+    std::uint64_t add_capabilities = 0;
+};
+
+}  // namespace covey::plan
