@@ -1,0 +1,37 @@
+// Kernel constants, structs and call numbers that Debian 12's headers (glibc 2.36, Linux 6.1) lack or
+// that clash between <sys/mount.h> and <linux/mount.h>. The one place for them.
+#pragma once
+
+#include <cstdint>
+
+#include <linux/mount.h>
+#include <linux/nsfs.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+// Linux 6.11: a pidfd gives its process's namespaces (linux/pidfd.h).
+#ifndef PIDFD_GET_PID_NAMESPACE
+#define PIDFS_IOCTL_MAGIC 0xFF
+#define PIDFD_GET_CGROUP_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 1)
+#define PIDFD_GET_IPC_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 2)
+#define PIDFD_GET_MNT_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 3)
+#define PIDFD_GET_NET_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 4)
+#define PIDFD_GET_PID_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 5)
+#endif
+
+// <sys/mount.h> declares these as an enum in newer glibc; here only <linux/mount.h> may be included.
+#ifndef MS_RDONLY
+#define MS_UNBINDABLE (1UL << 17U)
+#define MS_PRIVATE (1UL << 18U)
+#define MS_SLAVE (1UL << 19U)
+#define MS_SHARED (1UL << 20U)
+#define MS_REC 16384UL
+#endif
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif

@@ -1,0 +1,180 @@
+#include "sys/process.hpp"
+
+#include "sys/kernel_defs.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace covey::sys {
+namespace {
+
+Errno last_errno() { return Errno{errno}; }
+
+constexpr idtype_t kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, Linux 5.4
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> result;
+    result.reserve(strings.size() + 1);
+    for (const auto& text : strings)
+        result.push_back(const_cast<char*>(text.c_str()));  // execve(2) takes char* const[]
+    result.push_back(nullptr);
+    return result;
+}
+
+Result<std::optional<ExitStatus>> wait_with(FdRef pidfd, int flags) {
+    siginfo_t info{};
+    int result = 0;
+    do result = ::waitid(kPidfd, static_cast<id_t>(pidfd.get()), &info, WEXITED | __WALL | flags);
+    while (result < 0 && errno == EINTR);
+    if (result < 0) return last_errno();
+    if (info.si_pid == 0) return std::optional<ExitStatus>{};
+    ExitStatus status;
+    if (info.si_code == CLD_EXITED) {
+        status.code = info.si_status;
+    } else {
+        status.signal = info.si_status;
+        status.code = 128 + info.si_status;
+    }
+    return std::optional{status};
+}
+
+}  // namespace
+
+Result<Child> clone_process(const CloneArguments& arguments) {
+    int pidfd = -1;
+    clone_args args{};
+    args.flags = arguments.flags | std::uint64_t{CLONE_PIDFD} | std::uint64_t{CLONE_CLEAR_SIGHAND};
+    args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+    args.exit_signal = static_cast<std::uint64_t>(arguments.exit_signal);
+    if (arguments.cgroup.valid()) {
+        args.flags |= std::uint64_t{CLONE_INTO_CGROUP};
+        args.cgroup = static_cast<std::uint64_t>(arguments.cgroup.get());
+    }
+    const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) return last_errno();
+    return Child{static_cast<pid_t>(pid), UniqueFd{pid == 0 ? -1 : pidfd}};
+}
+
+Result<UniqueFd> pidfd_open(pid_t pid) {
+    const long fd = ::syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) return last_errno();
+    return UniqueFd{static_cast<int>(fd)};
+}
+
+Result<void> pidfd_send_signal(FdRef pidfd, int signal) {
+    if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) < 0) return last_errno();
+    return {};
+}
+
+Result<ExitStatus> wait_process(FdRef pidfd) {
+    auto status = wait_with(pidfd, 0);
+    if (!status) return Errno{status.error()};
+    return *status.value();
+}
+
+Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd) { return wait_with(pidfd, WNOHANG); }
+
+bool wait_ended(FdRef pidfd, int milliseconds) {
+    pollfd entry{pidfd.get(), POLLIN, 0};
+    int result = 0;
+    do result = ::poll(&entry, 1, milliseconds);
+    while (result < 0 && errno == EINTR);
+    return result > 0;
+}
+
+Errno exec_fd(FdRef program, const std::vector<std::string>& args,
+              const std::vector<std::string>& env) {
+    ::syscall(SYS_execveat, program.get(), "", pointers(args).data(), pointers(env).data(),
+              AT_EMPTY_PATH);
+    return last_errno();
+}
+
+Errno exec_path(const std::string& path, const std::vector<std::string>& args,
+                const std::vector<std::string>& env) {
+    ::execve(path.c_str(), pointers(args).data(), pointers(env).data());
+    return last_errno();
+}
+
+Result<Child> spawn(const SpawnArguments& arguments) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    // First copy every descriptor above all targets, so that no dup2 below hits one still needed.
+    std::vector<UniqueFd> copies;
+    const int first_free = 3 + static_cast<int>(arguments.keep.size()) + 1;
+    const auto lift = [&](FdRef fd) {
+        copies.emplace_back(::fcntl(fd.get(), F_DUPFD_CLOEXEC, first_free));
+        return copies.back().get();
+    };
+    const int program = lift(arguments.program);
+    int target = 3;
+    for (const auto& fd : arguments.keep)
+        posix_spawn_file_actions_adddup2(&actions, lift(fd), target++);
+    // The path is resolved in the child, so `program` must be open there until exec: it is
+    // close-on-exec. Everything else that a careless caller left inheritable goes here.
+    const int last_copy = copies.back().get();
+    for (int fd = target; fd < program; ++fd) posix_spawn_file_actions_addclose(&actions, fd);
+    posix_spawn_file_actions_addclosefrom_np(&actions, std::max(program, last_copy) + 1);
+
+    sigset_t all;
+    sigset_t none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSID);
+    const std::string path = "/proc/self/fd/" + std::to_string(program);
+    pid_t pid = 0;
+    const int error = ::posix_spawn(&pid, path.c_str(), &actions, &attributes,
+                                    pointers(arguments.args).data(), pointers(arguments.env).data());
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0) return Errno{error};
+    auto pidfd = pidfd_open(pid);  // our own child, not reaped yet: the number is still its
+    if (!pidfd) return Errno{pidfd.error()};
+    return Child{pid, std::move(pidfd).value()};
+}
+
+Result<void> close_all_except(std::span<const int> keep) {
+    std::vector<int> sorted{keep.begin(), keep.end()};
+    std::sort(sorted.begin(), sorted.end());
+    unsigned next = 3;
+    for (const int fd : sorted) {
+        const auto kept = static_cast<unsigned>(fd);
+        if (fd < 3 || kept < next) continue;
+        if (kept > next && ::syscall(SYS_close_range, next, kept - 1, 0) < 0) return last_errno();
+        next = kept + 1;
+    }
+    if (::syscall(SYS_close_range, next, ~0U, 0) < 0) return last_errno();
+    return {};
+}
+
+Result<void> set_name(const char* name) {
+    if (::prctl(PR_SET_NAME, name) < 0) return last_errno();
+    return {};
+}
+
+Result<void> set_dumpable(bool on) {
+    if (::prctl(PR_SET_DUMPABLE, on ? 1 : 0) < 0) return last_errno();
+    return {};
+}
+
+Result<void> set_parent_death_signal(int signal) {
+    if (::prctl(PR_SET_PDEATHSIG, signal) < 0) return last_errno();
+    return {};
+}
+
+}  // namespace covey::sys

@@ -1,0 +1,145 @@
+#include "sys/socket.hpp"
+
+#include "sys/file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace covey::sys {
+namespace {
+
+Errno last_errno() { return Errno{errno}; }
+
+Result<sockaddr_un> address_at(FdRef dir, std::string_view name) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = fd_path(dir) + "/" + std::string{name};
+    if (path.size() >= sizeof address.sun_path) return Errno{ENAMETOOLONG};
+    std::copy(path.begin(), path.end(), static_cast<char*>(address.sun_path));
+    return address;
+}
+
+Result<UniqueFd> new_socket() {
+    const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0) return last_errno();
+    return UniqueFd{fd};
+}
+
+std::vector<UniqueFd> take_fds(msghdr& message) {
+    std::vector<UniqueFd> fds;
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            fds.emplace_back(fd);
+        }
+    }
+    return fds;
+}
+
+}  // namespace
+
+Result<SocketPair> seqpacket_pair() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0)
+        return last_errno();
+    return SocketPair{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name) {
+    auto socket = new_socket();
+    if (!socket) return socket;
+    const auto address = address_at(dir, name);
+    if (!address) return Errno{address.error()};
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
+    if (::bind(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
+    if (::listen(socket.value().get(), SOMAXCONN) < 0) return last_errno();
+    return socket;
+}
+
+Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name) {
+    auto socket = new_socket();
+    if (!socket) return socket;
+    const auto address = address_at(dir, name);
+    if (!address) return Errno{address.error()};
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
+    if (::connect(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
+    return socket;
+}
+
+Result<UniqueFd> accept(FdRef listener) {
+    int fd = -1;
+    do fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return last_errno();
+    return UniqueFd{fd};
+}
+
+Result<void> send_packet(FdRef socket, std::string_view data, std::span<const FdRef> fds) {
+    if (data.size() > kLargestPacket || fds.size() > kMostPacketFds) return Errno{EMSGSIZE};
+    iovec part{const_cast<char*>(data.data()), data.size()};  // sendmsg(2) does not write to it
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPacketFds)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (!fds.empty()) {
+        message.msg_control = control.data();
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
+        for (std::size_t i = 0; i < fds.size(); ++i) {
+            const int fd = fds[i].get();
+            std::memcpy(CMSG_DATA(header) + i * sizeof fd, &fd, sizeof fd);
+        }
+    }
+    ssize_t sent = 0;
+    do sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) return last_errno();
+    return {};
+}
+
+Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
+    // One look at the size first: a reader in a small program shall not hold a large buffer for ever.
+    ssize_t size = 0;
+    do size = ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    while (size < 0 && errno == EINTR);
+    if (size < 0) return last_errno();
+    Packet packet;
+    packet.data.resize(std::min(static_cast<std::size_t>(size), limit));
+    iovec part{packet.data.data(), packet.data.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPacketFds)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    ssize_t got = 0;
+    do got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return last_errno();
+    packet.fds = take_fds(message);  // taken even from a bad message, so that none leaks
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Errno{EMSGSIZE};
+    packet.data.resize(static_cast<std::size_t>(got));
+    return packet;
+}
+
+Result<PeerCredentials> peer_credentials(FdRef socket) {
+    ucred credentials{};
+    socklen_t length = sizeof credentials;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+        return last_errno();
+    return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+}
+
+}  // namespace covey::sys

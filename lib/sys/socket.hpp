@@ -1,0 +1,48 @@
+// Unix sockets that carry whole messages and descriptors (SOCK_SEQPACKET + SCM_RIGHTS).
+// Called by core (protocol), launch (hand-shake), shim. Thread rule: any thread. Blocks as the
+// descriptor does (O_NONBLOCK → EAGAIN).
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::sys {
+
+struct Packet {
+    std::string data;
+    std::vector<UniqueFd> fds;  // close-on-exec
+};
+
+/// The largest packet we send: well below the default net.core.wmem_max (212,992).
+inline constexpr std::size_t kLargestPacket = 160U << 10U;
+inline constexpr std::size_t kMostPacketFds = 16;
+
+Result<SocketPair> seqpacket_pair();
+/// Bound below `dir` (through /proc/self/fd, so that the 108 bytes of sun_path never matter).
+Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name);
+Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name);
+/// accept4 with SOCK_CLOEXEC|SOCK_NONBLOCK.
+Result<UniqueFd> accept(FdRef listener);
+
+/// One message, whole or not at all; never SIGPIPE (EPIPE instead).
+Result<void> send_packet(FdRef socket, std::string_view data, std::span<const FdRef> fds = {});
+/// One message. An empty `data` with no fds is the end of the stream. A truncated message is EMSGSIZE.
+Result<Packet> receive_packet(FdRef socket, std::size_t limit = kLargestPacket);
+
+struct PeerCredentials {
+    pid_t pid = 0;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+/// As of connect(2) (SO_PEERCRED).
+Result<PeerCredentials> peer_credentials(FdRef socket);
+
+}  // namespace covey::sys
