@@ -2,11 +2,10 @@
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
-# The archive, not the shared library: programs that enter or stay near pods are static.
-find_library(COVEY_LIBFMT_A libfmt.a REQUIRED)
+# Header-only: Debian has no libfmt.a, and programs that enter or stay near pods are static.
 add_library(covey_fmt INTERFACE)
 add_library(covey::fmt ALIAS covey_fmt)
-target_link_libraries(covey_fmt INTERFACE ${COVEY_LIBFMT_A})
+target_link_libraries(covey_fmt INTERFACE fmt::fmt-header-only)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(cap REQUIRED IMPORTED_TARGET libcap>=2.60)
 # libseccomp and libcap as archives: libcovey's programs are static.
