@@ -1,0 +1,39 @@
+// Who is in a pod: every process of a sandbox's cgroup with its container, its numbers and rights.
+// Attribution is by cgroup, never by parent links (they lie: reparenting). Used by coveyd.
+// Thread rule: any thread. Reads /proc and cgroupfs; does not wait.
+#pragma once
+
+#include "cgroup/cgroup.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::core {
+
+struct PodProcess {
+    pid_t pid = 0;            // host
+    pid_t pod_pid = 0;        // in the sandbox's PID namespace, 0 if not in there
+    pid_t container_pid = 0;  // in its own PID namespace
+    pid_t ppid = 0;           // host number of the parent
+    std::string container;    // empty: pause
+    std::string exec;         // empty: not from an exec
+    uid_t uid = 0;
+    gid_t gid = 0;
+    char state = '?';
+    std::uint64_t rss_bytes = 0;
+    std::uint64_t start_time = 0;  // clock ticks since boot
+    std::vector<std::string> command;
+    std::uint64_t capabilities = 0;  // effective
+    bool no_new_privileges = false;
+};
+
+/// Processes that end while being read are left out. `sandbox_cgroup` is "/covey/web.pod";
+/// `pod_namespace_inode` is the sandbox's PID namespace.
+[[nodiscard]] std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
+                                                         const std::string& sandbox_cgroup,
+                                                         std::uint64_t pod_namespace_inode);
+
+}  // namespace covey::core
