@@ -1,0 +1,99 @@
+// Everything the API can ask, as types: decoded and validated, no side effects yet. api/*_codec.cpp
+// makes them from HTTP, engine/ carries them out. Each says when it is allowed.
+// Thread rule: values.
+#pragma once
+
+#include "core/messages.hpp"
+#include "spec/tables.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace covey::daemon {
+
+using StringMap = std::map<std::string, std::string>;
+
+/// PUT /v1/sandboxes/{id}, POST /v1/sandboxes. Allowed when no sandbox has the id; the same request
+/// again answers 200 with what is there, a different one 409.
+struct CreateSandboxAction {
+    std::string id;  // empty: the engine makes one up (POST)
+    std::string hostname;
+    spec::PidMode pid_mode = spec::PidMode::container;  // default of its containers
+    std::map<std::string, core::NamespaceWish> namespaces;
+    StringMap sysctls;
+    std::string cgroup_parent = "/covey";
+    StringMap labels, annotations;
+    friend bool same_request(const CreateSandboxAction&, const CreateSandboxAction&);
+};
+
+/// PUT /v1/containers/{id}. Allowed when the sandbox is ready and no container of any sandbox has the
+/// id; the same request again answers 200, a different one 409.
+struct CreateContainerAction {
+    std::string id, sandbox, bundle;
+    std::optional<spec::PidMode> pid_mode;  // absent: the sandbox's
+    std::uint64_t add_capabilities = 0, drop_capabilities = 0;
+    core::Stdio stdio;
+    StringMap labels;
+};
+
+/// POST /v1/containers/{id}/exec. Allowed while the container runs.
+struct ExecAction {
+    std::string container;
+    std::vector<std::string> command, env;
+    std::optional<uid_t> uid;
+    std::optional<gid_t> gid;
+    std::optional<std::string> cwd;
+    bool terminal = false;
+    std::uint16_t rows = 0, columns = 0;
+    std::uint64_t add_capabilities = 0;
+};
+
+/// POST /v1/containers/{id}/kill. Allowed while it is created or running.
+struct KillAction {
+    std::string container;
+    int signal = 15;
+    bool all = false;
+};
+
+/// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`.
+struct StopContainerAction {
+    std::string container;
+    std::chrono::milliseconds timeout{10'000};
+};
+
+/// What the engine knows of a sandbox, for answers. Made at the moment of the question.
+struct SandboxView {
+    core::SandboxFacts facts;
+    CreateSandboxAction request;
+    std::vector<std::string> containers;
+    std::uint64_t resource_version = 0;  // seq of its last event
+};
+struct ContainerView {
+    core::ContainerFacts facts;
+    CreateContainerAction request;
+    std::uint64_t resource_version = 0;
+};
+
+/// One line of GET /v1/events.
+struct EventRecord {
+    std::uint64_t seq = 0;
+    std::int64_t time = 0;  // Unix microseconds
+    std::string type;       // sandbox.created|ready|stopped|deleted, container.created|started|exited|deleted, exec.started|exited
+    std::string sandbox, container, exec;
+    std::optional<core::ExitRecord> exit;
+    pid_t pid = 0, pod_pid = 0;
+};
+
+/// One line of covey doctor and GET /v1/info.
+struct HostCheck {
+    enum class Status { ok, warning, failure };
+    std::string name;  // "cgroup.v2"
+    Status status = Status::ok;
+    std::string detail, fix;
+};
+
+}  // namespace covey::daemon

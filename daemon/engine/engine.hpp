@@ -1,0 +1,100 @@
+// The engine: the only entrance to everything coveyd does. Owns the registry of sandboxes and
+// containers, one link to each shim, the event log and the records on disk. Runs on the one thread of
+// the daemon's io_context; never blocks on a shim, never forks (shims come by posix_spawn), never
+// calls setns or unshare. An operation runs to its end even if the client that asked for it is gone.
+// Errors: covey::Error.
+#pragma once
+
+#include "api/action.hpp"
+#include "base/unique_fd.hpp"
+#include "core/processes.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace covey::daemon {
+
+struct EngineConfig {
+    std::string root = "/run/covey";
+    std::size_t most_sandboxes = 4096, most_containers = 16384;
+    std::size_t events_kept = 65536;
+};
+
+template <typename View>
+struct Created {
+    View view;
+    bool was_there = false;  // 200 instead of 201
+};
+
+/// An exec that runs. Dropping it kills what is left of the exec (its whole cgroup).
+class ExecSession {
+  public:
+    virtual ~ExecSession() = default;
+    [[nodiscard]] virtual const core::ExecFacts& facts() const = 0;
+    /// Our ends, non-blocking. With a terminal `input` and `output` are the same pty master
+    /// (duplicated) and `error` is invalid. Taken once.
+    virtual UniqueFd take_input() = 0;
+    virtual UniqueFd take_output() = 0;
+    virtual UniqueFd take_error() = 0;
+    virtual boost::asio::awaitable<core::ExitRecord> wait() = 0;
+};
+
+/// A reader of the event log. Never loses one in silence: a reader that is more than the log's
+/// length behind gets Code::compacted.
+class EventReader {
+  public:
+    virtual ~EventReader() = default;
+    /// Waits for the next event; nothing after `limit` (time for a heartbeat line).
+    virtual boost::asio::awaitable<std::optional<EventRecord>> next(std::chrono::milliseconds limit) = 0;
+};
+
+class Engine {
+  public:
+    Engine(boost::asio::io_context& io, EngineConfig config);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    /// Finds every sandbox again: links to living shims, reads the records of what ended, finishes or
+    /// undoes what was begun, and writes the events that a killed daemon could not. Before listening.
+    boost::asio::awaitable<void> recover();
+
+    boost::asio::awaitable<Created<SandboxView>> create_sandbox(CreateSandboxAction action);
+    boost::asio::awaitable<SandboxView> stop_sandbox(std::string id);
+    /// Throws failed_precondition while it has containers or is not stopped, unless `force`. Not
+    /// there: not_found, with force nothing.
+    boost::asio::awaitable<void> delete_sandbox(std::string id, bool force);
+    [[nodiscard]] SandboxView sandbox(const std::string& id) const;
+    [[nodiscard]] std::vector<SandboxView> sandboxes() const;
+    [[nodiscard]] std::vector<core::PodProcess> processes(const std::string& sandbox) const;
+
+    boost::asio::awaitable<Created<ContainerView>> create_container(CreateContainerAction action);
+    boost::asio::awaitable<ContainerView> start_container(std::string id);
+    boost::asio::awaitable<void> kill_container(KillAction action);
+    boost::asio::awaitable<ContainerView> stop_container(StopContainerAction action);
+    boost::asio::awaitable<void> delete_container(std::string id, bool force);
+    /// Nothing when `limit` is over first.
+    boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(std::string id, std::chrono::milliseconds limit);
+    [[nodiscard]] ContainerView container(const std::string& id) const;
+    [[nodiscard]] std::vector<ContainerView> containers() const;
+    boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(ExecAction action);
+
+    /// Events after `since`; throws compacted when they are no longer kept.
+    [[nodiscard]] std::unique_ptr<EventReader> events(std::uint64_t since);
+    /// seq of the newest event: the resourceVersion of lists.
+    [[nodiscard]] std::uint64_t newest_event() const;
+
+    [[nodiscard]] std::vector<HostCheck> host_checks() const;
+    [[nodiscard]] const cgroup::Host& cgroup_host() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace covey::daemon
