@@ -1,12 +1,7 @@
 // The one main of all Catch2 programs here.
 #define CATCH_CONFIG_RUNNER
 #include "catch.hpp"
-
 #include "support/requires.hpp"
-
-namespace covey::test {
-int exit_status(int failures);
-}
 
 int main(int argc, char** argv) {
     return covey::test::exit_status(Catch::Session().run(argc, argv));
