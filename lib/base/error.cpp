@@ -76,6 +76,15 @@ Error Error::from_errno(int error, std::string_view operation, std::string_view 
     return result;
 }
 
+Error Error::restored(Code code, std::string detail, std::string fix,
+                      std::vector<std::string> causes, int error) {
+    Error result{code, std::move(detail)};
+    result.errno_ = error;
+    result.fix_ = std::move(fix);
+    result.causes_ = std::move(causes);
+    return result;
+}
+
 Error&& Error::with_fix(std::string fix) && {
     fix_ = std::move(fix);
     return std::move(*this);

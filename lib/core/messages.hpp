@@ -24,6 +24,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,6 +52,9 @@ enum class SandboxState { creating, ready, stopping, stopped };
 enum class ContainerState { creating, created, running, stopped };
 [[nodiscard]] std::string_view state_name(SandboxState state) noexcept;
 [[nodiscard]] std::string_view state_name(ContainerState state) noexcept;
+/// Nothing for a word that is no state.
+[[nodiscard]] std::optional<SandboxState> sandbox_state(std::string_view name) noexcept;
+[[nodiscard]] std::optional<ContainerState> container_state(std::string_view name) noexcept;
 
 struct NamespaceFacts {
     std::string path;  // "/proc/<pause>/ns/pid"; the engine puts its pin's path here

@@ -14,7 +14,11 @@ namespace covey::core {
 [[nodiscard]] std::string encode(const Request& request);
 [[nodiscard]] std::string encode(const Reply& reply);
 [[nodiscard]] std::string encode(const Event& event);
-/// Throws Code::invalid_argument on anything that is not exactly such a message.
+/// "createContainer": the word in `op`, also for logs.
+[[nodiscard]] std::string_view operation_name(const RequestBody& body) noexcept;
+/// Throw Code::invalid_argument on anything that is not such a message, naming the field. A request
+/// with a field too many is refused (unknown_field): a wish that is not understood must not be
+/// dropped. Facts and events may have more fields than we know: shims outlive their daemon.
 [[nodiscard]] Request decode_request(std::string_view packet);
 [[nodiscard]] ShimMessage decode_shim_message(std::string_view packet);
 

@@ -48,6 +48,10 @@ class [[nodiscard]] Error : public std::runtime_error {
     /// `operation` in words, `object` what it was done to; the errno's text is added here.
     static Error from_errno(int error, std::string_view operation, std::string_view object = {});
 
+    /// An error that was carried over a socket or kept in a file: all of it as it was.
+    static Error restored(Code code, std::string detail, std::string fix,
+                          std::vector<std::string> causes, int error);
+
     Error&& with_fix(std::string fix) &&;
     Error&& with_code(Code code) &&;
     /// A line about what led to this, innermost first.

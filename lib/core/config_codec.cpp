@@ -1,0 +1,132 @@
+#include "core/codec.hpp"
+#include "covey/error.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <utility>
+
+namespace covey::core {
+namespace {
+
+constexpr std::array kWishNames{
+    std::pair{NamespaceWish::Kind::create, std::string_view{"create"}},
+    std::pair{NamespaceWish::Kind::host, std::string_view{"host"}},
+    std::pair{NamespaceWish::Kind::path, std::string_view{"path"}},
+};
+
+std::string_view wish_name(NamespaceWish::Kind kind) {
+    for (const auto& [value, name] : kWishNames)
+        if (value == kind) return name;
+    return "create";
+}
+
+NamespaceWish read_wish(Fields fields) {
+    NamespaceWish wish;
+    const auto word = fields.text("kind");
+    bool known = false;
+    for (const auto& [value, name] : kWishNames)
+        if (name == word) {
+            wish.kind = value;
+            known = true;
+        }
+    if (!known) fields.refuse("kind", "create, host or path");
+    wish.path = fields.text("path");
+    fields.refuse_others();
+    return wish;
+}
+
+Json to_json(const Stdio& stdio) {
+    return Json{
+        {"in", text_json(stdio.in)}, {"out", text_json(stdio.out)}, {"err", text_json(stdio.err)}};
+}
+
+Stdio read_stdio(Fields fields) {
+    Stdio stdio{fields.text("in"), fields.text("out"), fields.text("err")};
+    fields.refuse_others();
+    return stdio;
+}
+
+}  // namespace
+
+Json to_json(const SandboxConfig& config) {
+    Json namespaces = Json::object();
+    for (const auto& [type, wish] : config.namespaces)
+        namespaces[type] = Json{{"kind", wish_name(wish.kind)}, {"path", text_json(wish.path)}};
+    return Json{{"id", text_json(config.id)},
+                {"hostname", text_json(config.hostname)},
+                {"namespaces", std::move(namespaces)},
+                {"sysctls", text_map_json(config.sysctls)},
+                {"cgroupParent", text_json(config.cgroup_parent)}};
+}
+
+SandboxConfig read_sandbox_config(Fields fields) {
+    SandboxConfig config;
+    config.id = fields.text("id");
+    config.hostname = fields.text("hostname");
+    const Json& namespaces = fields.required("namespaces");
+    if (!namespaces.is_object()) fields.refuse("namespaces", "an object");
+    for (const auto& [type, wish] : namespaces.items())
+        config.namespaces.emplace(
+            type, read_wish(Fields{wish, fields.path_of("namespaces") + "." + type}));
+    config.sysctls = fields.text_map("sysctls");
+    config.cgroup_parent = fields.text("cgroupParent");
+    fields.refuse_others();
+    return config;
+}
+
+Json to_json(const ContainerConfig& config) {
+    return Json{{"id", text_json(config.id)},
+                {"bundle", text_json(config.bundle)},
+                {"pidMode", spec::pid_mode_name(config.pid_mode)},
+                {"addCapabilities", config.add_capabilities},
+                {"dropCapabilities", config.drop_capabilities},
+                {"stdio", to_json(config.stdio)}};
+}
+
+ContainerConfig read_container_config(Fields& fields) {
+    ContainerConfig config;
+    config.id = fields.text("id");
+    config.bundle = fields.text("bundle");
+    const auto mode = spec::pid_mode(fields.text("pidMode"));
+    if (!mode) fields.refuse("pidMode", "one of the pid modes");
+    config.pid_mode = *mode;
+    config.add_capabilities = fields.number<std::uint64_t>("addCapabilities");
+    config.drop_capabilities = fields.number<std::uint64_t>("dropCapabilities");
+    config.stdio = read_stdio(fields.object("stdio"));
+    return config;
+}
+
+Json to_json(const ExecConfig& config) {
+    Json json{{"container", text_json(config.container)},
+              {"exec", text_json(config.exec)},
+              {"args", texts_json(config.args)},
+              {"env", texts_json(config.env)},
+              {"terminal", config.terminal},
+              {"rows", config.rows},
+              {"columns", config.columns},
+              {"addCapabilities", config.add_capabilities}};
+    if (config.uid) json["uid"] = *config.uid;
+    if (config.gid) json["gid"] = *config.gid;
+    if (config.cwd) json["cwd"] = text_json(*config.cwd);
+    return json;
+}
+
+ExecConfig read_exec_config(Fields fields) {
+    ExecConfig config;
+    config.container = fields.text("container");
+    config.exec = fields.text("exec");
+    config.args = fields.texts("args");
+    config.env = fields.texts("env");
+    config.terminal = fields.flag("terminal");
+    config.rows = fields.number<std::uint16_t>("rows");
+    config.columns = fields.number<std::uint16_t>("columns");
+    config.add_capabilities = fields.number<std::uint64_t>("addCapabilities");
+    if (fields.find("uid") != nullptr) config.uid = fields.number<uid_t>("uid");
+    if (fields.find("gid") != nullptr) config.gid = fields.number<gid_t>("gid");
+    if (fields.find("cwd") != nullptr) config.cwd = fields.text("cwd");
+    fields.refuse_others();
+    return config;
+}
+
+}  // namespace covey::core

@@ -1,0 +1,139 @@
+#include "core/codec.hpp"
+#include "core/protocol.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace covey::core {
+
+Json to_json(const SandboxFacts& facts) {
+    Json namespaces = Json::object();
+    for (const auto& [type, entry] : facts.namespaces)
+        namespaces[type] =
+            Json{{"path", text_json(entry.path)}, {"device", entry.device}, {"inode", entry.inode}};
+    return Json{{"id", text_json(facts.id)},
+                {"state", state_name(facts.state)},
+                {"pausePid", facts.pause_pid},
+                {"pauseStartTime", facts.pause_start_time},
+                {"shimPid", facts.shim_pid},
+                {"shimStartTime", facts.shim_start_time},
+                {"namespaces", std::move(namespaces)},
+                {"cgroup", text_json(facts.cgroup)},
+                {"createdAt", facts.created_at},
+                {"stoppedAt", facts.stopped_at},
+                {"warnings", texts_json(facts.warnings)}};
+}
+
+SandboxFacts read_sandbox_facts(Fields fields) {
+    SandboxFacts facts;
+    facts.id = fields.text("id");
+    const auto state = sandbox_state(fields.text("state"));
+    if (!state) fields.refuse("state", "creating, ready, stopping or stopped");
+    facts.state = *state;
+    facts.pause_pid = fields.number<pid_t>("pausePid");
+    facts.pause_start_time = fields.number<std::uint64_t>("pauseStartTime");
+    facts.shim_pid = fields.number<pid_t>("shimPid");
+    facts.shim_start_time = fields.number<std::uint64_t>("shimStartTime");
+    const Json& namespaces = fields.required("namespaces");
+    if (!namespaces.is_object()) fields.refuse("namespaces", "an object");
+    for (const auto& [type, value] : namespaces.items()) {
+        Fields entry{value, fields.path_of("namespaces") + "." + type};
+        facts.namespaces.emplace(
+            type, NamespaceFacts{entry.text("path"), entry.number<std::uint64_t>("device"),
+                                 entry.number<std::uint64_t>("inode")});
+    }
+    facts.cgroup = fields.text("cgroup");
+    facts.created_at = fields.number<std::int64_t>("createdAt");
+    facts.stopped_at = fields.number<std::int64_t>("stoppedAt");
+    facts.warnings = fields.texts("warnings");
+    return facts;
+}
+
+Json to_json(const ExitRecord& record) {
+    return Json{{"exitCode", record.exit_code},
+                {"signal", record.signal},
+                {"oomKilled", record.oom_killed},
+                {"exitedAt", record.exited_at},
+                {"reason", text_json(record.reason)}};
+}
+
+ExitRecord read_exit_record(Fields fields) {
+    return ExitRecord{fields.number<int>("exitCode"), fields.number<int>("signal"),
+                      fields.flag("oomKilled"), fields.number<std::int64_t>("exitedAt"),
+                      fields.text("reason")};
+}
+
+Json to_json(const ContainerFacts& facts) {
+    Json json{{"config", to_json(facts.config)},
+              {"state", state_name(facts.state)},
+              {"pid", facts.pid},
+              {"podPid", facts.pod_pid},
+              {"startTime", facts.start_time},
+              {"cgroup", text_json(facts.cgroup)},
+              {"terminal", facts.terminal},
+              {"command", texts_json(facts.command)},
+              {"warnings", texts_json(facts.warnings)},
+              {"createdAt", facts.created_at},
+              {"startedAt", facts.started_at}};
+    if (facts.exit) json["exit"] = to_json(*facts.exit);
+    return json;
+}
+
+ContainerFacts read_container_facts(Fields fields) {
+    ContainerFacts facts;
+    Fields config = fields.object("config");
+    facts.config = read_container_config(config);
+    const auto state = container_state(fields.text("state"));
+    if (!state) fields.refuse("state", "creating, created, running or stopped");
+    facts.state = *state;
+    facts.pid = fields.number<pid_t>("pid");
+    facts.pod_pid = fields.number<pid_t>("podPid");
+    facts.start_time = fields.number<std::uint64_t>("startTime");
+    facts.cgroup = fields.text("cgroup");
+    facts.terminal = fields.flag("terminal");
+    facts.command = fields.texts("command");
+    facts.warnings = fields.texts("warnings");
+    facts.created_at = fields.number<std::int64_t>("createdAt");
+    facts.started_at = fields.number<std::int64_t>("startedAt");
+    if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
+    return facts;
+}
+
+Json to_json(const ExecFacts& facts) {
+    return Json{{"container", text_json(facts.container)},
+                {"exec", text_json(facts.exec)},
+                {"pid", facts.pid},
+                {"podPid", facts.pod_pid},
+                {"startTime", facts.start_time},
+                {"cgroup", text_json(facts.cgroup)}};
+}
+
+ExecFacts read_exec_facts(Fields fields) {
+    ExecFacts facts;
+    facts.container = fields.text("container");
+    facts.exec = fields.text("exec");
+    facts.pid = fields.number<pid_t>("pid");
+    facts.pod_pid = fields.number<pid_t>("podPid");
+    facts.start_time = fields.number<std::uint64_t>("startTime");
+    facts.cgroup = fields.text("cgroup");
+    return facts;
+}
+
+std::string encode_facts(const SandboxFacts& facts) {
+    return dump(to_json(facts));
+}
+
+std::string encode_facts(const ContainerFacts& facts) {
+    return dump(to_json(facts));
+}
+
+SandboxFacts decode_sandbox_facts(std::string_view text) {
+    const Json json = parse_object(text, "the sandbox's record");
+    return read_sandbox_facts(Fields{json, ""});
+}
+
+ContainerFacts decode_container_facts(std::string_view text) {
+    const Json json = parse_object(text, "the container's record");
+    return read_container_facts(Fields{json, ""});
+}
+
+}  // namespace covey::core

@@ -1,0 +1,56 @@
+#include "core/messages.hpp"
+
+#include <array>
+#include <utility>
+
+namespace covey::core {
+namespace {
+
+constexpr std::array kSandboxStates{
+    std::pair{SandboxState::creating, std::string_view{"creating"}},
+    std::pair{SandboxState::ready, std::string_view{"ready"}},
+    std::pair{SandboxState::stopping, std::string_view{"stopping"}},
+    std::pair{SandboxState::stopped, std::string_view{"stopped"}},
+};
+
+constexpr std::array kContainerStates{
+    std::pair{ContainerState::creating, std::string_view{"creating"}},
+    std::pair{ContainerState::created, std::string_view{"created"}},
+    std::pair{ContainerState::running, std::string_view{"running"}},
+    std::pair{ContainerState::stopped, std::string_view{"stopped"}},
+};
+
+template <typename Table, typename State>
+std::string_view name_in(const Table& table, State state) noexcept {
+    for (const auto& [value, name] : table)
+        if (value == state) return name;
+    return "unknown";
+}
+
+template <typename Table>
+auto state_in(const Table& table, std::string_view word) noexcept {
+    using State = typename Table::value_type::first_type;
+    for (const auto& [value, name] : table)
+        if (name == word) return std::optional<State>{value};
+    return std::optional<State>{};
+}
+
+}  // namespace
+
+std::string_view state_name(SandboxState state) noexcept {
+    return name_in(kSandboxStates, state);
+}
+
+std::string_view state_name(ContainerState state) noexcept {
+    return name_in(kContainerStates, state);
+}
+
+std::optional<SandboxState> sandbox_state(std::string_view name) noexcept {
+    return state_in(kSandboxStates, name);
+}
+
+std::optional<ContainerState> container_state(std::string_view name) noexcept {
+    return state_in(kContainerStates, name);
+}
+
+}  // namespace covey::core

@@ -1,0 +1,113 @@
+#include "core/codec.hpp"
+#include "core/protocol.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+
+namespace covey::core {
+namespace {
+
+// One put() and one read function for each kind of request; kOperations ties them to their words.
+
+Json put(const CreateSandbox& request) {
+    return Json{{"config", to_json(request.config)}};
+}
+Json put(const CreateContainer& request) {
+    return Json{{"config", to_json(request.config)}};
+}
+Json put(const StartContainer& request) {
+    return Json{{"id", text_json(request.id)}};
+}
+Json put(const KillContainer& request) {
+    return Json{{"id", text_json(request.id)}, {"signal", request.signal}, {"all", request.all}};
+}
+Json put(const DeleteContainer& request) {
+    return Json{{"id", text_json(request.id)}, {"force", request.force}};
+}
+Json put(const Exec& request) {
+    return Json{{"config", to_json(request.config)}};
+}
+Json put(const KillExec& request) {
+    return Json{{"container", text_json(request.container)}, {"exec", text_json(request.exec)}};
+}
+Json put(const StopSandbox&) {
+    return Json::object();
+}
+Json put(const Status&) {
+    return Json::object();
+}
+Json put(const Shutdown&) {
+    return Json::object();
+}
+
+struct Operation {
+    std::string_view name;
+    RequestBody (*read)(Fields& fields);
+};
+
+// In the order of RequestBody's alternatives.
+constexpr std::array<Operation, 10> kOperations{{
+    {"createSandbox",
+     [](Fields& fields) -> RequestBody {
+         return CreateSandbox{read_sandbox_config(fields.object("config"))};
+     }},
+    {"createContainer",
+     [](Fields& fields) -> RequestBody {
+         Fields config = fields.object("config");
+         CreateContainer request{read_container_config(config)};
+         config.refuse_others();
+         return request;
+     }},
+    {"startContainer",
+     [](Fields& fields) -> RequestBody { return StartContainer{fields.text("id")}; }},
+    {"killContainer",
+     [](Fields& fields) -> RequestBody {
+         return KillContainer{fields.text("id"), fields.number<int>("signal"), fields.flag("all")};
+     }},
+    {"deleteContainer",
+     [](Fields& fields) -> RequestBody {
+         return DeleteContainer{fields.text("id"), fields.flag("force")};
+     }},
+    {"exec",
+     [](Fields& fields) -> RequestBody { return Exec{read_exec_config(fields.object("config"))}; }},
+    {"killExec",
+     [](Fields& fields) -> RequestBody {
+         return KillExec{fields.text("container"), fields.text("exec")};
+     }},
+    {"stopSandbox", [](Fields&) -> RequestBody { return StopSandbox{}; }},
+    {"status", [](Fields&) -> RequestBody { return Status{}; }},
+    {"shutdown", [](Fields&) -> RequestBody { return Shutdown{}; }},
+}};
+static_assert(kOperations.size() == std::variant_size_v<RequestBody>);
+
+}  // namespace
+
+std::string_view operation_name(const RequestBody& body) noexcept {
+    return kOperations[body.index()].name;
+}
+
+std::string encode(const Request& request) {
+    Json json = std::visit([](const auto& body) { return put(body); }, request.body);
+    json["n"] = request.number;
+    json["op"] = operation_name(request.body);
+    return dump(json);
+}
+
+Request decode_request(std::string_view packet) {
+    const Json json = parse_object(packet, "the request");
+    Fields fields{json, ""};
+    Request request;
+    request.number = fields.number<std::uint64_t>("n");
+    const auto word = fields.text("op");
+    for (const auto& operation : kOperations) {
+        if (operation.name != word) continue;
+        request.body = operation.read(fields);
+        fields.refuse_others();
+        return request;
+    }
+    throw Error(Code::invalid_argument, "unknown operation '" + word + "' in field 'op'")
+        .with_fix("restart the sandbox: its covey-shim is of another version than its client");
+}
+
+}  // namespace covey::core
