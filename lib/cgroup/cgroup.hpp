@@ -43,7 +43,17 @@ struct Host {
     std::vector<std::string> unified_controllers;
     /// v1 controller name → mount point ("memory" → "/sys/fs/cgroup/memory").
     std::map<std::string, std::string> v1;
+    /// Which part of the identity hierarchy its mount shows; empty: all of it. Not empty only where
+    /// Covey itself runs in a container that shares the host's cgroup namespace.
+    std::string identity_root;
+
+    /// Mount point of the hierarchy in which identities are: v2, or v1's freezer.
+    [[nodiscard]] const std::string& identity_mount() const;
 };
+
+/// Where Covey's groups go when nobody names a parent. It carries no limits of its own, so no v1
+/// hierarchy is joined for its sake.
+inline constexpr std::string_view kDefaultParent = "/covey";
 
 /// `root` is where `/sys/fs/cgroup` and `/proc/self/mountinfo` are looked up ("" or a test's tree).
 /// Throws Code::unsupported_by_host when no usable hierarchy is mounted.
@@ -80,17 +90,23 @@ class Group {
     /// Default deny plus OCI's default devices plus `rules`: a BPF_CGROUP_DEVICE program on the v2
     /// directory, the v1 devices files where there is no v2 tree.
     void restrict_devices(const std::vector<DeviceRule>& rules);
-    /// Moves the calling process (single-threaded) into every hierarchy in which the group exists:
-    /// the identity only when `identity` says so (it was not born there by CLONE_INTO_CGROUP).
+    /// Makes the group in every v1 hierarchy, limits or not, as runc does it. For covey-runtime.
+    void extend_to_v1();
+    /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
+    /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
+    /// says so (it was not born there by CLONE_INTO_CGROUP).
     enum class Identity { already_there, move };
     void join(Identity identity) const;
 
-    /// SIGKILL to every process in the group and below: cgroup.kill, or on v1 freeze, kill, thaw
-    /// until none is left or `deadline` passes. Does not wait for them to be gone.
+    /// SIGKILL to every process in the group and below. v2: one write to cgroup.kill, atomic, does
+    /// not wait for them to be gone. Pure v1: freezes, kills and thaws until none is left, at most
+    /// 2 s. A group that is gone: success.
     void kill() const;
+    /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
+    /// Does not wait. A group that is gone: success.
     void thaw() const;
-    /// True when no process is left in the group or below (zombies count as gone once reaped).
+    /// True when no process is left in the group or below (a zombie does not count).
     [[nodiscard]] bool is_empty() const;
     /// cgroup.events opened for poll(POLLPRI); invalid on a pure v1 host (poll is_empty() then).
     [[nodiscard]] UniqueFd open_events() const;
@@ -110,8 +126,9 @@ class Group {
     UniqueFd identity_;
 };
 
-/// The identity path of a process ("/covey/web.pod/nginx.ctr"), from /proc/<pid>/cgroup; empty if
-/// the process is gone. `proc` is the host's /proc opened by the caller.
+/// The identity path of a process ("/covey/web.pod/nginx.ctr"; "/" for the root), from
+/// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
+/// the host's mount shows. `proc` is the host's /proc opened by the caller.
 [[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
 
 }  // namespace covey::cgroup

@@ -1,0 +1,156 @@
+// What happens to the processes of a group: kill, freeze, thaw, wait until none is left.
+#include "base/text.hpp"
+#include "cgroup/cgroup.hpp"
+#include "cgroup/freezer_v1.hpp"
+#include "cgroup/tree.hpp"
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+namespace covey::cgroup {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kFreezeLimit{2000};
+
+bool is_gone(int error) {
+    return error == ENOENT || error == ENODEV;
+}
+
+/// The text of cgroup.events through a descriptor that is kept for poll.
+std::string read_again(FdRef events) {
+    std::array<char, 256> text{};
+    const auto got = ::pread(events.get(), text.data(), text.size(), 0);
+    return got > 0 ? std::string(text.data(), static_cast<std::size_t>(got)) : std::string{};
+}
+
+/// Waits until cgroup.events says `key` = `wanted`. A group that is gone counts as empty and
+/// frozen. False when the time is over.
+bool wait_event(FdRef events, std::string_view key, std::uint64_t wanted,
+                std::chrono::milliseconds limit) {
+    const auto deadline = Clock::now() + limit;
+    while (true) {
+        // Read before each poll: kernfs wakes for changes since the last read only.
+        const auto text = read_again(events);
+        if (text.empty() || keyed_number(text, key) == wanted) return true;
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        if (left <= 0) return false;
+        pollfd waiting{events.get(), POLLPRI, 0};
+        (void)::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+    }
+}
+
+/// On a hybrid host somebody may have stopped the container through v1's freezer (another runtime,
+/// `docker pause` of old): then not even SIGKILL would reach it.
+void thaw_foreign_freezer(const Host& host, const std::string& path) {
+    const auto freezer = host.v1.find("freezer");
+    if (freezer == host.v1.end()) return;
+    if (const auto group = open_group(freezer->second, path)) thaw_all_v1(group.value());
+}
+
+}  // namespace
+
+std::vector<pid_t> processes_of(FdRef group) {
+    std::vector<pid_t> pids;
+    visit_groups(group, [&](FdRef one) {
+        const auto text = sys::read_file_at(one, "cgroup.procs", 64U << 20U);
+        // EOPNOTSUPP: a threaded group; its processes stand in the group above it.
+        if (!text && (is_gone(text.error()) || text.error() == EOPNOTSUPP)) return;
+        if (!text) throw Error::from_errno(text.error(), "read cgroup file", "cgroup.procs");
+        for (const auto line : split(text.value(), '\n'))
+            if (const auto pid = parse_u32(line); pid && *pid != 0)
+                pids.push_back(static_cast<pid_t>(*pid));
+    });
+    return pids;
+}
+
+std::vector<pid_t> Group::processes() const {
+    if (!identity_) return {};
+    auto pids = processes_of(identity_);
+    // v1 may list a process twice while it moves (cgroups.rst, "cgroup.procs").
+    std::sort(pids.begin(), pids.end());
+    pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+    return pids;
+}
+
+void Group::kill() const {
+    if (!identity_) return;
+    if (host_->unified.empty()) return kill_v1(*host_, identity_, path_);
+    const auto killed = sys::write_existing_at(identity_, "cgroup.kill", "1");
+    thaw_foreign_freezer(*host_, path_);
+    if (killed || (is_gone(killed.error()) && !read_control(identity_, "cgroup.events"))) return;
+    if (killed.error() == ENOENT)
+        throw Error(Code::unsupported_by_host,
+                    fmt::format("kill cgroup {}: missing: cgroup.kill (ENOENT)", identity_dir()))
+            .with_fix("use Linux 5.14 or newer");
+    killed.or_throw("kill cgroup", identity_dir());
+}
+
+void Group::freeze() const {
+    bool stopped = false;
+    if (host_->unified.empty()) {
+        stopped = freeze_v1(identity_, kFreezeLimit);
+    } else {
+        const auto events = open_events();
+        sys::write_existing_at(identity_, "cgroup.freeze", "1")
+            .or_throw("freeze cgroup", identity_dir());
+        stopped = wait_event(events, "frozen", 1, kFreezeLimit);
+    }
+    if (stopped) return;
+    thaw();
+    throw Error(Code::timeout,
+                fmt::format("freeze cgroup {}: not every process stopped within {} ms",
+                            identity_dir(), kFreezeLimit.count()))
+        .with_fix(
+            "a process in uninterruptible sleep (state D) cannot be frozen: try again when "
+            "it is done");
+}
+
+void Group::thaw() const {
+    if (!identity_) return;
+    if (host_->unified.empty()) return thaw_v1(identity_);
+    const auto thawed = sys::write_existing_at(identity_, "cgroup.freeze", "0");
+    if (!thawed && !is_gone(thawed.error())) thawed.or_throw("thaw cgroup", identity_dir());
+}
+
+bool Group::is_empty() const {
+    if (!identity_) return true;
+    if (host_->unified.empty()) return processes_of(identity_).empty();
+    const auto events = read_control(identity_, "cgroup.events");
+    return !events || keyed_number(*events, "populated") == 0U;
+}
+
+UniqueFd Group::open_events() const {
+    if (host_->unified.empty() || !identity_) return {};
+    auto events = sys::open_at(identity_, "cgroup.events", O_RDONLY);
+    if (!events && is_gone(events.error())) return {};
+    return std::move(events).or_throw("open", identity_dir() + "/cgroup.events");
+}
+
+bool Group::wait_empty(std::chrono::milliseconds limit) const {
+    if (!host_->unified.empty()) {
+        const auto events = open_events();
+        return !events || wait_event(events, "populated", 0, limit);
+    }
+    // v1 tells nobody when a group becomes empty (notify_on_release needs a helper program).
+    const auto deadline = Clock::now() + limit;
+    for (long pause_ns = 250'000; !is_empty(); pause_ns = std::min(pause_ns * 2, 8'000'000L)) {
+        if (Clock::now() >= deadline) return false;
+        const timespec time{0, pause_ns};
+        ::nanosleep(&time, nullptr);
+    }
+    return true;
+}
+
+}  // namespace covey::cgroup

@@ -1,0 +1,173 @@
+#include "cgroup/tree.hpp"
+
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace covey::cgroup {
+namespace {
+
+constexpr mode_t kGroupMode = 0755;
+constexpr std::size_t kControlFileLimit = 1U << 20U;
+constexpr std::chrono::milliseconds kBusyLimit{100};
+constexpr long kBusyPauseNs = 500'000;
+
+/// openat2 that stays beneath `dir` (Linux 5.6).
+Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative) {
+    const std::string name{relative};
+    open_how how{};
+    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+    while (true) {
+        const long fd = ::syscall(SYS_openat2, dir.get(), name.c_str(), &how, sizeof how);
+        if (fd >= 0) return UniqueFd{static_cast<int>(fd)};
+        // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
+        if (errno != EINTR && errno != EAGAIN) return Errno{errno};
+    }
+}
+
+/// Opens `relative` component by component, making what is missing.
+Result<UniqueFd> ensure_beneath(UniqueFd dir, std::string_view relative) {
+    for (const auto name : split(relative, '/')) {
+        const auto made = sys::mkdir_at(dir, name, kGroupMode);
+        if (!made && made.error() != EEXIST) return Errno{made.error()};
+        auto next = open_beneath(dir, name);
+        if (!next) return next;
+        dir = std::move(next).value();
+    }
+    return dir;
+}
+
+void pause_for(long nanoseconds) {
+    const timespec time{0, nanoseconds};
+    ::nanosleep(&time, nullptr);
+}
+
+std::vector<std::string> child_groups(FdRef group) {
+    std::vector<std::string> groups;
+    auto names = sys::list_dir(group);
+    if (!names) return groups;
+    for (auto& name : names.value()) {
+        const auto status = sys::stat_at(group, name);
+        if (status && S_ISDIR(status.value().st_mode)) groups.push_back(std::move(name));
+    }
+    return groups;
+}
+
+using Clock = std::chrono::steady_clock;
+
+Result<void> remove_beneath(FdRef dir, std::string_view name, Clock::time_point deadline) {
+    while (true) {
+        const auto removed = sys::rmdir_at(dir, name);
+        if (removed || removed.error() == ENOENT) return {};
+        // cgroupfs answers EBUSY both for tasks and for groups below.
+        if (removed.error() != EBUSY && removed.error() != ENOTEMPTY) return removed;
+        if (auto group = open_beneath(dir, name))
+            for (const auto& child : child_groups(group.value()))
+                if (auto below = remove_beneath(group.value(), child, deadline); !below)
+                    return below;
+        if (sys::rmdir_at(dir, name)) return {};
+        if (Clock::now() >= deadline) return Errno{EBUSY};
+        pause_for(kBusyPauseNs);
+    }
+}
+
+}  // namespace
+
+void check_path(std::string_view path) {
+    const auto refuse = [&](std::string_view why) {
+        throw Error(Code::invalid_argument, fmt::format("cgroup path '{}': {}", path, why))
+            .with_fix("give an absolute path such as /covey/web.pod");
+    };
+    if (path.empty() || path.front() != '/') refuse("must begin with '/'");
+    if (path == "/") refuse("the root itself is not a group of Covey's");
+    if (path.size() >= 4096) refuse("longer than 4095 bytes");
+    for (const auto part : split(path.substr(1), '/')) {
+        if (part.empty()) refuse("has an empty component");
+        if (part == "." || part == "..") refuse("'.' and '..' are not allowed");
+        if (part.size() > 255) refuse("a component is longer than 255 bytes");
+        for (const char letter : part)
+            if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)
+                refuse("has a control character");
+    }
+}
+
+std::string_view parent_path(std::string_view path) noexcept {
+    return path.substr(0, path.rfind('/'));
+}
+
+Result<UniqueFd> open_group(const std::string& mount, std::string_view path) {
+    auto top = sys::open_dir(mount);
+    if (!top) return top;
+    return open_beneath(top.value(), path.substr(1));
+}
+
+Result<UniqueFd> make_group(const std::string& mount, std::string_view path) {
+    auto top = sys::open_dir(mount);
+    if (!top) return top;
+    UniqueFd parent = std::move(top).value();
+    if (const auto above = parent_path(path); !above.empty()) {
+        auto opened = open_beneath(parent, above.substr(1));
+        if (!opened && opened.error() == ENOENT)
+            opened = ensure_beneath(std::move(parent), above.substr(1));
+        if (!opened) return opened;
+        parent = std::move(opened).value();
+    }
+    const auto name = path.substr(path.rfind('/') + 1);
+    if (const auto made = sys::mkdir_at(parent, name, kGroupMode); !made)
+        return Errno{made.error()};
+    auto group = open_beneath(parent, name);
+    if (!group) (void)sys::rmdir_at(parent, name);
+    return group;
+}
+
+Result<UniqueFd> ensure_group(const std::string& mount, std::string_view path) {
+    auto made = make_group(mount, path);
+    if (!made && made.error() == EEXIST) return open_group(mount, path);
+    return made;
+}
+
+Result<void> remove_group(const std::string& mount, std::string_view path) {
+    const auto above = parent_path(path);
+    auto parent = above.empty() ? sys::open_dir(mount) : open_group(mount, above);
+    if (!parent)
+        return parent.error() == ENOENT ? Result<void>{} : Result<void>{Errno{parent.error()}};
+    return remove_beneath(parent.value(), path.substr(path.rfind('/') + 1),
+                          Clock::now() + kBusyLimit);
+}
+
+void visit_groups(FdRef group, const std::function<void(FdRef)>& visit) {
+    visit(group);
+    for (const auto& name : child_groups(group))
+        if (auto child = open_beneath(group, name)) visit_groups(child.value(), visit);
+}
+
+std::optional<std::string> read_control(FdRef group, std::string_view file) {
+    auto text = sys::read_file_at(group, file, kControlFileLimit);
+    // ENODEV: the group was removed after the file was opened (kernfs).
+    if (!text && (text.error() == ENOENT || text.error() == ENODEV)) return std::nullopt;
+    auto value = std::move(text).or_throw("read cgroup file", file);
+    if (!value.empty() && value.back() == '\n') value.pop_back();
+    return value;
+}
+
+std::optional<std::uint64_t> keyed_number(std::string_view text, std::string_view key) {
+    for (const auto line : split(text, '\n'))
+        if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ')
+            return parse_u64(trim(line.substr(key.size() + 1)));
+    return std::nullopt;
+}
+
+}  // namespace covey::cgroup

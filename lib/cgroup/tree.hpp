@@ -1,0 +1,55 @@
+// Inside lib/cgroup only: directories of one hierarchy, by descriptor. A hierarchy is named by its
+// mount point, a group in it by Covey's path ("/covey/web.pod/nginx.ctr").
+// Nothing here follows a symlink, "..", or a mount below the mount point.
+// Thread rule: safe from any thread. Blocks as cgroupfs does; remove_group retries up to 100 ms.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::cgroup {
+
+/// Throws invalid_argument unless `path` is absolute, is not "/" and has no empty, "." or ".."
+/// component, no control character, and no trailing slash.
+void check_path(std::string_view path);
+
+/// O_PATH descriptor of the group's directory. `path` has passed check_path.
+Result<UniqueFd> open_group(const std::string& mount, std::string_view path);
+/// Makes the directory and missing parents, and opens it. EEXIST when the last component is there.
+Result<UniqueFd> make_group(const std::string& mount, std::string_view path);
+/// The same, but a group that is there already is opened.
+Result<UniqueFd> ensure_group(const std::string& mount, std::string_view path);
+/// Removes the group and all below it, children first. EBUSY is tried again for up to 100 ms,
+/// because an exiting task keeps its group for a moment. Not there: success.
+Result<void> remove_group(const std::string& mount, std::string_view path);
+
+/// Calls `visit` for the group and each group below it, parents first. Groups that vanish on the
+/// way are passed over.
+void visit_groups(FdRef group, const std::function<void(FdRef)>& visit);
+
+/// Host pids of the processes in the group and below, as cgroup.procs lists them.
+[[nodiscard]] std::vector<pid_t> processes_of(FdRef group);
+
+/// The path of the parent: "/covey/web.pod" of "/covey/web.pod/nginx.ctr", "" of "/covey".
+[[nodiscard]] std::string_view parent_path(std::string_view path) noexcept;
+
+/// Text of a control file without the final newline; nothing when the file or group is not there.
+/// Throws on any other error.
+[[nodiscard]] std::optional<std::string> read_control(FdRef group, std::string_view file);
+/// v1: a group without CPUs or memory nodes takes nobody (ENOSPC), so each missing value on the way
+/// from the root down is copied from the group above. The group exists.
+void inherit_cpuset(const std::string& mount, std::string_view path);
+
+/// The number after `key` in a flat keyed file ("populated 1\nfrozen 0\n").
+[[nodiscard]] std::optional<std::uint64_t> keyed_number(std::string_view text,
+                                                        std::string_view key);
+
+}  // namespace covey::cgroup

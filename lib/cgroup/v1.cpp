@@ -1,0 +1,98 @@
+// The v1 dialect: Documentation/admin-guide/cgroup-v1/.
+#include "base/text.hpp"
+#include "cgroup/settings.hpp"
+#include "cgroup/tree.hpp"
+#include "sys/file.hpp"
+
+#include <array>
+
+namespace covey::cgroup {
+namespace {
+
+std::vector<Setting> memory(const Limits& limits, const Reader& current) {
+    std::vector<Setting> settings;
+    std::optional<std::int64_t> swap = limits.memory_swap;
+    if (!swap && limits.memory_max && *limits.memory_max < 0) swap = -1;
+    const auto limit_setting = [&] {
+        if (limits.memory_max)
+            settings.push_back(
+                {"memory.limit_in_bytes", std::to_string(*limits.memory_max), "memory.limit"});
+    };
+    const auto swap_setting = [&] {
+        if (swap)
+            settings.push_back({"memory.memsw.limit_in_bytes", std::to_string(*swap), "memory.swap",
+                                *swap < 0 || swap == limits.memory_max});
+    };
+    // The kernel holds memory ≤ memory + swap at every moment: raise the sum first, lower it last.
+    const auto now = current("memory.memsw.limit_in_bytes");
+    const auto sum = now ? parse_u64(*now) : std::nullopt;
+    const bool raises = swap && (*swap < 0 || (sum && static_cast<std::uint64_t>(*swap) > *sum));
+    if (raises) swap_setting();
+    limit_setting();
+    if (!raises) swap_setting();
+    if (limits.memory_reservation)
+        settings.push_back({"memory.soft_limit_in_bytes",
+                            std::to_string(*limits.memory_reservation), "memory.reservation"});
+    return settings;
+}
+
+std::vector<Setting> cpu(const Limits& limits) {
+    std::vector<Setting> settings;
+    if (limits.cpu_shares && *limits.cpu_shares != 0)
+        settings.push_back({"cpu.shares", std::to_string(*limits.cpu_shares), "cpu.shares"});
+    if (limits.cpu_period && *limits.cpu_period != 0)
+        settings.push_back({"cpu.cfs_period_us", std::to_string(*limits.cpu_period), "cpu.period",
+                            false, limits.cpu_quota.has_value()});
+    if (limits.cpu_quota)
+        settings.push_back({"cpu.cfs_quota_us",
+                            std::to_string(*limits.cpu_quota > 0 ? *limits.cpu_quota : -1),
+                            "cpu.quota"});
+    return settings;
+}
+
+}  // namespace
+
+std::vector<Setting> settings_v1(Controller controller, const Limits& limits,
+                                 const Reader& current) {
+    std::vector<Setting> settings;
+    switch (controller) {
+        case Controller::pids:
+            // 0 is what Docker and Podman send for "no limit".
+            if (limits.pids_max)
+                settings.push_back({"pids.max",
+                                    *limits.pids_max > 0 ? std::to_string(*limits.pids_max) : "max",
+                                    "pids.limit"});
+            break;
+        case Controller::memory:
+            return memory(limits, current);
+        case Controller::cpu:
+            return cpu(limits);
+        case Controller::cpuset:
+            if (limits.cpuset_cpus)
+                settings.push_back({"cpuset.cpus", *limits.cpuset_cpus, "cpu.cpus"});
+            if (limits.cpuset_mems)
+                settings.push_back({"cpuset.mems", *limits.cpuset_mems, "cpu.mems"});
+            break;
+    }
+    return settings;
+}
+
+void inherit_cpuset(const std::string& mount, std::string_view path) {
+    static constexpr std::array<std::string_view, 2> kFiles = {"cpuset.cpus", "cpuset.mems"};
+    UniqueFd above = sys::open_dir(mount).or_throw("open", mount);
+    for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
+        const auto dir = mount + std::string{path.substr(0, end)};
+        auto group = open_group(mount, path.substr(0, end)).or_throw("open cgroup", dir);
+        for (const auto file : kFiles) {
+            const auto own = read_control(group, file);
+            if (!own || !trim(*own).empty()) continue;
+            const auto inherited = read_control(above, file).value_or("");
+            sys::write_existing_at(group, file, inherited)
+                .or_throw("write", dir + "/" + std::string{file});
+        }
+        if (end == std::string_view::npos) return;
+        above = std::move(group);
+    }
+}
+
+}  // namespace covey::cgroup

@@ -1,0 +1,106 @@
+// The v2 dialect: Documentation/admin-guide/cgroup-v2.rst, "Controllers".
+#include "base/text.hpp"
+#include "cgroup/settings.hpp"
+#include "covey/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace covey::cgroup {
+namespace {
+
+std::string number_or_max(std::int64_t value) {
+    return value < 0 ? "max" : std::to_string(value);
+}
+
+/// OCI counts memory + swap together, v2 counts swap alone.
+std::optional<Setting> swap_setting(const Limits& limits, const Reader& current) {
+    const std::string field = "memory.swap";
+    if (!limits.memory_swap) {
+        // Unlimited memory with a swap limit left over from v1's way of counting makes no sense.
+        if (limits.memory_max && *limits.memory_max < 0)
+            return Setting{"memory.swap.max", "max", field, true};
+        return std::nullopt;
+    }
+    const std::int64_t total = *limits.memory_swap;
+    if (total < 0) return Setting{"memory.swap.max", "max", field, true};
+    std::optional<std::int64_t> memory = limits.memory_max;
+    if (!memory)
+        if (const auto now = current("memory.max")) memory = parse_i64(*now);
+    if (!memory || *memory < 0)
+        throw Error(Code::invalid_argument,
+                    fmt::format("memory.swap {} without a memory limit", total))
+            .with_fix("set memory.limit too: memory.swap counts memory and swap together");
+    if (total < *memory)
+        throw Error(Code::invalid_argument,
+                    fmt::format("memory.swap {} is less than memory.limit {}", total, *memory))
+            .with_fix("memory.swap counts memory and swap together: make it at least memory.limit");
+    const std::int64_t swap = total - *memory;
+    return Setting{"memory.swap.max", std::to_string(swap), field, swap == 0};
+}
+
+std::vector<Setting> memory(const Limits& limits, const Reader& current) {
+    std::vector<Setting> settings;
+    // Swap first: with the memory limit alone in force, a group that grows would go to swap.
+    if (auto swap = swap_setting(limits, current)) settings.push_back(std::move(*swap));
+    if (limits.memory_max)
+        settings.push_back({"memory.max", number_or_max(*limits.memory_max), "memory.limit"});
+    if (limits.memory_reservation)
+        settings.push_back(
+            {"memory.low", number_or_max(*limits.memory_reservation), "memory.reservation"});
+    return settings;
+}
+
+std::vector<Setting> cpu(const Limits& limits, const Reader& current) {
+    std::vector<Setting> settings;
+    if (limits.cpu_shares && *limits.cpu_shares != 0)
+        settings.push_back(
+            {"cpu.weight", std::to_string(weight_from_shares(*limits.cpu_shares)), "cpu.shares"});
+    if (!limits.cpu_quota && !limits.cpu_period) return settings;
+    std::string quota = "max";
+    if (limits.cpu_quota) {
+        if (*limits.cpu_quota > 0) quota = std::to_string(*limits.cpu_quota);
+    } else if (const auto now = current("cpu.max")) {
+        quota = std::string{split(*now, ' ').front()};
+    }
+    // A write of the quota alone keeps the period.
+    if (limits.cpu_period && *limits.cpu_period != 0)
+        quota += " " + std::to_string(*limits.cpu_period);
+    settings.push_back({"cpu.max", quota, limits.cpu_quota ? "cpu.quota" : "cpu.period"});
+    return settings;
+}
+
+}  // namespace
+
+std::uint64_t weight_from_shares(std::uint64_t shares) noexcept {
+    const auto clamped = std::clamp<std::uint64_t>(shares, 2, 262'144);
+    return 1 + (clamped - 2) * 9999 / 262'142;
+}
+
+std::vector<Setting> settings_v2(Controller controller, const Limits& limits,
+                                 const Reader& current) {
+    std::vector<Setting> settings;
+    switch (controller) {
+        case Controller::pids:
+            // 0 is what Docker and Podman send for "no limit".
+            if (limits.pids_max)
+                settings.push_back({"pids.max",
+                                    *limits.pids_max == 0 ? "max" : number_or_max(*limits.pids_max),
+                                    "pids.limit"});
+            break;
+        case Controller::memory:
+            return memory(limits, current);
+        case Controller::cpu:
+            return cpu(limits, current);
+        case Controller::cpuset:
+            if (limits.cpuset_cpus)
+                settings.push_back({"cpuset.cpus", *limits.cpuset_cpus, "cpu.cpus"});
+            if (limits.cpuset_mems)
+                settings.push_back({"cpuset.mems", *limits.cpuset_mems, "cpu.mems"});
+            break;
+    }
+    return settings;
+}
+
+}  // namespace covey::cgroup
