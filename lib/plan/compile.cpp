@@ -1,0 +1,103 @@
+#include "plan/compile.hpp"
+
+#include "covey/error.hpp"
+#include "plan/sections.hpp"
+
+#include <fmt/format.h>
+
+namespace covey::plan {
+namespace {
+
+void check_request(const LaunchRequest& request) {
+    if (request.pid_mode == spec::PidMode::nested || request.pid_mode == spec::PidMode::target)
+        throw Error(Code::invalid_argument, fmt::format("pid mode '{}' is not supported yet",
+                                                        spec::pid_mode_name(request.pid_mode)))
+            .with_fix("use pod, container or node");
+    if (!request.bundle.starts_with('/'))
+        throw Error(Code::invalid_argument,
+                    fmt::format("bundle '{}' is not an absolute path", request.bundle));
+}
+
+void throw_if_any(Sections& s) {
+    if (!s.problems.empty()) throw spec::SpecError("config.json", std::move(s.problems));
+}
+
+void check_exec(const ExecRequest& exec) {
+    if (exec.args.empty() || exec.args.front().empty())
+        throw Error(Code::invalid_argument, "exec without a command")
+            .with_fix("name the program to run");
+    for (const auto& entry : exec.env)
+        if (entry.find('=') == std::string::npos || entry.front() == '=')
+            throw Error(Code::invalid_argument,
+                        fmt::format("exec env '{}' is not KEY=VALUE", entry));
+    if (exec.cwd && !exec.cwd->starts_with('/'))
+        throw Error(Code::invalid_argument,
+                    fmt::format("exec cwd '{}' is not an absolute path", *exec.cwd));
+    constexpr auto kNoId = ~std::uint32_t{0};  // (uid_t)-1 means "leave it" to the kernel
+    if (exec.uid == kNoId || exec.gid == kNoId)
+        throw Error(Code::invalid_argument, "exec user: 4294967295 is no user or group id");
+}
+
+void merge_environment(std::vector<std::string>& env, const std::vector<std::string>& added) {
+    for (const auto& entry : added) {
+        const auto key = std::string_view(entry).substr(0, entry.find('=') + 1);
+        std::erase_if(env, [&](const auto& old) { return old.starts_with(key); });
+        env.push_back(entry);
+    }
+}
+
+}  // namespace
+
+LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
+                   const CompileOptions& options) {
+    check_request(request);
+    Sections s{spec, request, options, {}, {}, {}};
+    s.plan.pid_mode = request.pid_mode;
+    refuse_unsupported(s);
+    compile_namespaces(s);
+    compile_sysctls(s);
+    compile_resources(s);
+    compile_root(s);
+    compile_mounts(s);
+    compile_devices(s);
+    compile_protected_paths(s);
+    compile_process(s);
+    compile_seccomp(s);
+    throw_if_any(s);
+    return std::move(s.plan);
+}
+
+ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
+                         const ExecRequest& exec, const CompileOptions& options) {
+    check_request(request);
+    check_exec(exec);
+    Sections s{spec, request, options, {}, {}, {}};
+    compile_process(s);
+    compile_seccomp(s);
+    throw_if_any(s);
+    if (exec.terminal && !has_devpts(spec))
+        throw Error(Code::invalid_argument,
+                    "a terminal needs a devpts on /dev/pts in the container")
+            .with_fix("exec without a terminal, or add the mount to the container's spec");
+
+    auto process = std::move(s.plan.process);
+    process.args = exec.args;
+    merge_environment(process.env, exec.env);
+    complete_environment(process.env, exec.terminal);
+    if (exec.cwd) process.cwd = *exec.cwd;
+    process.terminal = exec.terminal;
+    process.console_rows = exec.console_rows;
+    process.console_columns = exec.console_columns;
+    if (exec.uid && *exec.uid != process.uid) {
+        // Another user: the groups of the old one are not its own.
+        process.uid = *exec.uid;
+        process.gid = 0;
+        process.groups.clear();
+    }
+    if (exec.gid) process.gid = *exec.gid;
+    process.capabilities = capabilities_for(*spec.process, request, process.uid);
+    add_capabilities(process.capabilities, exec.add_capabilities, process.uid);
+    return process;
+}
+
+}  // namespace covey::plan

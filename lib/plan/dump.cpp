@@ -1,0 +1,255 @@
+#include "plan/dump.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <limits>
+
+#include <linux/mount.h>
+#include <linux/seccomp.h>
+#include <sys/stat.h>
+
+namespace covey::plan {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flag {
+    std::uint64_t bit;
+    std::string_view name;
+};
+
+std::string attributes(std::uint64_t mask) {
+    static constexpr std::array<Flag, 6> kFlags{{{MOUNT_ATTR_RDONLY, "rdonly"},
+                                                 {MOUNT_ATTR_NOSUID, "nosuid"},
+                                                 {MOUNT_ATTR_NODEV, "nodev"},
+                                                 {MOUNT_ATTR_NOEXEC, "noexec"},
+                                                 {MOUNT_ATTR_NODIRATIME, "nodiratime"},
+                                                 {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"}}};
+    std::string text;
+    const auto add = [&](std::string_view name) { (text += text.empty() ? "" : ",") += name; };
+    for (const auto& flag : kFlags)
+        if ((mask & flag.bit) != 0) add(flag.name);
+    // A field of two bits: the whole of it in a clear mask means "any atime mode".
+    switch (mask & MOUNT_ATTR__ATIME) {
+        case 0:
+            break;
+        case MOUNT_ATTR_NOATIME:
+            add("noatime");
+            break;
+        case MOUNT_ATTR_STRICTATIME:
+            add("strictatime");
+            break;
+        default:
+            add("atime-mode");
+            break;
+    }
+    return text;
+}
+
+std::string propagation(std::uint64_t flag, bool recursive) {
+    static constexpr std::array<Flag, 4> kFlags{{{MS_SHARED, "shared"},
+                                                 {MS_SLAVE, "slave"},
+                                                 {MS_PRIVATE, "private"},
+                                                 {MS_UNBINDABLE, "unbindable"}}};
+    for (const auto& known : kFlags)
+        if (flag == known.bit) return fmt::format("{}{}", recursive ? "r" : "", known.name);
+    return {};
+}
+
+void put_text(Json& json, const char* key, const std::string& text) {
+    if (!text.empty()) json[key] = text;
+}
+
+void put_flags(Json& json, const MountFlags& flags) {
+    put_text(json, "set", attributes(flags.set));
+    put_text(json, "clear", attributes(flags.clear));
+    put_text(json, "recursiveSet", attributes(flags.recursive_set));
+    put_text(json, "recursiveClear", attributes(flags.recursive_clear));
+    put_text(json, "propagation", propagation(flags.propagation, flags.propagation_recursive));
+}
+
+void put_options(Json& json, const std::vector<std::pair<std::string, std::string>>& options) {
+    for (const auto& [key, value] : options)
+        json["options"].push_back(value.empty() ? key : key + "=" + value);
+}
+
+std::string device_type(mode_t mode) {
+    if (S_ISCHR(mode)) return "char";
+    return S_ISBLK(mode) ? "block" : "fifo";
+}
+
+struct OperationDetails {
+    Json& json;
+    void operator()(const MountFilesystem& op) const {
+        json["source"] = op.source;
+        put_options(json, op.options);
+        put_flags(json, op.flags);
+        if (op.copy_up) json["copyUp"] = true;
+    }
+    void operator()(const MountProc& op) const {
+        put_options(json, op.options);
+        put_flags(json, op.flags);
+    }
+    void operator()(const MountCgroup& op) const { put_flags(json, op.flags); }
+    void operator()(const BindMount& op) const {
+        json["recursive"] = op.recursive;
+        put_flags(json, op.flags);
+    }
+    void operator()(const MakeDevice& op) const {
+        json["type"] = device_type(op.mode);
+        json["mode"] = fmt::format("{:04o}", op.mode & 07777);
+        json["number"] = fmt::format("{}:{}", op.major, op.minor);
+        json["owner"] = fmt::format("{}:{}", op.uid, op.gid);
+    }
+    void operator()(const MakeSymlink&) const {}
+    void operator()(const BindConsole&) const {}
+    void operator()(const MaskPath&) const {}
+    void operator()(const ReadonlyPath&) const {}
+    void operator()(const ReadonlyRoot&) const {}
+};
+
+Json operations(const std::vector<Operation>& list) {
+    auto json = Json::array();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        Json entry;
+        entry["op"] = i;
+        entry["runner"] = list[i].runner == Runner::init ? "init" : "launcher";
+        entry["do"] = describe(list[i]);
+        std::visit(OperationDetails{entry}, list[i].body);
+        json.push_back(std::move(entry));
+    }
+    return json;
+}
+
+std::string_view source_name(NamespacePlan::Source source) {
+    switch (source) {
+        case NamespacePlan::Source::inherit:
+            return "inherit";
+        case NamespacePlan::Source::create:
+            return "create";
+        case NamespacePlan::Source::sandbox:
+            return "sandbox";
+        case NamespacePlan::Source::path:
+            return "path";
+    }
+    return {};
+}
+
+Json namespaces(const std::vector<NamespacePlan>& list) {
+    auto json = Json::array();
+    for (const auto& entry : list) {
+        Json item;
+        item["type"] = spec::info(entry.type).oci_name;
+        item["source"] = source_name(entry.source);
+        put_text(item, "path", entry.path);
+        json.push_back(std::move(item));
+    }
+    return json;
+}
+
+template <typename T>
+void put(Json& json, const char* key, const std::optional<T>& value) {
+    if (value) json[key] = *value;
+}
+
+Json limits(const cgroup::Limits& from) {
+    auto json = Json::object();
+    put(json, "pidsMax", from.pids_max);
+    put(json, "memoryMax", from.memory_max);
+    put(json, "memoryReservation", from.memory_reservation);
+    put(json, "memorySwap", from.memory_swap);
+    put(json, "cpuShares", from.cpu_shares);
+    put(json, "cpuQuota", from.cpu_quota);
+    put(json, "cpuPeriod", from.cpu_period);
+    put(json, "cpusetCpus", from.cpuset_cpus);
+    put(json, "cpusetMems", from.cpuset_mems);
+    if (!from.unified.empty()) json["unified"] = from.unified;
+    return json;
+}
+
+/// As the v1 files have it: "allow c 1:3 rwm", "deny a *:* rwm".
+Json device_rules(const std::vector<cgroup::DeviceRule>& rules) {
+    const auto number = [](const std::optional<std::int64_t>& n) {
+        return n && *n >= 0 ? std::to_string(*n) : std::string("*");
+    };
+    auto json = Json::array();
+    for (const auto& rule : rules)
+        json.push_back(fmt::format("{} {} {}:{} {}", rule.allow ? "allow" : "deny", rule.type,
+                                   number(rule.major), number(rule.minor), rule.access));
+    return json;
+}
+
+Json seccomp(const SeccompFilter& filter) {
+    static constexpr std::array<Flag, 2> kFlags{
+        {{SECCOMP_FILTER_FLAG_LOG, "LOG"}, {SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SPEC_ALLOW"}}};
+    Json json;
+    json["instructions"] = filter.filter.size();
+    for (const auto& flag : kFlags)
+        if ((filter.flags & flag.bit) != 0) json["flags"].push_back(flag.name);
+    return json;
+}
+
+Json limit_value(std::uint64_t value) {
+    if (value == std::numeric_limits<std::uint64_t>::max()) return "unlimited";
+    return value;
+}
+
+Json process(const ProcessPlan& from) {
+    Json json;
+    json["args"] = from.args;
+    json["env"] = from.env;
+    json["cwd"] = from.cwd;
+    json["terminal"] = from.terminal;
+    if (from.console_rows != 0 || from.console_columns != 0)
+        json["consoleSize"] = fmt::format("{}x{}", from.console_columns, from.console_rows);
+    json["user"] = fmt::format("{}:{}", from.uid, from.gid);
+    json["groups"] = from.groups;
+    json["umask"] = fmt::format("{:04o}", from.umask);
+    const auto& sets = from.capabilities;
+    auto& capabilities = json["capabilities"];
+    capabilities["bounding"] = spec::capability_names_of(sets.bounding);
+    capabilities["permitted"] = spec::capability_names_of(sets.permitted);
+    capabilities["effective"] = spec::capability_names_of(sets.effective);
+    capabilities["inheritable"] = spec::capability_names_of(sets.inheritable);
+    capabilities["ambient"] = spec::capability_names_of(sets.ambient);
+    json["noNewPrivileges"] = from.no_new_privileges;
+    for (const auto& limit : from.rlimits)
+        json["rlimits"][std::string(spec::rlimit_name(limit.resource))] =
+            Json::array({limit_value(limit.soft), limit_value(limit.hard)});
+    put(json, "oomScoreAdj", from.oom_score_adj);
+    if (from.seccomp) json["seccomp"] = seccomp(*from.seccomp);
+    return json;
+}
+
+Json root(const RootPlan& from) {
+    Json json;
+    json["hostPath"] = from.host_path;
+    put_text(json, "propagation", propagation(from.propagation, from.propagation_recursive));
+    return json;
+}
+
+}  // namespace
+
+std::string dump(const LaunchPlan& plan) {
+    Json json;
+    json["pidMode"] = spec::pid_mode_name(plan.pid_mode);
+    json["namespaces"] = namespaces(plan.namespaces);
+    json["mustMatchSandbox"] = namespaces(plan.must_match_sandbox);
+    json["root"] = root(plan.root);
+    json["operations"] = operations(plan.operations);
+    put(json, "hostname", plan.hostname);
+    put(json, "domainname", plan.domainname);
+    json["sysctls"] = Json::object();
+    for (const auto& [key, value] : plan.sysctls)
+        json["sysctls"][key] = value;
+    json["limits"] = limits(plan.limits);
+    json["deviceRules"] = device_rules(plan.device_rules);
+    json["process"] = process(plan.process);
+    json["warnings"] = plan.warnings;
+    // Bytes that are no UTF-8 (an environment may have them) are shown, not thrown at the reader.
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace covey::plan

@@ -1,0 +1,109 @@
+// mounts → operations, in the spec's order. What a mount is, is decided by its options and type: a
+// bind of a host path, a procfs of the right PID namespace, the container's cgroup, or any other
+// filesystem.
+#include "plan/mount_options.hpp"
+#include "plan/sections.hpp"
+
+#include <fmt/format.h>
+
+namespace covey::plan {
+namespace {
+
+enum class Kind { bind, proc, cgroup, filesystem };
+
+Kind kind_of(const spec::Mount& mount, const MountOptions& options) {
+    if (options.bind || mount.type == "bind") return Kind::bind;
+    if (mount.type == "proc") return Kind::proc;
+    if (mount.type == "cgroup" || mount.type == "cgroup2") return Kind::cgroup;
+    return Kind::filesystem;
+}
+
+/// One mount of the spec and where it stands.
+struct Item {
+    const spec::Mount& mount;
+    std::string pointer, target;
+    MountOptions options;
+};
+
+void no_data(Sections& s, const Item& item, std::string_view what) {
+    for (std::size_t i = 0; i < item.options.data.size(); ++i)
+        s.problem(fmt::format("{}/options/{}", item.pointer, item.options.data_index[i]),
+                  fmt::format("'{}' is no option of a {}{}", item.options.data[i].first, what,
+                              similar_mount_option(item.options.data[i].first)));
+    if (!item.options.superblock.empty())
+        s.warn(fmt::format("{}: '{}' is not applied: a {} shares its filesystem", item.target,
+                           item.options.superblock.front(), what));
+}
+
+void bind(Sections& s, Item& item) {
+    no_data(s, item, "bind mount");
+    if (item.mount.source.empty()) {
+        s.problem(item.pointer + "/source", "required: the host path to bind");
+        return;
+    }
+    const auto& source = item.mount.source;
+    s.add(item.target, BindMount{source.starts_with('/') ? source : s.request.bundle + "/" + source,
+                                 item.target, item.options.bind_recursive, item.options.flags});
+}
+
+/// The filesystem's own options, then those of every superblock.
+std::vector<std::pair<std::string, std::string>> take_data(MountOptions& options) {
+    auto data = std::move(options.data);
+    for (auto& name : options.superblock)
+        data.emplace_back(std::move(name), "");
+    return data;
+}
+
+void filesystem(Sections& s, Item& item) {
+    const auto& mount = item.mount;
+    if (mount.type.empty() || mount.type == "none") {
+        s.problem(item.pointer + "/type",
+                  "required: a filesystem type, or the option bind or rbind");
+        return;
+    }
+    s.add(item.target,
+          MountFilesystem{mount.type, mount.source.empty() ? mount.type : mount.source, item.target,
+                          take_data(item.options), item.options.flags, item.options.copy_up});
+}
+
+void compile_mount(Sections& s, Item& item) {
+    for (const auto& refusal : item.options.refusals)
+        s.problem(fmt::format("{}/options/{}", item.pointer, refusal.index),
+                  fmt::format("'{}': {}", item.mount.options[refusal.index], refusal.message));
+    if (item.mount.destination.empty() || item.target == "/") {
+        s.problem(item.pointer + "/destination", "must be a path below the root");
+        return;
+    }
+    const auto kind = kind_of(item.mount, item.options);
+    if (item.options.copy_up && !(kind == Kind::filesystem && item.mount.type == "tmpfs"))
+        s.problem(item.pointer + "/options", "tmpcopyup is for a tmpfs only");
+    switch (kind) {
+        case Kind::bind:
+            return bind(s, item);
+        case Kind::proc:
+            return s.add(item.target,
+                         MountProc{item.target, take_data(item.options), item.options.flags});
+        case Kind::cgroup:
+            no_data(s, item, "cgroup mount");
+            return s.add(item.target, MountCgroup{item.target, item.options.flags});
+        case Kind::filesystem:
+            return filesystem(s, item);
+    }
+}
+
+}  // namespace
+
+void compile_mounts(Sections& s) {
+    std::vector<Item> items;
+    for (std::size_t i = 0; i < s.spec.mounts.size(); ++i) {
+        const auto& mount = s.spec.mounts[i];
+        items.push_back({mount, fmt::format("/mounts/{}", i), clean_path(mount.destination),
+                         read_mount_options(mount.options)});
+        if (kind_of(mount, items.back().options) == Kind::proc)
+            s.proc_targets.push_back(items.back().target);
+    }
+    for (auto& item : items)
+        compile_mount(s, item);
+}
+
+}  // namespace covey::plan

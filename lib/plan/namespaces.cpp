@@ -1,0 +1,150 @@
+// Namespaces and sysctls. In the API the sandbox decides: its net, ipc, uts (and time) replace the
+// spec's entries, the PID namespace follows the request, mount and cgroup are the container's own.
+#include "plan/sections.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace covey::plan {
+namespace {
+
+using Source = NamespacePlan::Source;
+using Type = spec::NamespaceType;
+
+struct Entry {
+    const spec::Namespace* entry = nullptr;  // null: the spec has none of that type
+    std::string pointer;
+};
+
+Entry find_entry(const Sections& s, Type type) {
+    const auto& list = s.spec.linux.namespaces;
+    for (std::size_t i = 0; i < list.size(); ++i)
+        if (list[i].type == type) return {&list[i], fmt::format("/linux/namespaces/{}", i)};
+    return {};
+}
+
+void must_match(Sections& s, const spec::Namespace& entry) {
+    s.plan.must_match_sandbox.push_back({entry.type, Source::path, entry.path});
+}
+
+/// mount and cgroup: new ones, whether the spec has them or not.
+void own(Sections& s, Type type) {
+    const auto [entry, pointer] = find_entry(s, type);
+    if (entry != nullptr && !entry->path.empty())
+        s.refuse(pointer + "/path", fmt::format("joining a {} namespace", info(type).oci_name));
+    s.plan.namespaces.push_back({type, Source::create, {}});
+}
+
+void from_sandbox(Sections& s, Type type, bool sandbox_has_one) {
+    const auto name = info(type).oci_name;
+    const auto [entry, pointer] = find_entry(s, type);
+    if (sandbox_has_one) {
+        s.plan.namespaces.push_back({type, Source::sandbox, {}});
+        if (entry == nullptr)
+            s.warn(
+                fmt::format("the spec asks for the host's {} namespace; the container gets the "
+                            "sandbox's",
+                            name));
+    }
+    if (entry == nullptr) return;
+    if (!entry->path.empty())
+        must_match(s, *entry);
+    else if (!sandbox_has_one)
+        s.warn(
+            fmt::format("the spec asks for a {} namespace; the container gets the host's, as "
+                        "its sandbox has",
+                        name));
+}
+
+void pid_namespace(Sections& s) {
+    const auto [entry, pointer] = find_entry(s, Type::pid);
+    const auto mode = s.plan.pid_mode;
+    if (entry != nullptr && !entry->path.empty()) {
+        if (mode == spec::PidMode::pod)
+            must_match(s, *entry);
+        else
+            s.problem(pointer + "/path",
+                      fmt::format("a PID namespace to join contradicts pid mode '{}'; remove the "
+                                  "path or use pid mode 'pod'",
+                                  spec::pid_mode_name(mode)));
+    }
+    if (mode == spec::PidMode::node) return;
+    if (entry == nullptr)
+        s.warn(
+            fmt::format("the spec asks for the host's pid namespace; the container gets pid mode "
+                        "'{}'",
+                        spec::pid_mode_name(mode)));
+    s.plan.namespaces.push_back(
+        {Type::pid, mode == spec::PidMode::pod ? Source::sandbox : Source::create, {}});
+}
+
+void time_namespace(Sections& s) {
+    const auto [entry, pointer] = find_entry(s, Type::time);
+    if (s.request.sandbox.has_time) {
+        s.plan.namespaces.push_back({Type::time, Source::sandbox, {}});
+        if (entry != nullptr && !entry->path.empty()) must_match(s, *entry);
+    } else if (entry != nullptr) {
+        s.refuse(pointer, "a time namespace");
+    }
+}
+
+/// The namespace that a sysctl belongs to; none: it is the whole host's.
+std::optional<Type> sysctl_namespace(std::string_view key) {
+    // ipc_namespaces(7) and uts_namespaces(7); the kernel's ipc/ipc_sysctl.c has the same list.
+    static constexpr std::array<std::string_view, 8> kIpc{
+        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+        "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+    if (key.starts_with("net.")) return Type::network;
+    if (key.starts_with("fs.mqueue.")) return Type::ipc;
+    if (std::find(kIpc.begin(), kIpc.end(), key) != kIpc.end()) return Type::ipc;
+    if (key == "kernel.hostname" || key == "kernel.domainname") return Type::uts;
+    return std::nullopt;
+}
+
+}  // namespace
+
+void compile_namespaces(Sections& s) {
+    const auto& sandbox = s.request.sandbox;
+    if (const auto [entry, pointer] = find_entry(s, Type::user); entry != nullptr)
+        s.refuse(pointer, "a user namespace");
+    own(s, Type::mount);
+    from_sandbox(s, Type::network, sandbox.has_net);
+    from_sandbox(s, Type::ipc, sandbox.has_ipc);
+    from_sandbox(s, Type::uts, sandbox.has_uts);
+    own(s, Type::cgroup);
+    time_namespace(s);
+    pid_namespace(s);
+
+    if (!s.spec.hostname.empty())
+        s.warn(
+            fmt::format("hostname '{}' is not applied: the UTS namespace is the sandbox's; set "
+                        "it in the sandbox's hostname",
+                        s.spec.hostname));
+    if (!s.spec.domainname.empty())
+        s.warn(
+            fmt::format("domainname '{}' is not applied: the UTS namespace is the sandbox's; set "
+                        "kernel.domainname in the sandbox's sysctls",
+                        s.spec.domainname));
+}
+
+void compile_sysctls(Sections& s) {
+    for (const auto& [key, value] : s.spec.linux.sysctl) {
+        // sysctl(8) takes both separators; the first one in the key decides.
+        auto dotted = key;
+        if (const auto first = key.find_first_of("./"); first != key.npos && key[first] == '/')
+            std::replace(dotted.begin(), dotted.end(), '/', '.');
+        const auto type = sysctl_namespace(dotted);
+        if (!type)
+            s.problem(fmt::format("/linux/sysctl/{}", pointer_key(key)),
+                      "belongs to no namespace: it would change the whole host; remove it");
+        else
+            s.warn(
+                fmt::format("sysctl {} is not applied: the {} namespace is the sandbox's; set it "
+                            "in the sandbox's sysctls",
+                            key, info(*type).oci_name));
+    }
+}
+
+}  // namespace covey::plan

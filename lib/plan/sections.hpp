@@ -1,0 +1,66 @@
+// What the sections of a compilation share: the spec and the request they read, the plan they fill,
+// the problems they collect. Internal to lib/plan; compile.cpp calls the sections in this order.
+// Thread rule: one compilation, one object. Do not block (seccomp: reads its cache).
+#pragma once
+
+#include "plan/compile.hpp"
+#include "plan/plan.hpp"
+#include "spec/problem.hpp"
+#include "spec/types.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace covey::plan {
+
+struct Sections {
+    const spec::Spec& spec;
+    const LaunchRequest& request;
+    const CompileOptions& options;
+    LaunchPlan plan;
+    std::vector<spec::Problem> problems;
+    /// Where the spec mounts a procfs; see runner_of.
+    std::vector<std::string> proc_targets;
+
+    void problem(std::string pointer, std::string message) {
+        problems.push_back({std::move(pointer), std::move(message)});
+    }
+    /// For what the specification has and Covey does not act on.
+    void refuse(std::string pointer, std::string_view what);
+    void warn(std::string text) { plan.warnings.push_back(std::move(text)); }
+    /// Appends with the runner that `path` (inside the root) calls for.
+    void add(std::string_view path, OperationBody body);
+};
+
+void refuse_unsupported(Sections& s);
+void compile_namespaces(Sections& s);
+void compile_sysctls(Sections& s);
+void compile_resources(Sections& s);
+void compile_root(Sections& s);
+void compile_mounts(Sections& s);
+void compile_devices(Sections& s);
+void compile_protected_paths(Sections& s);
+void compile_process(Sections& s);
+void compile_seccomp(Sections& s);
+
+/// The container's own sets with the request's additions and removals, for a process of `uid`.
+/// For uid 0 an added capability goes to the bounding, permitted and effective sets. For any other
+/// uid also to the inheritable and ambient ones: execve(2) clears the permitted set of such a
+/// process otherwise, and the addition would be none.
+[[nodiscard]] CapabilitySets capabilities_for(const spec::Process& process,
+                                              const LaunchRequest& request, uid_t uid);
+void add_capabilities(CapabilitySets& sets, std::uint64_t added, uid_t uid);
+/// The spec mounts a devpts on /dev/pts, which a terminal needs.
+[[nodiscard]] bool has_devpts(const spec::Spec& spec);
+/// PATH and TERM as every engine gives them, where the spec has none.
+void complete_environment(std::vector<std::string>& env, bool terminal);
+
+/// Absolute, without "." and "..", "//" or a slash at the end.
+[[nodiscard]] std::string clean_path(std::string_view path);
+/// `path` is `folder` or lies below it; both cleaned.
+[[nodiscard]] bool is_within(std::string_view path, std::string_view folder) noexcept;
+/// RFC 6901: "/" and "~" in a key.
+[[nodiscard]] std::string pointer_key(std::string_view key);
+
+}  // namespace covey::plan
