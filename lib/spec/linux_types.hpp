@@ -128,7 +128,17 @@ struct IntelRdt {
     bool enable_cmt = false, enable_mbm = false;
 };
 
-enum class Propagation { unset, shared, rshared, slave, rslave, private_, rprivate, unbindable, runbindable };
+enum class Propagation {
+    unset,
+    shared,
+    rshared,
+    slave,
+    rslave,
+    private_,
+    rprivate,
+    unbindable,
+    runbindable
+};
 
 struct Linux {
     std::vector<Namespace> namespaces;

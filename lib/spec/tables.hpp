@@ -47,6 +47,7 @@ struct NamespaceInfo {
 enum class PidMode { pod, nested, container, target, node };
 [[nodiscard]] std::optional<PidMode> pid_mode(std::string_view name) noexcept;
 [[nodiscard]] std::string_view pid_mode_name(PidMode mode) noexcept;
-inline constexpr std::array<std::string_view, 5> kPidModeNames{"pod", "nested", "container", "target", "node"};
+inline constexpr std::array<std::string_view, 5> kPidModeNames{"pod", "nested", "container",
+                                                               "target", "node"};
 
 }  // namespace covey::spec

@@ -1,7 +1,7 @@
-// The Linux part of the OCI runtime specification 1.2 as types: what config.json says, nothing more.
-// Names follow the specification (camelCase there, snake_case here). "Absent" is std::optional only
-// where absence means something else than empty. Filled by spec/parse, checked by spec/validate,
-// read by lib/plan. Thread rule: values. Do not block.
+// The Linux part of the OCI runtime specification 1.2 as types: what config.json says, nothing
+// more. Names follow the specification (camelCase there, snake_case here). "Absent" is
+// std::optional only where absence means something else than empty. Filled by spec/parse, checked
+// by spec/validate, read by lib/plan. Thread rule: values. Do not block.
 #pragma once
 
 #include "spec/linux_types.hpp"
