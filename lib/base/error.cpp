@@ -45,27 +45,36 @@ Code code_from_name(std::string_view name) noexcept {
 Code code_from_errno(int error) noexcept {
     switch (error) {
         case EPERM:
-        case EACCES: return Code::permission_denied;
-        case ENOENT: return Code::not_found;
-        case EEXIST: return Code::already_exists;
+        case EACCES:
+            return Code::permission_denied;
+        case ENOENT:
+            return Code::not_found;
+        case EEXIST:
+            return Code::already_exists;
         case EINVAL:
         case ENOTDIR:
         case ELOOP:
-        case ENAMETOOLONG: return Code::invalid_argument;
-        case ETIMEDOUT: return Code::timeout;
+        case ENAMETOOLONG:
+            return Code::invalid_argument;
+        case ETIMEDOUT:
+            return Code::timeout;
         case ENOMEM:
         case ENOSPC:
         case EMFILE:
         case ENFILE:
         case EAGAIN:
-        case EDQUOT: return Code::resource_exhausted;
+        case EDQUOT:
+            return Code::resource_exhausted;
         case ENOSYS:
-        case EOPNOTSUPP: return Code::unsupported_by_host;
-        default: return Code::internal;
+        case EOPNOTSUPP:
+            return Code::unsupported_by_host;
+        default:
+            return Code::internal;
     }
 }
 
-Error::Error(Code code, std::string detail) : std::runtime_error(std::move(detail)), code_(code) {}
+Error::Error(Code code, std::string detail) : std::runtime_error(std::move(detail)), code_(code) {
+}
 
 Error Error::from_errno(int error, std::string_view operation, std::string_view object) {
     std::string text{operation};
@@ -100,8 +109,12 @@ Error&& Error::with_cause(std::string cause) && {
     return std::move(*this);
 }
 
-void Error::add_cause(std::string cause) { causes_.push_back(std::move(cause)); }
+void Error::add_cause(std::string cause) {
+    causes_.push_back(std::move(cause));
+}
 
-void Error::set_fix(std::string fix) { fix_ = std::move(fix); }
+void Error::set_fix(std::string fix) {
+    fix_ = std::move(fix);
+}
 
 }  // namespace covey

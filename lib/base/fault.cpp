@@ -1,9 +1,8 @@
 #include "base/fault.hpp"
 
 #ifdef COVEY_FAULTS
-#include "covey/error.hpp"
-
 #include "base/text.hpp"
+#include "covey/error.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -22,8 +21,9 @@ void fault_point(std::string_view step) {
     const auto colon = wanted.rfind(':');
     const auto name = std::string_view{wanted}.substr(0, colon);
     if (name != step) return;
-    const auto turn =
-        colon == std::string::npos ? 1 : parse_u64(std::string_view{wanted}.substr(colon + 1)).value_or(1);
+    const auto turn = colon == std::string::npos
+                          ? 1
+                          : parse_u64(std::string_view{wanted}.substr(colon + 1)).value_or(1);
     if (++passes == turn) throw Error::from_errno(EIO, "injected fault at", step);
 }
 

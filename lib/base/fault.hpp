@@ -11,7 +11,8 @@ namespace covey {
 /// Throws Error::from_errno(EIO, "injected fault at", step) when it is this step's turn.
 void fault_point(std::string_view step);
 #else
-inline void fault_point(std::string_view) {}
+inline void fault_point(std::string_view) {
+}
 #endif
 
 }  // namespace covey

@@ -2,11 +2,11 @@
 
 #include "covey/error.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-
-#include <fmt/format.h>
 
 #include <sys/random.h>
 
@@ -35,9 +35,8 @@ std::string printable(std::string_view id) {
 
 bool is_valid_id(std::string_view id) noexcept {
     if (id.empty() || id.size() > kLongestId || !is_word(id.front())) return false;
-    return std::all_of(id.begin(), id.end(), [](char c) {
-        return is_word(c) || c == '.' || c == '+' || c == '-';
-    });
+    return std::all_of(id.begin(), id.end(),
+                       [](char c) { return is_word(c) || c == '.' || c == '+' || c == '-'; });
 }
 
 void require_valid_id(std::string_view id, std::string_view what) {
@@ -51,7 +50,8 @@ std::string random_id() {
     if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
         throw Error::from_errno(errno, "getrandom");
     std::string id;
-    for (const auto byte : bytes) id += fmt::format("{:02x}", byte);
+    for (const auto byte : bytes)
+        id += fmt::format("{:02x}", byte);
     return id;
 }
 

@@ -39,9 +39,15 @@ bool is_plain(std::string_view text) {
 
 }  // namespace
 
-void set_level(Level level) noexcept { g_level = level; }
-void set_format(Format format) noexcept { g_format = format; }
-Level level() noexcept { return g_level; }
+void set_level(Level level) noexcept {
+    g_level = level;
+}
+void set_format(Format format) noexcept {
+    g_format = format;
+}
+Level level() noexcept {
+    return g_level;
+}
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
     if (level < g_level) return;
@@ -50,7 +56,8 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
     if (g_format == Format::json) {
         line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"msg\":{}", rfc3339_now(), name,
                            quoted(message));
-        for (const auto& [key, value] : fields) line += fmt::format(",\"{}\":{}", key, quoted(value));
+        for (const auto& [key, value] : fields)
+            line += fmt::format(",\"{}\":{}", key, quoted(value));
         line += "}\n";
     } else {
         line = fmt::format("{} {}", rfc3339_now(), name);

@@ -29,7 +29,9 @@ class [[nodiscard]] Result {
     [[nodiscard]] T& value() & { return std::get<0>(state_); }
     [[nodiscard]] const T& value() const& { return std::get<0>(state_); }
     [[nodiscard]] T value() && { return std::get<0>(std::move(state_)); }
-    [[nodiscard]] T value_or(T other) && { return has_value() ? std::move(*this).value() : std::move(other); }
+    [[nodiscard]] T value_or(T other) && {
+        return has_value() ? std::move(*this).value() : std::move(other);
+    }
 
     T or_throw(std::string_view operation, std::string_view object = {}) && {
         if (!has_value()) throw Error::from_errno(error(), operation, object);

@@ -1,5 +1,7 @@
 #include "base/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -7,8 +9,6 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
-
-#include <fmt/format.h>
 
 namespace covey {
 
@@ -85,7 +85,8 @@ namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        row[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         std::size_t diagonal = row[0];
         row[0] = i;
@@ -159,8 +160,7 @@ std::string rfc3339(std::int64_t unix_microseconds) {
 
 std::string rfc3339_now() {
     using namespace std::chrono;
-    return rfc3339(
-        duration_cast<microseconds>(system_clock::now().time_since_epoch()).count());
+    return rfc3339(duration_cast<microseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 }  // namespace covey

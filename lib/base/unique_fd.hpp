@@ -1,5 +1,5 @@
-// Who owns a file descriptor. UniqueFd owns it, FdRef borrows it; a plain int appears only in lib/sys.
-// Thread rule: values, one owner each.
+// Who owns a file descriptor. UniqueFd owns it, FdRef borrows it; a plain int appears only in
+// lib/sys. Thread rule: values, one owner each.
 #pragma once
 
 #include <utility>

@@ -21,13 +21,16 @@
 namespace covey::sys {
 namespace {
 
-Errno last_errno() { return Errno{errno}; }
+Errno last_errno() {
+    return Errno{errno};
+}
 
 /// Repeats a call that a signal interrupted. Not for close(2).
 template <typename Call>
 auto no_eintr(Call call) {
     decltype(call()) result;
-    do result = call();
+    do
+        result = call();
     while (result < 0 && errno == EINTR);
     return result;
 }
@@ -42,7 +45,9 @@ Result<UniqueFd> open_at(FdRef dir, std::string_view path, int flags, mode_t mod
     return UniqueFd{fd};
 }
 
-Result<UniqueFd> open_dir(std::string_view path) { return open_dir_at(kCwd, path); }
+Result<UniqueFd> open_dir(std::string_view path) {
+    return open_dir_at(kCwd, path);
+}
 
 Result<UniqueFd> open_dir_at(FdRef dir, std::string_view path) {
     return open_at(dir, path, O_PATH | O_DIRECTORY);
@@ -114,8 +119,8 @@ Result<void> replace_file_at(FdRef dir, std::string_view name, std::string_view 
                              Durable durable) {
     static std::atomic<unsigned> counter{0};
     const std::string target{name};
-    const std::string temporary = target + ".tmp" + std::to_string(::getpid()) + "-" +
-                                  std::to_string(counter.fetch_add(1));
+    const std::string temporary =
+        target + ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
     auto file = open_at(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (!file) return Errno{file.error()};
     auto written = write_all(file.value(), data);
@@ -255,11 +260,14 @@ Result<UniqueFd> sealed_copy(FdRef file, std::string_view name) {
         if (no_eintr([&] { return ::sendfile(copy.get(), file.get(), &offset, left); }) <= 0)
             return Errno{errno != 0 ? errno : EIO};
     }
-    if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
+        0)
         return last_errno();
     return copy;
 }
 
-std::string fd_path(FdRef fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+std::string fd_path(FdRef fd) {
+    return "/proc/self/fd/" + std::to_string(fd.get());
+}
 
 }  // namespace covey::sys

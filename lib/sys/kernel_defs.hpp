@@ -1,5 +1,5 @@
-// Kernel constants, structs and call numbers that Debian 12's headers (glibc 2.36, Linux 6.1) lack or
-// that clash between <sys/mount.h> and <linux/mount.h>. The one place for them.
+// Kernel constants, structs and call numbers that Debian 12's headers (glibc 2.36, Linux 6.1) lack
+// or that clash between <sys/mount.h> and <linux/mount.h>. The one place for them.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@
 #define PIDFD_GET_PID_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 5)
 #endif
 
-// <sys/mount.h> declares these as an enum in newer glibc; here only <linux/mount.h> may be included.
+// <sys/mount.h> declares these as an enum in newer glibc; here only <linux/mount.h> may be
+// included.
 #ifndef MS_RDONLY
 #define MS_UNBINDABLE (1UL << 17U)
 #define MS_PRIVATE (1UL << 18U)

@@ -106,9 +106,11 @@ Result<std::vector<std::string>> read_cmdline(FdRef proc, pid_t pid) {
     std::vector<std::string> args;
     std::string_view rest = text.value();
     // A process that rewrote its title may leave a run of NULs behind it.
-    while (!rest.empty() && rest.back() == '\0') rest.remove_suffix(1);
+    while (!rest.empty() && rest.back() == '\0')
+        rest.remove_suffix(1);
     if (rest.empty()) return args;
-    for (const auto part : split(rest, '\0')) args.emplace_back(part);
+    for (const auto part : split(rest, '\0'))
+        args.emplace_back(part);
     return args;
 }
 

@@ -17,8 +17,11 @@
 namespace covey::sys {
 namespace {
 
-Errno last_errno() { return Errno{errno}; }
+Errno last_errno() {
+    return Errno{errno};
+}
 
+constexpr std::uint64_t kPidfdFlag = CLONE_PIDFD;
 constexpr idtype_t kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, Linux 5.4
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -33,7 +36,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 Result<std::optional<ExitStatus>> wait_with(FdRef pidfd, int flags) {
     siginfo_t info{};
     int result = 0;
-    do result = ::waitid(kPidfd, static_cast<id_t>(pidfd.get()), &info, WEXITED | __WALL | flags);
+    do
+        result = ::waitid(kPidfd, static_cast<id_t>(pidfd.get()), &info, WEXITED | __WALL | flags);
     while (result < 0 && errno == EINTR);
     if (result < 0) return last_errno();
     if (info.si_pid == 0) return std::optional<ExitStatus>{};
@@ -52,13 +56,14 @@ Result<std::optional<ExitStatus>> wait_with(FdRef pidfd, int flags) {
 Result<Child> clone_process(const CloneArguments& arguments) {
     int pidfd = -1;
     clone_args args{};
-    args.flags = arguments.flags | std::uint64_t{CLONE_PIDFD} | std::uint64_t{CLONE_CLEAR_SIGHAND};
+    std::uint64_t flags = arguments.flags | kPidfdFlag | CLONE_CLEAR_SIGHAND;
     args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     args.exit_signal = static_cast<std::uint64_t>(arguments.exit_signal);
     if (arguments.cgroup.valid()) {
-        args.flags |= std::uint64_t{CLONE_INTO_CGROUP};
+        flags |= CLONE_INTO_CGROUP;
         args.cgroup = static_cast<std::uint64_t>(arguments.cgroup.get());
     }
+    args.flags = flags;
     const long pid = ::syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) return last_errno();
     return Child{static_cast<pid_t>(pid), UniqueFd{pid == 0 ? -1 : pidfd}};
@@ -81,12 +86,15 @@ Result<ExitStatus> wait_process(FdRef pidfd) {
     return *status.value();
 }
 
-Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd) { return wait_with(pidfd, WNOHANG); }
+Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd) {
+    return wait_with(pidfd, WNOHANG);
+}
 
 bool wait_ended(FdRef pidfd, int milliseconds) {
     pollfd entry{pidfd.get(), POLLIN, 0};
     int result = 0;
-    do result = ::poll(&entry, 1, milliseconds);
+    do
+        result = ::poll(&entry, 1, milliseconds);
     while (result < 0 && errno == EINTR);
     return result > 0;
 }
@@ -125,7 +133,8 @@ Result<Child> spawn(const SpawnArguments& arguments) {
     // The path is resolved in the child, so `program` must be open there until exec: it is
     // close-on-exec. Everything else that a careless caller left inheritable goes here.
     const int last_copy = copies.back().get();
-    for (int fd = target; fd < program; ++fd) posix_spawn_file_actions_addclose(&actions, fd);
+    for (int fd = target; fd < program; ++fd)
+        posix_spawn_file_actions_addclose(&actions, fd);
     posix_spawn_file_actions_addclosefrom_np(&actions, std::max(program, last_copy) + 1);
 
     sigset_t all;
@@ -134,12 +143,13 @@ Result<Child> spawn(const SpawnArguments& arguments) {
     sigemptyset(&none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSID);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     const std::string path = "/proc/self/fd/" + std::to_string(program);
     pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, path.c_str(), &actions, &attributes,
-                                    pointers(arguments.args).data(), pointers(arguments.env).data());
+    const int error =
+        ::posix_spawn(&pid, path.c_str(), &actions, &attributes, pointers(arguments.args).data(),
+                      pointers(arguments.env).data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (error != 0) return Errno{error};

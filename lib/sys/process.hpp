@@ -1,5 +1,5 @@
-// Processes by pidfd: clone3, signals, waiting, exec by descriptor. A process is never identified by
-// its number alone. Called by launch, shim, core. Thread rule: `clone_process` only from
+// Processes by pidfd: clone3, signals, waiting, exec by descriptor. A process is never identified
+// by its number alone. Called by launch, shim, core. Thread rule: `clone_process` only from
 // single-threaded programs (the child is an ordinary copy); the rest from any thread.
 #pragma once
 
@@ -26,7 +26,8 @@ struct Child {
     pid_t pid = 0;  // 0 in the child
     UniqueFd pidfd;
 };
-/// clone3(2) as fork: returns twice. The child has every signal handler reset (CLONE_CLEAR_SIGHAND).
+/// clone3(2) as fork: returns twice. The child has every signal handler reset
+/// (CLONE_CLEAR_SIGHAND).
 Result<Child> clone_process(const CloneArguments& arguments);
 
 Result<UniqueFd> pidfd_open(pid_t pid);
@@ -44,13 +45,16 @@ Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd);
 [[nodiscard]] bool wait_ended(FdRef pidfd, int milliseconds);
 
 /// execveat(fd, "", AT_EMPTY_PATH): returns only on failure.
-Errno exec_fd(FdRef program, const std::vector<std::string>& args, const std::vector<std::string>& env);
+Errno exec_fd(FdRef program, const std::vector<std::string>& args,
+              const std::vector<std::string>& env);
 /// execve(2): returns only on failure.
-Errno exec_path(const std::string& path, const std::vector<std::string>& args, const std::vector<std::string>& env);
+Errno exec_path(const std::string& path, const std::vector<std::string>& args,
+                const std::vector<std::string>& env);
 
 /// posix_spawn of a program by descriptor, from any thread of any program. In the child the
-/// descriptors of `keep` are 3, 4, 5 … in order, all others are closed but 0, 1, 2; it has a session of its
-/// own, no blocked signals and default handlers. stdin and stdout are /dev/null, stderr is inherited.
+/// descriptors of `keep` are 3, 4, 5 … in order, all others are closed but 0, 1, 2; it has a
+/// session of its own, no blocked signals and default handlers. stdin and stdout are /dev/null,
+/// stderr is inherited.
 struct SpawnArguments {
     FdRef program{-1};
     std::vector<std::string> args;

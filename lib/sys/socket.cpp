@@ -13,7 +13,9 @@
 namespace covey::sys {
 namespace {
 
-Errno last_errno() { return Errno{errno}; }
+Errno last_errno() {
+    return Errno{errno};
+}
 
 Result<sockaddr_un> address_at(FdRef dir, std::string_view name) {
     sockaddr_un address{};
@@ -77,7 +79,8 @@ Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name) {
 
 Result<UniqueFd> accept(FdRef listener) {
     int fd = -1;
-    do fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    do
+        fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return last_errno();
     return UniqueFd{fd};
@@ -103,16 +106,19 @@ Result<void> send_packet(FdRef socket, std::string_view data, std::span<const Fd
         }
     }
     ssize_t sent = 0;
-    do sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
+    do
+        sent = ::sendmsg(socket.get(), &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent < 0) return last_errno();
     return {};
 }
 
 Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
-    // One look at the size first: a reader in a small program shall not hold a large buffer for ever.
+    // One look at the size first: a reader in a small program shall not hold a large buffer for
+    // ever.
     ssize_t size = 0;
-    do size = ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    do
+        size = ::recv(socket.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
     while (size < 0 && errno == EINTR);
     if (size < 0) return last_errno();
     Packet packet;
@@ -125,7 +131,8 @@ Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     ssize_t got = 0;
-    do got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+    do
+        got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
     if (got < 0) return last_errno();
     packet.fds = take_fds(message);  // taken even from a bad message, so that none leaks

@@ -34,7 +34,8 @@ Result<UniqueFd> accept(FdRef listener);
 
 /// One message, whole or not at all; never SIGPIPE (EPIPE instead).
 Result<void> send_packet(FdRef socket, std::string_view data, std::span<const FdRef> fds = {});
-/// One message. An empty `data` with no fds is the end of the stream. A truncated message is EMSGSIZE.
+/// One message. An empty `data` with no fds is the end of the stream. A truncated message is
+/// EMSGSIZE.
 Result<Packet> receive_packet(FdRef socket, std::size_t limit = kLargestPacket);
 
 struct PeerCredentials {

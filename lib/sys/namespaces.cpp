@@ -1,0 +1,71 @@
+#include "sys/namespaces.hpp"
+
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace covey::sys {
+namespace {
+
+Errno last_errno() {
+    return Errno{errno};
+}
+
+}  // namespace
+
+Result<void> unshare(std::uint64_t flags) {
+    if (::unshare(static_cast<int>(flags)) < 0) return last_errno();
+    return {};
+}
+
+Result<void> set_namespace(FdRef target, std::uint64_t flags) {
+    if (::setns(target.get(), static_cast<int>(flags)) < 0) return last_errno();
+    return {};
+}
+
+Result<UniqueFd> open_namespace(FdRef proc, pid_t pid, std::string_view proc_name) {
+    return open_at(proc, std::to_string(pid).append("/ns/").append(proc_name), O_RDONLY);
+}
+
+Result<NamespaceId> namespace_id(FdRef name_space) {
+    const auto status = stat_fd(name_space);
+    if (!status) return Errno{status.error()};
+    return NamespaceId{status.value().st_dev, status.value().st_ino};
+}
+
+Result<std::uint64_t> namespace_type(FdRef name_space) {
+    const int type = ::ioctl(name_space.get(), NS_GET_NSTYPE);
+    if (type < 0) return last_errno();
+    return static_cast<std::uint64_t>(static_cast<unsigned>(type));
+}
+
+Result<void> set_hostname(std::string_view name) {
+    if (::sethostname(name.data(), name.size()) < 0) return last_errno();
+    return {};
+}
+
+Result<void> set_domainname(std::string_view name) {
+    if (::setdomainname(name.data(), name.size()) < 0) return last_errno();
+    return {};
+}
+
+Result<void> bring_loopback_up() {
+    const UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    if (!socket) return last_errno();
+    ifreq request{};
+    std::strcpy(static_cast<char*>(request.ifr_name), "lo");  // NOLINT: a literal of 3 bytes
+    if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) < 0) return last_errno();
+    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0) return last_errno();
+    return {};
+}
+
+}  // namespace covey::sys

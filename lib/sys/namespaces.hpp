@@ -1,0 +1,36 @@
+// Joining, leaving and naming namespaces. Compare namespaces by (device, inode), never by path.
+// Thread rule: unshare and set_namespace only in single-threaded programs of ours, never in coveyd.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace covey::sys {
+
+struct NamespaceId {
+    std::uint64_t device = 0, inode = 0;
+    friend bool operator==(const NamespaceId&, const NamespaceId&) = default;
+};
+
+/// `flags`: CLONE_NEW…
+Result<void> unshare(std::uint64_t flags);
+/// `target` is an nsfs descriptor (one flag) or a pidfd (several flags at once, Linux 5.8).
+Result<void> set_namespace(FdRef target, std::uint64_t flags);
+/// /proc/<pid>/ns/<proc_name>, by the host's procfs.
+Result<UniqueFd> open_namespace(FdRef proc, pid_t pid, std::string_view proc_name);
+Result<NamespaceId> namespace_id(FdRef name_space);
+/// CLONE_NEW… of an nsfs descriptor (NS_GET_NSTYPE); anything else is ENOTTY.
+Result<std::uint64_t> namespace_type(FdRef name_space);
+
+Result<void> set_hostname(std::string_view name);
+Result<void> set_domainname(std::string_view name);
+/// The loopback interface of the caller's network namespace, up.
+Result<void> bring_loopback_up();
+
+}  // namespace covey::sys
