@@ -58,10 +58,10 @@ Result<Child> clone_process(const CloneArguments& arguments) {
     clone_args args{};
     std::uint64_t flags = arguments.flags | kPidfdFlag | CLONE_CLEAR_SIGHAND;
     args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-    args.exit_signal = static_cast<std::uint64_t>(arguments.exit_signal);
+    args.exit_signal = static_cast<unsigned>(arguments.exit_signal);
     if (arguments.cgroup.valid()) {
         flags |= CLONE_INTO_CGROUP;
-        args.cgroup = static_cast<std::uint64_t>(arguments.cgroup.get());
+        args.cgroup = static_cast<unsigned>(arguments.cgroup.get());
     }
     args.flags = flags;
     const long pid = ::syscall(SYS_clone3, &args, sizeof args);
