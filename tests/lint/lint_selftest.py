@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Every rule of lint.py can fail: each breach below is found, and its harmless neighbour is not."""
+import sys
+
+import lint
+
+HEADER = "// What it owns.\n#pragma once\n"
+LONG = "int f() {\n" + "    g();\n" * 85 + "}\n"
+
+# rule, path, breach, the same done right
+CASES = [
+    ("floors", "lib/base/a.cpp", '#include "sys/file.hpp"\n', '#include "base/id.hpp"\n'),
+    ("floors", "lib/spec/a.cpp", '#include "plan/plan.hpp"\n', '#include "covey/error.hpp"\n'),
+    ("floors", "lib/plan/a.cpp", '#include "cgroup/cgroup.hpp"\n', '#include "cgroup/limits.hpp"\n'),
+    ("floors", "lib/launch/a.cpp", '#include "core/messages.hpp"\n', '#include "plan/plan.hpp"\n'),
+    ("floors", "lib/launch/a.cpp", '#include "handshake.hpp"\n', '#include "launch/handshake.hpp"\n'),
+    ("floors", "lib/pause/a.c", '#include "base/id.hpp"\n', "#include <sys/prctl.h>\n"),
+    ("floors", "lib/include/covey/a.hpp", HEADER + '#include "core/messages.hpp"\n',
+     HEADER + '#include "covey/error.hpp"\n'),
+    ("floors", "daemon/ctl/a.cpp", '#include "engine/engine.hpp"\n', '#include "ctl/client.hpp"\n'),
+    ("floors", "daemon/api/a.cpp", '#include "launch/init.hpp"\n', '#include "spec/tables.hpp"\n'),
+    ("third_party", "lib/core/a.cpp", "#include <boost/asio.hpp>\n", "#include <fmt/format.h>\n"),
+    ("third_party", "lib/core/a.cpp", "#include <nlohmann/json.hpp>\n", "#include <nlohmann/json_fwd.hpp>\n"),
+    ("third_party", "daemon/api/a.cpp", "#include <nlohmann/json.hpp>\n", "#include <string>\n"),
+    ("third_party", "lib/include/covey/a.hpp", HEADER + "#include <nlohmann/json_fwd.hpp>\n",
+     HEADER + "#include <string>\n"),
+    ("banned_calls", "lib/core/a.cpp", 'void f() { system("ls"); }\n', "// system(x) is banned\n"),
+    ("banned_calls", "tests/api/a.cpp", 'void f() { popen("ls", "r"); }\n', 'auto s = "popen(x)";\n'),
+    ("banned_calls", "lib/launch/a.cpp", "void f() { getpwnam(n); }\n", "void f() { lookup.getpwnam(n); }\n"),
+    ("banned_calls", "daemon/a.cpp", "void f() { dlopen(n, 0); }\n", "void f() { my_dlopen(n); }\n"),
+    ("banned_calls", "daemon/a.cpp", "void f() { thread.detach(); }\n", "void f() { thread.join(); }\n"),
+    ("banned_calls", "tests/api/a.cpp", "void f() { std::this_thread::sleep_for(1s); }\n",
+     "void f() { wait_for(1s); }\n"),
+    ("banned_calls", "lib/shim/a.cpp", "void f() { nanosleep(&t, nullptr); }\n", "void f() { poll(&p, 1, -1); }\n"),
+    ("banned_calls", "lib/shim/a.cpp", "int f() { return fork(); }\n", "int f() { return sys::fork(); }\n"),
+    ("banned_calls", "lib/launch/a.cpp", "void f() { fd = ::open(p, O_RDONLY | O_CLOEXEC); }\n",
+     "void f() { fd = sys::open(p, O_RDONLY); }\n"),
+    ("banned_calls", "lib/launch/a.cpp", "void f() { mount(a, b, c, 0, nullptr); }\n",
+     "Mount mount(int fd);\n"),
+    ("banned_calls", "lib/cgroup/a.cpp", "void f() { syscall(SYS_openat2, 1); }\n", "void f() { open_beneath(1); }\n"),
+    ("banned_calls", "daemon/engine/a.cpp", "void f() { ::close(fd); }\n", "void f() { fd.reset(); }\n"),
+    ("cloexec", "lib/sys/a.cpp", "int f() { return ::openat(d, p, O_RDONLY); }\n",
+     "int f() { return ::openat(d, p,\n    O_RDONLY | O_CLOEXEC); }\n"),
+    ("cloexec", "tests/kernel/a.cpp", "int f() { return open(p, O_RDONLY); }\n", "int f() { return sys::open(p, O_RDONLY); }\n"),
+    ("cloexec", "lib/sys/a.cpp", "int f() { return ::socket(AF_UNIX, SOCK_STREAM, 0); }\n",
+     "int f() { return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); }\n"),
+    ("cloexec", "tests/kernel/a.cpp", "void f() { pipe(ends); }\n", "void f() { pipe2(ends, O_CLOEXEC); }\n"),
+    ("cloexec", "lib/sys/a.cpp", "void f() { epoll_create1(0); }\n", "void f() { epoll_create1(EPOLL_CLOEXEC); }\n"),
+    ("cloexec", "lib/sys/a.cpp", 'void f() { memfd_create("x", 0); }\n', 'void f() { memfd_create("x", MFD_CLOEXEC); }\n'),
+    ("file_size", "lib/base/a.cpp", "int a;\n" * 501, "int a;\n" * 500),
+    ("file_size", "lib/base/a.hpp", HEADER + "int a;\n" * 199, HEADER + "int a;\n" * 198),
+    ("file_size", "lib/shim/main.cpp", "int a;\n" * 101, "int a;\n" * 100),
+    ("function_size", "lib/base/a.cpp", LONG, LONG.replace("    g();\n", "", 20)),
+    ("function_size", "lib/base/a.cpp", "namespace n {\nclass C {\n" + LONG + "};\n}\n",
+     "namespace n {\n" + "int f() {\n}\n" * 60 + "}\n"),
+    ("function_size", "tests/unit/a.cpp", LONG.replace("int f()", 'TEST_CASE("a: b {")'), 'TEST_CASE("a") {\n}\n'),
+    ("header", "lib/base/a.hpp", "// What it owns.\nint a;\n", HEADER),
+    ("header", "lib/base/a.hpp", "#pragma once\n", HEADER),
+    ("text", "lib/base/a.cpp", "// TODO: later\n", "// todos los dias\n"),
+    ("text", "cmake/a.sh", "# FIXME\n", 'mktemp -d /tmp/x.XXXXXX\n'),
+    ("text", "lib/base/a.cpp", "int a; \n", "int a;\n"),
+    ("text", "lib/base/a.cpp", "\tint a;\n", "    int a;\n"),
+    ("text", "lib/base/a.cpp", "int a;", "int a;\n"),
+]
+
+
+def main():
+    wrong = 0
+    for rule, path, breach, right in CASES:
+        found = [name for _, name, _ in lint.check(path, breach)]
+        if rule not in found:
+            wrong += 1
+            print(f"not found by {rule} in {path}: {breach[:100]!r} (found: {found})")
+        for line, name, message in lint.check(path, right):
+            wrong += 1
+            print(f"false alarm in {path}:{line}: {message} [{name}]: {right[:100]!r}")
+    excused = "int f() { return ::openat(d, p, O_RDONLY); }  // lint: allow cloexec because exec'd\n"
+    if lint.check("lib/sys/a.cpp", excused):
+        wrong += 1
+        print("an excuse with a reason was not accepted")
+    if not lint.check("lib/sys/a.cpp", excused.replace(" because exec'd", "")):
+        wrong += 1
+        print("an excuse without a reason was accepted")
+    untested = {rule.__name__.removeprefix("rule_") for rule in lint.RULES} - {case[0] for case in CASES}
+    if untested:
+        wrong += 1
+        print(f"rules without a case here: {sorted(untested)}")
+    print(f"lint_selftest: {len(CASES)} cases, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
