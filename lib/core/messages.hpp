@@ -7,12 +7,11 @@
 //   StartContainer         ContainerFacts   (after a clean exec)
 //   KillContainer          Done
 //   DeleteContainer        Done             (after the group is proved empty)
-//   Exec                   ExecFacts                                   → stdin, stdout, stderr; ← pty master
-//   KillExec               Done
-//   StopSandbox            SandboxFacts     (after pause is reaped)
-//   Status                 StatusItem…, Done  (one packet an item: no limit on their number)
-//   Shutdown               Done             (then the shim ends; refused while anything runs)
-//   –                      Event            (to every connected client, no number)
+//   Exec                   ExecFacts                                   → stdin, stdout, stderr; ←
+//   pty master KillExec               Done StopSandbox            SandboxFacts     (after pause is
+//   reaped) Status                 StatusItem…, Done  (one packet an item: no limit on their
+//   number) Shutdown               Done             (then the shim ends; refused while anything
+//   runs) –                      Event            (to every connected client, no number)
 //
 // Thread rule: values.
 #pragma once
@@ -64,13 +63,14 @@ struct NamespaceFacts {
 struct SandboxFacts {
     std::string id;
     SandboxState state = SandboxState::creating;
-    pid_t pause_pid = 0;               // host number, 0 when stopped
+    pid_t pause_pid = 0;                 // host number, 0 when stopped
     std::uint64_t pause_start_time = 0;  // clock ticks since boot
     pid_t shim_pid = 0;
     std::uint64_t shim_start_time = 0;
-    std::map<std::string, NamespaceFacts> namespaces;  // pid, net, ipc, uts, time: the pod's own or joined
-    std::string cgroup;                // "/covey/web.pod"
-    std::int64_t created_at = 0;       // Unix microseconds, as all times here
+    std::map<std::string, NamespaceFacts>
+        namespaces;               // pid, net, ipc, uts, time: the pod's own or joined
+    std::string cgroup;           // "/covey/web.pod"
+    std::int64_t created_at = 0;  // Unix microseconds, as all times here
     std::int64_t stopped_at = 0;
     std::vector<std::string> warnings;
 };

@@ -1,6 +1,6 @@
-// The shim's protocol as a codec: bytes in, bytes out, no descriptor, no waiting, so that the shim's
-// epoll loop, coveyd's coroutines and the façade's blocking client can all drive it.
-// Thread rule: pure functions.
+// The shim's protocol as a codec: bytes in, bytes out, no descriptor, no waiting, so that the
+// shim's epoll loop, coveyd's coroutines and the façade's blocking client can all drive it. Thread
+// rule: pure functions.
 #pragma once
 
 #include "core/messages.hpp"

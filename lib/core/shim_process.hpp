@@ -8,11 +8,13 @@
 //   sandbox.json        SandboxFacts, written by the shim
 //   record.json         what the owner (coveyd) was asked for; not read by the shim
 //   containers/<id>/    container.json (ContainerFacts, with the exit record once there is one),
-//                       config.json (the bundle's, as it was at create), start.fifo, record.json (owner's)
+//                       config.json (the bundle's, as it was at create), start.fifo, record.json
+//                       (owner's)
 #pragma once
 
 #include "base/unique_fd.hpp"
 #include "core/messages.hpp"
+#include "core/programs.hpp"
 #include "sys/process.hpp"
 
 #include <string>
@@ -20,26 +22,15 @@
 namespace covey::core {
 
 /// The shim's descriptors, in the order in which spawn() passes them.
-inline constexpr int kShimListenFd = 3;   // listening socket
-inline constexpr int kShimFolderFd = 4;   // the sandbox's state folder (O_PATH)
-inline constexpr int kShimPauseFd = 5;    // sealed copy of covey-pause
-inline constexpr int kShimCacheFd = 6;    // folder of compiled seccomp filters (O_PATH)
+inline constexpr int kShimListenFd = 3;  // listening socket
+inline constexpr int kShimFolderFd = 4;  // the sandbox's state folder (O_PATH)
+inline constexpr int kShimPauseFd = 5;   // sealed copy of covey-pause
+inline constexpr int kShimCacheFd = 6;   // folder of compiled seccomp filters (O_PATH)
 
-/// Sealed copies of the programs, made once for each process and shared by all its sandboxes.
-/// Found beside our own executable (/proc/self/exe), then in the libexec folder, then in
-/// COVEY_LIBEXEC. Throws Code::unavailable naming every place looked at.
-class Programs {
-  public:
-    static Programs load();
-    [[nodiscard]] FdRef shim() const noexcept { return shim_; }
-    [[nodiscard]] FdRef pause() const noexcept { return pause_; }
-
-  private:
-    UniqueFd shim_, pause_;
-};
-
-/// Makes `shim.sock`, starts covey-shim with it, and connects (the connection waits in the backlog
-/// until the shim accepts, so nothing here waits for the shim).
+/// Makes `shim.sock` (a stale one is replaced), connects, and starts covey-shim with it: the
+/// connection waits in the backlog until the shim accepts, so nothing here waits for the shim. The
+/// child gets no environment of ours but, in builds with COVEY_FAULTS, COVEY_FAIL_AT and the
+/// sanitizers' options.
 struct SpawnedShim {
     sys::Child process;
     UniqueFd connection;  // SOCK_SEQPACKET, blocking
@@ -49,10 +40,12 @@ struct SpawnedShim {
 /// Throws Code::sandbox_gone when nobody listens.
 [[nodiscard]] UniqueFd connect_shim(FdRef state_folder);
 
-/// Pins /proc/<pause>/ns/<type> as `ns/<type>` below the state folder and puts the pins' paths into
-/// `facts`. The caller's mount namespace must be the host's.
+/// Pins /proc/<pause>/ns/<type> as `ns/<type>` below the state folder, for every type that `facts`
+/// names, and puts the pins' paths into `facts`. What is pinned already stays. The caller's mount
+/// namespace must be the host's. Throws sandbox_gone when pause is no longer the one of the facts;
+/// nothing stays pinned then.
 void pin_namespaces(SandboxFacts& facts, FdRef state_folder, const std::string& state_path);
-/// Unmounts the pins (MNT_DETACH). Not there: nothing.
+/// Unmounts the pins (MNT_DETACH) and removes `ns`. Not there: nothing.
 void unpin_namespaces(FdRef state_folder);
 
 }  // namespace covey::core

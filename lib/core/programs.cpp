@@ -1,0 +1,51 @@
+#include "core/programs.hpp"
+
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace covey::core {
+namespace {
+
+std::vector<std::string> places() {
+    std::vector<std::string> result;
+    if (const auto self = sys::readlink_at(sys::kCwd, "/proc/self/exe"))
+        result.push_back(self.value().substr(0, self.value().rfind('/')));
+    result.emplace_back(COVEY_LIBEXECDIR);
+    // secure_getenv: not for a program that gained privileges by being executed.
+    if (const char* extra = ::secure_getenv("COVEY_LIBEXEC"); extra != nullptr && *extra == '/')
+        result.emplace_back(extra);
+    return result;
+}
+
+UniqueFd sealed(const std::vector<std::string>& folders, const std::string& name) {
+    for (const auto& folder : folders) {
+        const auto path = folder + "/" + name;
+        auto file = sys::open(path, O_RDONLY | O_NONBLOCK);
+        if (!file) continue;
+        const auto status = sys::stat_fd(file.value()).or_throw("stat", path);
+        if (!S_ISREG(status.st_mode)) continue;
+        return sys::sealed_copy(file.value(), name).or_throw("copy into memory", path);
+    }
+    throw Error(Code::unavailable, "no " + name + " in " + join(folders, ", "))
+        .with_fix("install Covey's programs, or name their folder in COVEY_LIBEXEC");
+}
+
+}  // namespace
+
+Programs Programs::load() {
+    const auto folders = places();
+    Programs programs;
+    programs.shim_ = sealed(folders, "covey-shim");
+    programs.pause_ = sealed(folders, "covey-pause");
+    return programs;
+}
+
+}  // namespace covey::core
