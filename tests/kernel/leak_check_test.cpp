@@ -63,6 +63,10 @@ TEST_CASE("hidden: leaks in one of its sections", "[.leaky_section]") {
     }
 }
 
+TEST_CASE("hidden: stays for a while", "[.stays]") {
+    CHECK(poll(nullptr, 0, 30000) == 0);
+}
+
 TEST_CASE("a case that leaks fails, and says what it leaked") {
     const auto run = run_self("[leaky]");
     CHECK(run.status == 1);
@@ -103,7 +107,7 @@ TEST_CASE("a covey program is a leak although it is nobody's child") {
     const pid_t middle = fork();
     if (middle == 0) {
         const pid_t orphan = fork();
-        if (orphan == 0) execl("/bin/sleep", "covey:[lost]", "30", nullptr);
+        if (orphan == 0) execl("/proc/self/exe", "covey:[lost]", "[stays]", nullptr);
         _exit(write(ends[1], &orphan, sizeof orphan) == sizeof orphan ? 0 : 1);
     }
     pid_t orphan = 0;
