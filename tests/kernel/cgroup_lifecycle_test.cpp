@@ -43,7 +43,8 @@ bool exists(const std::string& dir) {
 
 TEST_CASE("a group is made with its parents, found again, and removed") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto group = tree.create("web.pod/nginx.ctr");
     CHECK(exists(group.identity_dir()));
     CHECK(group.path() == tree.path("web.pod/nginx.ctr"));
@@ -62,7 +63,8 @@ TEST_CASE("a group is made with its parents, found again, and removed") {
 
 TEST_CASE("ids that look like the kernel's own file names are ordinary groups") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     for (const std::string name : {"memory.max", "cgroup.procs", "tasks", "cpu.stat"}) {
         auto group = tree.create("web.pod/" + name + ".ctr");
         const pid_t child = CgroupTree::spawn(group, CgroupTree::sleep_for_ever);
@@ -75,7 +77,8 @@ TEST_CASE("ids that look like the kernel's own file names are ordinary groups") 
 
 TEST_CASE("a process born in a group is attributed to it, and a reaped one to nobody") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     const auto group = tree.create("web.pod/nginx.ctr");
     const pid_t child = CgroupTree::spawn(group, CgroupTree::sleep_for_ever);
     REQUIRE(child > 0);
@@ -89,7 +92,8 @@ TEST_CASE("a process born in a group is attributed to it, and a reaped one to no
 
 TEST_CASE("kill reaches daemonised grandchildren and the groups below") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto container = tree.create("web.pod/nginx.ctr");
     auto exec = tree.create("web.pod/nginx.ctr/e1.exec");
     const pid_t first = CgroupTree::spawn(container, leave_daemon_behind);
@@ -113,7 +117,8 @@ TEST_CASE("kill reaches daemonised grandchildren and the groups below") {
 
 TEST_CASE("kill of one container leaves its neighbour alone") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     const auto one = tree.create("web.pod/ab.ctr");
     const auto other = tree.create("web.pod/a.ctr");
     const pid_t neighbour = CgroupTree::spawn(one, CgroupTree::sleep_for_ever);
@@ -142,7 +147,8 @@ TEST_CASE("an emptied group wakes a poll on its events") {
 
 TEST_CASE("a frozen group stands still, is killed all the same, and a thawed one goes on") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto group = tree.create("web.pod/nginx.ctr");
     auto pipe = covey::sys::make_pipe().or_throw("pipe");
     const pid_t child = CgroupTree::spawn(group, [&] {
@@ -177,7 +183,8 @@ TEST_CASE("a frozen group stands still, is killed all the same, and a thawed one
 
 TEST_CASE("an empty group can be frozen, and thawing or killing a group that is gone is no error") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto group = tree.create("web.pod/nginx.ctr");
     const auto stale = Group::open(tree.host(), group.path());
     CHECK_NOTHROW(group.freeze());
@@ -192,7 +199,8 @@ TEST_CASE("an empty group can be frozen, and thawing or killing a group that is 
 
 TEST_CASE("a group with a live process is not removed, and the error says so") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto group = tree.create("web.pod/nginx.ctr");
     const pid_t child = CgroupTree::spawn(group, CgroupTree::sleep_for_ever);
     REQUIRE(CgroupTree::eventually([&] { return !group.is_empty(); }));
@@ -211,7 +219,8 @@ TEST_CASE("a group with a live process is not removed, and the error says so") {
 
 TEST_CASE("a zombie does not keep its group from being empty or removed") {
     COVEY_REQUIRES("root");
-    const CgroupTree tree;
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
     auto group = tree.create("web.pod/nginx.ctr");
     const pid_t child = CgroupTree::spawn(group, [] { return 7; });
     siginfo_t info{};

@@ -4,7 +4,11 @@
 // end.
 #pragma once
 
+#include "catch.hpp"
 #include "cgroup/cgroup.hpp"
+#include "covey/error.hpp"
+#include "support/requires.hpp"
+#include "sys/file.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -22,9 +26,22 @@
 
 namespace covey::test {
 
+/// How much of the machine a test sees: all, or on a hybrid one v1 alone, as if there were no v2.
+enum class View { whole, v1_only };
+
+inline cgroup::Host seen_host(View view) {
+    auto host = cgroup::detect();
+    if (view == View::whole) return host;
+    host.layout = cgroup::Layout::v1;
+    host.unified.clear();
+    host.unified_controllers.clear();
+    return host;
+}
+
 class CgroupTree {
   public:
-    CgroupTree() : host_(cgroup::detect()), top_("/covey-test-" + std::to_string(::getpid())) {
+    explicit CgroupTree(View view = View::whole)
+        : host_(seen_host(view)), top_("/covey-test-" + std::to_string(::getpid())) {
         // Orphans come to us, so that we can reap what we have killed.
         ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     }
@@ -52,26 +69,24 @@ class CgroupTree {
     }
 
     /// A child of the test that is in `group` from its first instruction on, in v1 hierarchies
-    /// before `body` runs. It exits with what `body` returns.
+    /// before `body` runs. It exits with what `body` returns. Returns when the child is in place.
     static pid_t spawn(const cgroup::Group& group, const std::function<int()>& body) {
+        auto ready = sys::make_pipe().or_throw("pipe");
         clone_args args{};
         args.exit_signal = SIGCHLD;
+        args.flags = CLONE_CLEAR_SIGHAND;  // Catch has handlers of its own
         const auto target = group.clone_target();
         if (target.valid()) {
-            args.flags = CLONE_INTO_CGROUP;
+            args.flags |= CLONE_INTO_CGROUP;
             args.cgroup = static_cast<unsigned>(target.get());
         }
         const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
-        if (pid != 0) return pid;
-        int status = 127;
-        try {
-            group.join(target.valid() ? cgroup::Group::Identity::already_there
-                                      : cgroup::Group::Identity::move);
-            status = body();
-        } catch (const std::exception&) {
-            status = 126;
-        }
-        ::_exit(status);
+        if (pid == 0) ::_exit(run_child(group, ready.write, body));
+        if (pid < 0) throw Error::from_errno(errno, "clone3 into", group.path());
+        ready.write.reset();
+        char byte = 0;
+        (void)!::read(ready.read.get(), &byte, 1);
+        return pid;
     }
     static int sleep_for_ever() {
         while (true)
@@ -101,8 +116,25 @@ class CgroupTree {
     }
 
   private:
+    static int run_child(const cgroup::Group& group, UniqueFd& ready,
+                         const std::function<int()>& body) {
+        try {
+            group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
+                                                    : cgroup::Group::Identity::move);
+            ready.reset();
+            return body();
+        } catch (const std::exception&) {
+            return 126;
+        }
+    }
+
     cgroup::Host host_;
     std::string top_;
 };
 
 }  // namespace covey::test
+
+/// Runs the test case once for each view, and says so where the machine has no v1 to show.
+#define COVEY_EACH_VIEW(name)                                                         \
+    const auto name = GENERATE(covey::test::View::whole, covey::test::View::v1_only); \
+    if (name == covey::test::View::v1_only) COVEY_REQUIRES("cgroup_v1")
