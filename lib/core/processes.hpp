@@ -32,8 +32,14 @@ struct PodProcess {
 
 /// Processes that end while being read are left out. `sandbox_cgroup` is "/covey/web.pod";
 /// `pod_namespace_inode` is the sandbox's PID namespace.
+/// Sorted by host number; empty when the cgroup is gone.
 [[nodiscard]] std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
                                                          const std::string& sandbox_cgroup,
                                                          std::uint64_t pod_namespace_inode);
+/// The same with the host's procfs opened by the caller, who asks often (or is a test).
+[[nodiscard]] std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
+                                                         const std::string& sandbox_cgroup,
+                                                         std::uint64_t pod_namespace_inode,
+                                                         FdRef proc);
 
 }  // namespace covey::core

@@ -47,6 +47,12 @@ Result<std::uint64_t> namespace_type(FdRef name_space) {
     return static_cast<std::uint64_t>(static_cast<unsigned>(type));
 }
 
+Result<UniqueFd> parent_namespace(FdRef name_space) {
+    const int parent = ::ioctl(name_space.get(), NS_GET_PARENT);
+    if (parent < 0) return last_errno();
+    return UniqueFd{parent};
+}
+
 Result<void> set_hostname(std::string_view name) {
     if (::sethostname(name.data(), name.size()) < 0) return last_errno();
     return {};

@@ -1,0 +1,115 @@
+#include "core/processes.hpp"
+
+#include "base/text.hpp"
+#include "core/process_reader.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace covey::core {
+namespace {
+
+constexpr std::size_t kLongestProcs = 8U << 20U;
+constexpr int kDeepestGroup = 16;  // containers may make groups of their own below theirs
+
+/// Whose processes a group holds.
+struct Owner {
+    std::string container, exec;
+};
+
+/// `<id>.ctr` below the pod and `<id>.exec` below a container name their owner; what a container
+/// makes below its own group is its own, whatever it is called.
+Owner owner_below(const Owner& above, std::string_view name) {
+    constexpr std::string_view kContainer = ".ctr", kExec = ".exec";
+    if (above.container.empty() && name.ends_with(kContainer))
+        return {std::string{name.substr(0, name.size() - kContainer.size())}, ""};
+    if (!above.container.empty() && above.exec.empty() && name.ends_with(kExec))
+        return {above.container, std::string{name.substr(0, name.size() - kExec.size())}};
+    return above;
+}
+
+std::vector<pid_t> processes_in(FdRef group) {
+    const auto text = sys::read_file_at(group, "cgroup.procs", kLongestProcs);
+    std::vector<pid_t> pids;
+    if (!text) return pids;  // the group is gone, or threaded: nobody to list
+    for (const auto line : split(text.value(), '\n'))
+        if (const auto pid = parse_u32(line)) pids.push_back(static_cast<pid_t>(*pid));
+    std::sort(pids.begin(), pids.end());
+    return pids;
+}
+
+std::vector<std::string> groups_in(FdRef group) {
+    auto readable = sys::open_at(group, ".", O_RDONLY | O_DIRECTORY);
+    if (!readable) return {};
+    DIR* stream = ::fdopendir(readable.value().get());
+    if (stream == nullptr) return {};
+    (void)readable.value().release();  // closedir closes it
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream)) {
+        const std::string_view name{static_cast<const char*>(entry->d_name)};
+        if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
+    }
+    ::closedir(stream);
+    return names;
+}
+
+void walk(FdRef group, const Owner& owner, int depth, ProcessReader& reader,
+          std::vector<PodProcess>& result) {
+    const auto before = processes_in(group);
+    const auto first = result.size();
+    for (const pid_t pid : before) {
+        auto process = reader.read(pid);
+        if (!process) continue;
+        process->container = owner.container;
+        process->exec = owner.exec;
+        result.push_back(*std::move(process));
+    }
+    if (!before.empty()) {
+        // A number read above may have been given to a stranger between the list and /proc: whoever
+        // is not in the group now is not shown.
+        const auto after = processes_in(group);
+        const auto gone = [&](const PodProcess& process) {
+            return !std::binary_search(after.begin(), after.end(), process.pid);
+        };
+        result.erase(
+            std::remove_if(result.begin() + static_cast<std::ptrdiff_t>(first), result.end(), gone),
+            result.end());
+    }
+    if (depth == kDeepestGroup) return;
+    for (const auto& name : groups_in(group))
+        if (const auto child = sys::open_dir_at(group, name))
+            walk(child.value(), owner_below(owner, name), depth + 1, reader, result);
+}
+
+}  // namespace
+
+std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
+                                           const std::string& sandbox_cgroup,
+                                           std::uint64_t pod_namespace_inode, FdRef proc) {
+    std::vector<PodProcess> result;
+    const auto path = host.identity_mount() + sandbox_cgroup;
+    const auto pod = sys::open_dir(path);
+    if (!pod && pod.error() == ENOENT) return result;
+    if (!pod) throw Error::from_errno(pod.error(), "open cgroup", path);
+    ProcessReader reader{proc, pod_namespace_inode};
+    walk(pod.value(), {}, 0, reader, result);
+    std::sort(result.begin(), result.end(),
+              [](const auto& left, const auto& right) { return left.pid < right.pid; });
+    return result;
+}
+
+std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
+                                           const std::string& sandbox_cgroup,
+                                           std::uint64_t pod_namespace_inode) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    return list_pod_processes(host, sandbox_cgroup, pod_namespace_inode, proc);
+}
+
+}  // namespace covey::core
