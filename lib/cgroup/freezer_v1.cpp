@@ -3,6 +3,7 @@
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +11,6 @@
 #include <csignal>
 #include <ctime>
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace covey::cgroup {
@@ -52,9 +52,9 @@ bool is_below(std::string_view path, std::string_view group) {
 /// By pidfd, and only after a second look at whose process it is: when the freezer was not quick
 /// enough the number may be somebody else's by now.
 void kill_member(const Host& host, FdRef proc, std::string_view path, pid_t pid) {
-    const UniqueFd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+    const auto process = sys::pidfd_open(pid);
     if (!process || !is_below(identity_of(host, proc, pid), path)) return;
-    ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+    (void)sys::pidfd_send_signal(process.value(), SIGKILL);  // gone already: as good as killed
 }
 
 }  // namespace
