@@ -97,8 +97,7 @@ void parse_cpu(ObjectReader& reader, CpuLimits& cpu) {
     if (quota > 0 && quota < kSmallestQuota) {
         reader.problem("quota", fmt::format("must be at least {} microseconds, not {}",
                                             kSmallestQuota, quota));
-    }
-    if (quota > 0 && cpu.burst.value_or(0) > static_cast<std::uint64_t>(quota)) {
+    } else if (quota > 0 && cpu.burst.value_or(0) > static_cast<std::uint64_t>(quota)) {
         reader.problem("burst", fmt::format("{} is above the quota, {}", *cpu.burst, quota));
     }
     const std::int64_t runtime = cpu.realtime_runtime.value_or(0);

@@ -96,6 +96,9 @@ void check_listener(ObjectReader& reader, const Seccomp& seccomp) {
                     [](const SeccompSyscall& rule) { return rule.action == "SCMP_ACT_NOTIFY"; });
     if (notifies && seccomp.listener_path.empty()) {
         reader.problem("listenerPath", "is missing: SCMP_ACT_NOTIFY needs the socket of its agent");
+    } else if (notifies && !is_absolute(seccomp.listener_path)) {
+        reader.problem("listenerPath", fmt::format("must be an absolute path, not {}",
+                                                   quote(seccomp.listener_path)));
     }
     if (!seccomp.listener_metadata.empty() && seccomp.listener_path.empty()) {
         reader.problem("listenerMetadata", "must not be set without listenerPath");
@@ -111,7 +114,7 @@ void parse_seccomp(ObjectReader& reader, Seccomp& seccomp) {
     parse_known(reader, "architectures", "seccomp architecture", kArchitectures,
                 seccomp.architectures);
     parse_known(reader, "flags", "seccomp flag", kFlags, seccomp.flags);
-    parse_absolute(reader, "listenerPath", seccomp.listener_path);
+    reader.text("listenerPath", seccomp.listener_path);  // ignored without SCMP_ACT_NOTIFY
     reader.text("listenerMetadata", seccomp.listener_metadata);
     read_list(reader, "syscalls", seccomp.syscalls, parse_syscall);
     if (reader.problems().clean(reader.at("listenerPath").pointer())) {

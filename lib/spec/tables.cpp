@@ -1,11 +1,8 @@
 #include "spec/tables.hpp"
 
-#include "base/text.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <initializer_list>
 
 #include <linux/capability.h>
