@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """House rules that no compiler checks. Prints one line for each breach; the status says whether there was one.
 
     lint.py [SOURCE-ROOT]

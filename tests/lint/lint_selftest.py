@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Every rule of lint.py can fail: each breach below is found, and its harmless neighbour is not."""
 import sys
 
