@@ -22,3 +22,7 @@ if(COVEY_TESTS)
         find_package(Catch2 2.13 REQUIRED)
     endif()
 endif()
+# The distribution's own python, first in the PATH or not: it has the packages that install-deps.sh
+# installs. find_package(Python3) is content with it.
+find_program(COVEY_PYTHON python3 HINTS /usr/bin REQUIRED)
+set(Python3_EXECUTABLE ${COVEY_PYTHON})

@@ -8,9 +8,9 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libboost1.81-dev nlohmann-json3-dev libseccomp-dev
-    libcap-dev libcli11-dev libfmt-dev)
+    libcap-dev libcli11-dev libfmt-dev python3 python3-yaml)
 demo=(busybox-static curl)
-test=(catch2 python3 python3-jsonschema python3-yaml runc clang-format clang-tidy cpio
+test=(catch2 python3-jsonschema runc clang-format clang-tidy cpio
     qemu-system-x86 ccache jq)
 
 case "${1:-test}" in
