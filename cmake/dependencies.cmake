@@ -24,5 +24,7 @@ if(COVEY_TESTS)
 endif()
 # The distribution's own python, first in the PATH or not: it has the packages that install-deps.sh
 # installs. find_package(Python3) is content with it.
-find_program(COVEY_PYTHON python3 HINTS /usr/bin REQUIRED)
-set(Python3_EXECUTABLE ${COVEY_PYTHON})
+if(COVEY_DAEMON OR COVEY_TESTS)
+    find_program(COVEY_PYTHON python3 HINTS /usr/bin REQUIRED)
+    set(Python3_EXECUTABLE ${COVEY_PYTHON})
+endif()
