@@ -2,7 +2,7 @@
 
 #include "catch.hpp"
 #include "support/requires.hpp"
-#include "support/run_self.hpp"
+#include "support/run_program.hpp"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #include "catch.hpp"
 #include "support/requires.hpp"
-#include "support/run_self.hpp"
+#include "support/run_program.hpp"
 
 using covey::test::run_self;
 
