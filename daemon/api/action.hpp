@@ -38,6 +38,8 @@ struct CreateContainerAction {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     core::Stdio stdio;
     StringMap labels;
+    /// With an absent pid mode filled in on both sides.
+    friend bool same_request(const CreateContainerAction&, const CreateContainerAction&);
 };
 
 /// POST /v1/containers/{id}/exec. Allowed while the container runs.
