@@ -26,10 +26,31 @@ Result<sockaddr_un> address_at(FdRef dir, std::string_view name) {
     return address;
 }
 
-Result<UniqueFd> new_socket() {
-    const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+Result<UniqueFd> new_socket(int type) {
+    const int fd = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0) return last_errno();
     return UniqueFd{fd};
+}
+
+Result<UniqueFd> listen_at(FdRef dir, std::string_view name, int type) {
+    auto socket = new_socket(type);
+    if (!socket) return socket;
+    const auto address = address_at(dir, name);
+    if (!address) return Errno{address.error()};
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
+    if (::bind(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
+    if (::listen(socket.value().get(), SOMAXCONN) < 0) return last_errno();
+    return socket;
+}
+
+Result<UniqueFd> connect_at(FdRef dir, std::string_view name, int type) {
+    auto socket = new_socket(type);
+    if (!socket) return socket;
+    const auto address = address_at(dir, name);
+    if (!address) return Errno{address.error()};
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
+    if (::connect(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
+    return socket;
 }
 
 std::vector<UniqueFd> take_fds(msghdr& message) {
@@ -57,24 +78,19 @@ Result<SocketPair> seqpacket_pair() {
 }
 
 Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name) {
-    auto socket = new_socket();
-    if (!socket) return socket;
-    const auto address = address_at(dir, name);
-    if (!address) return Errno{address.error()};
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
-    if (::bind(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
-    if (::listen(socket.value().get(), SOMAXCONN) < 0) return last_errno();
-    return socket;
+    return listen_at(dir, name, SOCK_SEQPACKET);
 }
 
 Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name) {
-    auto socket = new_socket();
-    if (!socket) return socket;
-    const auto address = address_at(dir, name);
-    if (!address) return Errno{address.error()};
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
-    if (::connect(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
-    return socket;
+    return connect_at(dir, name, SOCK_SEQPACKET);
+}
+
+Result<UniqueFd> stream_listen_at(FdRef dir, std::string_view name) {
+    return listen_at(dir, name, SOCK_STREAM);
+}
+
+Result<UniqueFd> stream_connect_at(FdRef dir, std::string_view name) {
+    return connect_at(dir, name, SOCK_STREAM | SOCK_NONBLOCK);
 }
 
 Result<UniqueFd> accept(FdRef listener) {
@@ -147,6 +163,19 @@ Result<PeerCredentials> peer_credentials(FdRef socket) {
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
         return last_errno();
     return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+}
+
+Result<std::vector<gid_t>> peer_groups(FdRef socket) {
+    // A first call with no room says how much is needed (ERANGE).
+    socklen_t bytes = 0;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERGROUPS, nullptr, &bytes) < 0 &&
+        errno != ERANGE)
+        return last_errno();
+    std::vector<gid_t> groups(bytes / sizeof(gid_t));
+    if (!groups.empty() &&
+        ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) < 0)
+        return last_errno();
+    return groups;
 }
 
 }  // namespace covey::sys

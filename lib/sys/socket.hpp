@@ -29,6 +29,10 @@ Result<SocketPair> seqpacket_pair();
 /// Bound below `dir` (through /proc/self/fd, so that the 108 bytes of sun_path never matter).
 Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name);
 Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name);
+/// The same two for byte streams (coveyd's API). Connecting does not wait: a full backlog is
+/// EAGAIN.
+Result<UniqueFd> stream_listen_at(FdRef dir, std::string_view name);
+Result<UniqueFd> stream_connect_at(FdRef dir, std::string_view name);
 /// accept4 with SOCK_CLOEXEC|SOCK_NONBLOCK.
 Result<UniqueFd> accept(FdRef listener);
 
@@ -45,5 +49,7 @@ struct PeerCredentials {
 };
 /// As of connect(2) (SO_PEERCRED).
 Result<PeerCredentials> peer_credentials(FdRef socket);
+/// Supplementary groups, also as of connect(2) (SO_PEERGROUPS, Linux 4.13).
+Result<std::vector<gid_t>> peer_groups(FdRef socket);
 
 }  // namespace covey::sys
