@@ -19,9 +19,8 @@ constexpr std::size_t kMostRules = 1000;
 /// mknod is harmless by itself: a node without read and write rights opens nothing. Not here, as
 /// they are not in the specification's list: the host's console (5:1; a container's /dev/console is
 /// a terminal, 136:*) and net/tun (10:200).
-constexpr std::array<DeviceMatch, 10> kDefaults = {{
-    {true, 'c', {}, {}, kMknod},
-    {true, 'b', {}, {}, kMknod},
+constexpr std::array<DeviceMatch, 9> kDefaults = {{
+    {true, 'a', {}, {}, kMknod},
     {true, 'c', 1, 3, kAllAccess},    // null
     {true, 'c', 1, 5, kAllAccess},    // zero
     {true, 'c', 1, 7, kAllAccess},    // full

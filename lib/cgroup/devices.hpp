@@ -24,6 +24,7 @@ struct DeviceMatch {
     char type = 'a';
     std::optional<std::uint32_t> major, minor;
     std::uint32_t access = kAllAccess;
+    friend bool operator==(const DeviceMatch&, const DeviceMatch&) = default;
 
     /// Says something about every device.
     [[nodiscard]] bool is_for_all() const noexcept {
@@ -35,7 +36,8 @@ struct DeviceMatch {
 /// overrules. Throws invalid_argument for a type, number or access that is none.
 [[nodiscard]] std::vector<DeviceMatch> effective_rules(const std::vector<DeviceRule>& rules);
 
-/// A BPF_PROG_TYPE_CGROUP_DEVICE program that decides as `rules` say.
+/// A BPF_PROG_TYPE_CGROUP_DEVICE program that decides as `rules` say. Short, because the verifier's
+/// time for it (40 µs for two instructions, 220 µs for 57) is part of every container's start.
 [[nodiscard]] std::vector<bpf_insn> compile_devices(const std::vector<DeviceMatch>& rules);
 /// Loads the program, attaches it to the v2 group and detaches those that were attached before.
 Result<void> attach_devices(FdRef group, const std::vector<bpf_insn>& program);

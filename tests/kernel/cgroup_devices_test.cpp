@@ -5,6 +5,7 @@
 #include "sys/file.hpp"
 
 #include <cstdlib>
+#include <random>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -110,4 +111,28 @@ TEST_CASE("new rules replace the old ones, wider or narrower") {
     group.restrict_devices({{true, 'a', {}, {}, "rwm"}, {false, 'c', 1, 11, "rw"}});
     CHECK(open_in(group, kmsg, O_RDONLY) == EPERM);
     CHECK(mknod_in(group, nodes.dir() + "/again", 1, 11) == 0);
+}
+
+TEST_CASE("the kernel's verifier takes the program of any rules") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("cgroup_v2");
+    const CgroupTree tree;
+    auto group = tree.create("web.pod/nginx.ctr");
+    std::mt19937 random{20240608};
+    const auto any_number = [&]() -> std::optional<std::int64_t> {
+        return random() % 3 == 0 ? std::nullopt : std::optional<std::int64_t>{random() % 3};
+    };
+    for (int round = 0; round < 100; ++round) {
+        std::vector<DeviceRule> rules;
+        for (auto count = random() % 12; count > 0; --count)
+            rules.push_back({random() % 2 == 0, "abc" [random() % 3], any_number(), any_number(),
+                             std::string { "rwmrwm" }.substr(random() % 3, 1 + random() % 3)});
+        INFO("round " << round);
+        CHECK_NOTHROW(group.restrict_devices(rules));
+    }
+    // As many as can be asked for.
+    std::vector<DeviceRule> many;
+    for (std::int64_t minor = 0; minor < 1000; ++minor)
+        many.push_back({minor % 2 == 0, 'c', minor % 7, minor, minor % 3 == 0 ? "rw" : "rwm"});
+    CHECK_NOTHROW(group.restrict_devices(many));
 }
