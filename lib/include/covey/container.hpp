@@ -38,7 +38,8 @@ class Container {
     std::optional<ExitStatus> wait(std::chrono::milliseconds limit);
     /// Runs a process in the container and blocks until it ends.
     ExitStatus exec(const ExecOptions& options);
-    /// Throws failed_precondition while it runs, unless `force`, which kills first. Idempotent with it.
+    /// Throws failed_precondition while it runs, unless `force`, which kills first. Idempotent with
+    /// it.
     void remove(bool force = false);
 
   private:

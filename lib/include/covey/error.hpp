@@ -1,6 +1,6 @@
-// The one error type of Covey's public interface. Thrown by everything above `lib/sys`; carried over
-// the shim's socket and printed as RFC 9457 problem+json by coveyd.
-// Thread rule: a value, like any exception. Does not block.
+// The one error type of Covey's public interface. Thrown by everything above `lib/sys`; carried
+// over the shim's socket and printed as RFC 9457 problem+json by coveyd. Thread rule: a value, like
+// any exception. Does not block.
 #pragma once
 
 #include <stdexcept>

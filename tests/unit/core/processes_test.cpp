@@ -1,0 +1,135 @@
+// The process list on trees made by hand: who belongs to whom, and which numbers are shown.
+#include "core/processes.hpp"
+
+#include "catch.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace covey;
+using namespace covey::core;
+using test::TemporaryFolder;
+
+namespace {
+
+constexpr std::uint64_t kPod = 4026532100, kPrivate = 4026532200;
+
+/// A cgroup tree and a procfs in two folders.
+class FakeHost {
+  public:
+    FakeHost() {
+        host_.unified = folder_.path() + "/cgroup";
+        group("/covey/web.pod", {});
+    }
+    void group(const std::string& path, const std::vector<pid_t>& pids) {
+        std::filesystem::create_directories(host_.unified + path);
+        std::ofstream file{host_.unified + path + "/cgroup.procs"};
+        for (const auto pid : pids)
+            file << pid << "\n";
+    }
+    void process(pid_t pid, const std::string& numbers, std::uint64_t inode,
+                 const std::string& command, char state = 'S') {
+        const auto path = folder_.path() + "/proc/" + std::to_string(pid);
+        std::filesystem::create_directories(path + "/ns");
+        std::filesystem::create_symlink("pid:[" + std::to_string(inode) + "]", path + "/ns/pid");
+        std::ofstream{path + "/stat"} << pid << " (a) b (c) " << state
+                                      << " 77 1 1 0 -1 4194560 1 2 3 4 100 50 0 0 20 0 1 0 "
+                                         "987654 1000000 25 18446744073709551615 1 1\n";
+        std::ofstream{path + "/status"}
+            << "Name:\ta\nUid:\t1\t33\t1\t1\nGid:\t2\t44\t2\t2\nNSpid:\t" << numbers
+            << "\nCapPrm:\t0\nCapEff:\t0000000000080000\nCapBnd:\tff\nNoNewPrivs:\t1\n"
+               "Seccomp:\t2\n";
+        std::ofstream{path + "/cmdline", std::ios::binary} << command;
+    }
+    std::vector<PodProcess> list() {
+        const UniqueFd proc{
+            ::open((folder_.path() + "/proc").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        return list_pod_processes(host_, "/covey/web.pod", kPod, proc);
+    }
+
+  private:
+    TemporaryFolder folder_;
+    cgroup::Host host_;
+};
+
+}  // namespace
+
+TEST_CASE("processes are attributed by their cgroup") {
+    FakeHost host;
+    host.group("/covey/web.pod/pause", {100});
+    host.group("/covey/web.pod/a.b.ctr", {102, 101});
+    host.group("/covey/web.pod/a.b.ctr/e1.exec", {103});
+    host.group("/covey/web.pod/a.b.ctr/system.slice/x.exec", {104});
+    host.group("/covey/web.pod/a.b.ctr/e1.exec/deeper.exec", {105});
+    host.group("/covey/web.pod/other.ctr/inner.ctr", {106});
+    for (pid_t pid = 100; pid <= 106; ++pid)
+        host.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 99), kPod, "x");
+    const auto found = host.list();
+    REQUIRE(found.size() == 7);
+    const auto is = [&](std::size_t at, pid_t pid, const char* container, const char* exec) {
+        INFO(pid);
+        CHECK(found[at].pid == pid);
+        CHECK(found[at].container == container);
+        CHECK(found[at].exec == exec);
+        CHECK(found[at].pod_pid == pid - 99);
+    };
+    is(0, 100, "", "");
+    is(1, 101, "a.b", "");
+    is(2, 102, "a.b", "");
+    is(3, 103, "a.b", "e1");
+    is(4, 104, "a.b", "x");
+    is(5, 105, "a.b", "e1");
+    is(6, 106, "other", "");
+}
+
+TEST_CASE("each field is read from where the kernel has it") {
+    FakeHost host;
+    host.group("/covey/web.pod/nginx.ctr", {200});
+    host.process(200, "200\t7", kPod, std::string{"nginx: \0master\0\0\0", 17}, 'D');
+    const auto found = host.list();
+    REQUIRE(found.size() == 1);
+    const auto& process = found[0];
+    CHECK(process.container_pid == 7);
+    CHECK(process.ppid == 77);
+    CHECK(process.uid == 33);
+    CHECK(process.gid == 44);
+    CHECK(process.state == 'D');
+    CHECK(process.start_time == 987654);
+    CHECK(process.rss_bytes == 25U * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+    CHECK(process.command == std::vector<std::string>{"nginx: ", "master"});
+    CHECK(process.capabilities == 1ULL << 19U);
+    CHECK(process.no_new_privileges);
+}
+
+TEST_CASE("a private namespace beside the pod's is not taken for one nested in it") {
+    FakeHost host;
+    host.group("/covey/web.pod/alone.ctr", {300});
+    host.group("/covey/web.pod/node.ctr", {301});
+    host.process(300, "300\t1", kPrivate, "x");
+    host.process(301, "301", 4026531836, "x");
+    const auto found = host.list();
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].pod_pid == 0);
+    CHECK(found[0].container_pid == 1);
+    CHECK(found[1].pod_pid == 0);
+    CHECK(found[1].container_pid == 301);
+}
+
+TEST_CASE("a process that has ended, a zombie and a vanished group are no errors") {
+    FakeHost host;
+    host.group("/covey/web.pod/a.ctr", {400, 401});
+    host.process(401, "401\t9", kPod, "", 'Z');
+    const auto found = host.list();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].pid == 401);
+    CHECK(found[0].command.empty());
+    cgroup::Host nowhere;
+    nowhere.unified = "/nowhere";
+    CHECK(list_pod_processes(nowhere, "/covey/web.pod", kPod).empty());
+}
