@@ -1,0 +1,238 @@
+#include "ctl/answers.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <concepts>
+#include <utility>
+
+namespace covey::ctl {
+namespace {
+
+using Json = nlohmann::json;
+
+Json parse(std::string_view text) {
+    Json document = Json::parse(text, nullptr, false);
+    if (document.is_discarded() || !document.is_object())
+        throw Error(Code::internal, "coveyd's answer is no JSON object")
+            .with_fix("use a covey command of coveyd's version: covey version");
+    return document;
+}
+
+// A field of another type counts as missing: a newer daemon may say more than this command knows.
+void read(const Json& object, const char* key, std::string& into) {
+    if (const auto found = object.find(key); found != object.end() && found->is_string())
+        into = found->get<std::string>();
+}
+
+template <std::integral T>
+void read(const Json& object, const char* key, T& into) {
+    if (const auto found = object.find(key); found != object.end() && found->is_number_integer())
+        into = found->get<T>();
+}
+
+void read(const Json& object, const char* key, bool& into) {
+    if (const auto found = object.find(key); found != object.end() && found->is_boolean())
+        into = found->get<bool>();
+}
+
+void read(const Json& object, const char* key, std::vector<std::string>& into) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_array()) return;
+    for (const Json& item : *found)
+        if (item.is_string()) into.push_back(item.get<std::string>());
+}
+
+void read(const Json& object, const char* key, std::map<std::string, std::string>& into) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_object()) return;
+    for (const auto& [name, value] : found->items())
+        if (value.is_string()) into[name] = value.get<std::string>();
+}
+
+SandboxAnswer sandbox_from(const Json& object) {
+    SandboxAnswer sandbox;
+    read(object, "id", sandbox.id);
+    read(object, "state", sandbox.state);
+    read(object, "hostname", sandbox.hostname);
+    read(object, "pidMode", sandbox.pid_mode);
+    read(object, "access", sandbox.access);
+    read(object, "cgroup", sandbox.cgroup);
+    read(object, "createdAt", sandbox.created_at);
+    read(object, "pid", sandbox.pid);
+    read(object, "containers", sandbox.containers);
+    read(object, "warnings", sandbox.warnings);
+    read(object, "labels", sandbox.labels);
+    if (const auto all = object.find("namespaces"); all != object.end() && all->is_object()) {
+        for (const auto& [type, value] : all->items()) {
+            if (!value.is_object()) continue;
+            NamespaceAnswer& entry = sandbox.namespaces[type];
+            read(value, "path", entry.path);
+            read(value, "inode", entry.inode);
+        }
+    }
+    return sandbox;
+}
+
+ExitAnswer exit_from(const Json& object) {
+    ExitAnswer exit;
+    read(object, "exitCode", exit.exit_code);
+    read(object, "signal", exit.signal);
+    read(object, "oomKilled", exit.oom_killed);
+    read(object, "reason", exit.reason);
+    return exit;
+}
+
+std::optional<ExitAnswer> exit_in(const Json& object) {
+    const auto found = object.find("exit");
+    if (found == object.end() || !found->is_object()) return std::nullopt;
+    return exit_from(*found);
+}
+
+ContainerAnswer container_from(const Json& object) {
+    ContainerAnswer container;
+    read(object, "id", container.id);
+    read(object, "sandbox", container.sandbox);
+    read(object, "state", container.state);
+    read(object, "pidMode", container.pid_mode);
+    read(object, "access", container.access);
+    read(object, "bundle", container.bundle);
+    read(object, "createdAt", container.created_at);
+    read(object, "startedAt", container.started_at);
+    read(object, "engine", container.engine);
+    read(object, "pid", container.pid);
+    read(object, "podPid", container.pod_pid);
+    read(object, "command", container.command);
+    read(object, "warnings", container.warnings);
+    container.exit = exit_in(object);
+    return container;
+}
+
+ProcessAnswer process_from(const Json& object) {
+    ProcessAnswer process;
+    read(object, "pid", process.pid);
+    read(object, "podPid", process.pod_pid);
+    read(object, "containerPid", process.container_pid);
+    read(object, "ppid", process.ppid);
+    read(object, "container", process.container);
+    read(object, "exec", process.exec);
+    read(object, "state", process.state);
+    read(object, "uid", process.uid);
+    read(object, "gid", process.gid);
+    read(object, "rssBytes", process.rss_bytes);
+    read(object, "startTime", process.start_time);
+    read(object, "command", process.command);
+    read(object, "capabilities", process.capabilities);
+    return process;
+}
+
+template <typename T>
+std::vector<T> list_of(std::string_view text, T (*one)(const Json&)) {
+    const Json document = parse(text);
+    std::vector<T> items;
+    if (const auto all = document.find("items"); all != document.end() && all->is_array())
+        for (const Json& item : *all)
+            if (item.is_object()) items.push_back(one(item));
+    return items;
+}
+
+Error problem_from(int status, const Json& object) {
+    std::string code, detail, fix;
+    std::vector<std::string> causes;
+    read(object, "code", code);
+    read(object, "detail", detail);
+    read(object, "fix", fix);
+    read(object, "causes", causes);
+    if (code.empty() || detail.empty())
+        return Error(Code::internal, fmt::format("coveyd answered with HTTP status {}", status))
+            .with_fix("see coveyd's log");
+    Error problem{code_from_name(code), detail};
+    problem.set_fix(fix);
+    for (auto& cause : causes)
+        problem.add_cause(std::move(cause));
+    return problem;
+}
+
+}  // namespace
+
+SandboxAnswer decode_sandbox(std::string_view json) {
+    return sandbox_from(parse(json));
+}
+
+std::vector<SandboxAnswer> decode_sandboxes(std::string_view json) {
+    return list_of(json, sandbox_from);
+}
+
+ContainerAnswer decode_container(std::string_view json) {
+    return container_from(parse(json));
+}
+
+std::vector<ContainerAnswer> decode_containers(std::string_view json) {
+    return list_of(json, container_from);
+}
+
+std::vector<ProcessAnswer> decode_processes(std::string_view json) {
+    return list_of(json, process_from);
+}
+
+ExitAnswer decode_exit(std::string_view json) {
+    return exit_from(parse(json));
+}
+
+EventAnswer decode_event(std::string_view json) {
+    const Json object = parse(json);
+    EventAnswer event;
+    read(object, "seq", event.seq);
+    read(object, "time", event.time);
+    read(object, "type", event.type);
+    read(object, "sandbox", event.sandbox);
+    read(object, "container", event.container);
+    read(object, "exec", event.exec);
+    read(object, "pid", event.pid);
+    read(object, "podPid", event.pod_pid);
+    event.exit = exit_in(object);
+    if (const auto found = object.find("problem"); found != object.end() && found->is_object())
+        event.problem = problem_from(0, *found);
+    return event;
+}
+
+VersionAnswer decode_version(std::string_view json) {
+    const Json object = parse(json);
+    VersionAnswer version;
+    read(object, "version", version.version);
+    read(object, "apiVersion", version.api_version);
+    read(object, "ociVersion", version.oci_version);
+    read(object, "features", version.features);
+    return version;
+}
+
+InfoAnswer decode_info(std::string_view json) {
+    const Json object = parse(json);
+    InfoAnswer info;
+    read(object, "kernel", info.kernel);
+    if (const auto cgroup = object.find("cgroup"); cgroup != object.end() && cgroup->is_object())
+        read(*cgroup, "layout", info.cgroup_layout);
+    if (const auto checks = object.find("checks"); checks != object.end() && checks->is_array()) {
+        for (const Json& item : *checks) {
+            CheckAnswer& check = info.checks.emplace_back();
+            read(item, "name", check.name);
+            read(item, "status", check.status);
+            read(item, "detail", check.detail);
+            read(item, "fix", check.fix);
+        }
+    }
+    return info;
+}
+
+Error decode_problem(int status, std::string_view json) {
+    const Json document = Json::parse(json, nullptr, false);
+    return problem_from(status, document.is_object() ? document : Json::object());
+}
+
+std::string pretty_json(std::string_view json) {
+    // ordered: fields in the order in which the daemon says them.
+    const auto document = nlohmann::ordered_json::parse(json, nullptr, false);
+    return document.is_discarded() ? std::string{json} : document.dump(2);
+}
+
+}  // namespace covey::ctl

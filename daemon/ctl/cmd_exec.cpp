@@ -1,0 +1,73 @@
+// covey exec: a process in a running container, with its streams and its exit code.
+#include "covey/error.hpp"
+#include "ctl/commands.hpp"
+#include "ctl/relay.hpp"
+#include "ctl/requests.hpp"
+#include "ctl/terminal.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <optional>
+
+#include <unistd.h>
+
+namespace covey::ctl {
+namespace {
+
+struct ExecOptions {
+    ExecRequest exec;
+    bool input = false;
+};
+
+int run(const Session& session, ExecOptions options) {
+    ExecRequest& wish = options.exec;
+    wish.command.insert(wish.command.end(), session.trailing.begin(), session.trailing.end());
+    if (wish.command.empty())
+        throw Error(Code::invalid_argument, "covey exec: say which command to run")
+            .with_fix("put it last: covey exec CONTAINER -- CMD");
+    wish.container = session.container_id(wish.container);
+    wish.streams_input = options.input;
+
+    const FdRef input{STDIN_FILENO};
+    const bool here = wish.terminal && is_terminal(input);
+    if (here) {
+        const TerminalSize size = terminal_size(input);
+        wish.rows = size.rows;
+        wish.columns = size.columns;
+    }
+    const Request request = exec(wish);
+    if (session.settings.curl) {
+        static_cast<void>(session.ask(request));
+        return 0;
+    }
+    std::optional<RawMode> raw;
+    if (here && options.input) raw.emplace(input);
+    return relay_exec(session.settings.socket, request);
+}
+
+}  // namespace
+
+void add_exec(CLI::App& app, Session& session) {
+    auto* command = app.add_subcommand("exec", "Run a command in a running container");
+    const auto options = std::make_shared<ExecOptions>();
+    auto& wish = options->exec;
+    command->add_option("CONTAINER", wish.container, "its id, or SANDBOX/CONTAINER")->required();
+    command->add_option("CMD", wish.command, "what to run; put -- before it");
+    command->add_flag("-i,--interactive", options->input, "pass standard input on");
+    command->add_flag("-t,--tty", wish.terminal, "give it a terminal");
+    command->add_option("-u,--user", wish.user, "numbers in the container")->type_name("UID[:GID]");
+    command->add_option("-e,--env", wish.env, "an environment variable")
+        ->type_name("NAME=VALUE")
+        ->expected(1);
+    command->add_option("-w,--cwd", wish.cwd, "its working directory")->type_name("DIR");
+    command->add_option("--cap-add", wish.capabilities, "add a capability")
+        ->type_name("CAP")
+        ->expected(1);
+    command->callback([options, &session] {
+        session.runs_a_program = true;
+        session.chosen = [options, &session] { return run(session, *options); };
+    });
+}
+
+}  // namespace covey::ctl

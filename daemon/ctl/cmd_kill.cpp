@@ -1,0 +1,42 @@
+// covey kill: a signal to a container.
+#include "ctl/commands.hpp"
+#include "ctl/requests.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace covey::ctl {
+namespace {
+
+struct KillOptions {
+    std::vector<std::string> names;
+    std::string signal = "TERM";
+    bool all = false;
+};
+
+int kill_containers(const Session& session, const KillOptions& options) {
+    for (const auto& name : options.names) {
+        const std::string id = session.container_id(name);
+        if (session.ask(kill(id, options.signal, options.all)) && !session.settings.quiet)
+            print(id + "\n");
+    }
+    return 0;
+}
+
+}  // namespace
+
+void add_kill(CLI::App& app, Session& session) {
+    auto* command = app.add_subcommand("kill", "Send a signal to a container");
+    const auto options = std::make_shared<KillOptions>();
+    command->add_option("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER")->required();
+    command->add_option("-s,--signal", options->signal, "HUP, SIGHUP or 1")
+        ->type_name("SIG")
+        ->capture_default_str();
+    command->add_flag("--all", options->all, "to every process, not only the first");
+    command->callback([options, &session] {
+        session.chosen = [options, &session] { return kill_containers(session, *options); };
+    });
+}
+
+}  // namespace covey::ctl

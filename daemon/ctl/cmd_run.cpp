@@ -1,0 +1,194 @@
+// covey run: a container from a root filesystem or a bundle, created and started in one step.
+#include "base/id.hpp"
+#include "covey/error.hpp"
+#include "ctl/answers.hpp"
+#include "ctl/commands.hpp"
+#include "ctl/default_spec.hpp"
+#include "ctl/requests.hpp"
+#include "ctl/run_attached.hpp"
+#include "ctl/temporary_bundle.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace covey::ctl {
+namespace {
+
+struct RunOptions {
+    CreateContainerRequest container;
+    std::string rootfs, bundle, user, cwd = "/";
+    std::vector<std::string> command, env, mounts;
+    bool detach = false, input = false, terminal = false, read_only = false, remove = false;
+};
+
+Error usage(std::string detail, std::string fix) {
+    return Error(Code::invalid_argument, "covey run: " + std::move(detail))
+        .with_fix(std::move(fix));
+}
+
+void check(const RunOptions& options) {
+    if (options.rootfs.empty() == options.bundle.empty())
+        throw usage("say what to run: either --rootfs DIR or --bundle DIR",
+                    "covey run SANDBOX --rootfs DIR -- CMD");
+    if (options.bundle.empty() && options.command.empty())
+        throw usage("say which command to run in the root filesystem",
+                    "put it last: covey run SANDBOX --rootfs DIR -- CMD");
+    if (!options.bundle.empty() &&
+        (!options.command.empty() || !options.env.empty() || !options.mounts.empty() ||
+         !options.user.empty() || options.read_only || options.terminal))
+        throw usage("with --bundle its config.json says what is run, and how",
+                    "change config.json, or use --rootfs");
+    if (options.terminal && !options.detach)
+        throw usage("a terminal can only be given to a container that runs in the background (-d)",
+                    "for a terminal of your own in it: covey exec -it CONTAINER -- sh");
+}
+
+/// An id from the command and chance, as in "sh-3f2a91c0".
+std::string made_up_id(const RunOptions& options) {
+    const std::string program =
+        options.command.empty()
+            ? "run"
+            : std::filesystem::path(options.command.front()).filename().string();
+    const std::string id = fmt::format("{}-{}", program, random_id().substr(0, 8));
+    return is_valid_id(id) ? id : "run-" + random_id().substr(0, 8);
+}
+
+SpecWish spec_wish(const RunOptions& options) {
+    SpecWish wish;
+    wish.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal().string();
+    if (!std::filesystem::is_directory(wish.rootfs))
+        throw Error(Code::not_found, fmt::format("--rootfs '{}' is no folder", options.rootfs))
+            .with_fix("name an unpacked root filesystem");
+    wish.read_only = options.read_only;
+    wish.args = options.command;
+    wish.env = options.env;
+    wish.cwd = options.cwd;
+    wish.terminal = options.terminal;
+    if (!options.user.empty()) {
+        const UserIds ids = parse_user(options.user);
+        wish.uid = ids.uid;
+        wish.gid = ids.gid;
+    }
+    for (const auto& mount : options.mounts)
+        wish.mounts.push_back(parse_mount(mount));
+    return wish;
+}
+
+void remove_quietly(const Session& session, const std::string& id) {
+    try {
+        static_cast<void>(session.look_up(remove("containers", id, Force::yes)));
+    } catch (const Error& error) {
+        note(fmt::format("covey: container '{}' is left behind: {}", id, error.detail()));
+    }
+}
+
+/// Created and started, or not there. Nothing with --curl.
+std::optional<std::string> launch(const Session& session, const CreateContainerRequest& wish,
+                                  AttachedStreams* streams) {
+    const auto created = session.ask(create_container(wish));
+    if (created) print_warnings(session, decode_container(*created).warnings);
+    try {
+        if (streams != nullptr && created) streams->connect_input();
+        return session.ask(post("containers", wish.id, "start"));
+    } catch (const Error&) {
+        remove_quietly(session, wish.id);
+        throw;
+    }
+}
+
+int run_detached(const Session& session, const RunOptions& options, TemporaryBundle& folder) {
+    CreateContainerRequest wish = options.container;
+    if (options.input) wish.in = "hold";
+    const auto started = launch(session, wish, nullptr);
+    if (started) {
+        session.print_object(*started, wish.id);
+    } else if (!options.rootfs.empty()) {
+        folder.keep();
+        note("covey: the bundle is kept for these calls: " + folder.path());
+    }
+    return 0;
+}
+
+int run_in_foreground(const Session& session, const RunOptions& options, TemporaryBundle& folder) {
+    CreateContainerRequest wish = options.container;
+    AttachedStreams streams(folder, wish, options.input);
+    if (!launch(session, wish, &streams)) {
+        folder.keep();
+        static_cast<void>(session.ask(get("containers", wish.id, "wait")));
+        note("covey: the bundle and its FIFOs are kept for these calls: " + folder.path());
+        return 0;
+    }
+    const int exit_code = follow_container(session, wish.id, streams);
+    if (options.remove) remove_quietly(session, wish.id);
+    return exit_code;
+}
+
+int run(const Session& session, RunOptions options) {
+    options.command.insert(options.command.end(), session.trailing.begin(), session.trailing.end());
+    check(options);
+    auto& wish = options.container;
+    require_valid_id(wish.sandbox, "sandbox id");
+    if (wish.id.empty()) wish.id = made_up_id(options);
+    require_valid_id(wish.id, "container id");
+
+    TemporaryBundle folder;
+    if (options.bundle.empty()) {
+        folder.write_config(default_spec(spec_wish(options)));
+        wish.bundle = folder.path();
+    } else {
+        wish.bundle = std::filesystem::absolute(options.bundle).lexically_normal().string();
+    }
+    return options.detach ? run_detached(session, options, folder)
+                          : run_in_foreground(session, options, folder);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Session& session) {
+    auto* command = app.add_subcommand("run", "Run a container in a sandbox");
+    const auto options = std::make_shared<RunOptions>();
+    auto& wish = options->container;
+    command->add_option("SANDBOX", wish.sandbox, "the sandbox to run in")->required();
+    command->add_option("CMD", options->command, "what to run; put -- before it");
+    command->add_option("--name", wish.id, "the container's id; made up if absent");
+    command->add_option("--rootfs", options->rootfs, "folder that becomes its /")->type_name("DIR");
+    command->add_option("--bundle", options->bundle, "OCI bundle: a folder with config.json")
+        ->type_name("DIR");
+    command->add_option("--pid", wish.pid_mode, "where its processes live: pod, container or node")
+        ->type_name("MODE");
+    command->add_flag("-d,--detach", options->detach, "leave it running in the background");
+    command->add_flag("-i,--hold-stdin", options->input,
+                      "pass standard input on; with -d: an input that never ends");
+    command->add_flag("-t,--tty", options->terminal, "give it a terminal (with -d)");
+    command->add_flag("--rm", options->remove, "delete it when it has ended (without -d)");
+    command->add_option("--cap-add", wish.add_capabilities, "add a capability")
+        ->type_name("CAP")
+        ->expected(1);
+    command->add_option("--cap-drop", wish.drop_capabilities, "drop a capability")
+        ->type_name("CAP")
+        ->expected(1);
+    command->add_option("-u,--user", options->user, "numbers in the container")
+        ->type_name("UID[:GID]");
+    command->add_option("-e,--env", options->env, "an environment variable")
+        ->type_name("NAME=VALUE")
+        ->expected(1);
+    command->add_option("-w,--cwd", options->cwd, "its working directory")->type_name("DIR");
+    command->add_flag("--read-only", options->read_only,
+                      "a root filesystem that cannot be written");
+    command
+        ->add_option("--mount", options->mounts,
+                     "type=bind,src=DIR,dst=DIR[,ro] or type=tmpfs,dst=DIR")
+        ->type_name("MOUNT")
+        ->expected(1);
+    command->add_option("--stdout", wish.out, "file:PATH, fifo:PATH or null")->type_name("TARGET");
+    command->add_option("--stderr", wish.err, "file:PATH, fifo:PATH or null")->type_name("TARGET");
+    command->callback([options, &session] {
+        session.runs_a_program = true;
+        session.chosen = [options, &session] { return run(session, *options); };
+    });
+}
+
+}  // namespace covey::ctl

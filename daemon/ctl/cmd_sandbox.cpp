@@ -1,0 +1,193 @@
+// covey sandbox: create, ls, inspect, stop, rm.
+#include "base/id.hpp"
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "ctl/answers.hpp"
+#include "ctl/commands.hpp"
+#include "ctl/requests.hpp"
+#include "ctl/tree.hpp"
+#include "ctl/units.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace covey::ctl {
+namespace {
+
+struct CreateOptions {
+    CreateSandboxRequest sandbox;
+    std::string net, ipc, uts;
+    std::vector<std::string> sysctls, labels;
+};
+
+void add_pairs(std::map<std::string, std::string>& into, const std::vector<std::string>& pairs,
+               std::string_view option) {
+    for (const auto& pair : pairs) {
+        const std::size_t equals = pair.find('=');
+        if (equals == pair.npos || equals == 0)
+            throw Error(Code::invalid_argument,
+                        fmt::format("{} '{}' is not NAME=VALUE", option, pair))
+                .with_fix(fmt::format("{} NAME=VALUE", option));
+        into[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+}
+
+int create(const Session& session, CreateOptions options) {
+    auto& wish = options.sandbox;
+    require_valid_id(wish.id, "sandbox id");
+    add_pairs(wish.sysctls, options.sysctls, "--sysctl");
+    add_pairs(wish.labels, options.labels, "--label");
+    for (const auto& [type, value] :
+         {std::pair{"net", options.net}, {"ipc", options.ipc}, {"uts", options.uts}})
+        if (!value.empty()) wish.namespaces[type] = value;
+
+    const auto answer = session.ask(create_sandbox(wish));
+    if (!answer) return 0;
+    print_warnings(session, decode_sandbox(*answer).warnings);
+    session.print_object(*answer, wish.id);
+    return 0;
+}
+
+/// Processes of a sandbox, pause included; empty if it went away meanwhile.
+std::string process_count(const Session& session, const SandboxAnswer& sandbox) {
+    try {
+        const auto answer = session.look_up(get("sandboxes", sandbox.id, "processes"));
+        return fmt::to_string(decode_processes(answer).size());
+    } catch (const Error& error) {
+        if (error.code() == Code::not_found || error.code() == Code::sandbox_gone) return "";
+        throw;
+    }
+}
+
+std::string labels_text(const SandboxAnswer& sandbox) {
+    std::vector<std::string> pairs;
+    for (const auto& [name, value] : sandbox.labels)
+        pairs.push_back(name + "=" + value);
+    return join(pairs, ",");
+}
+
+int list(const Session& session) {
+    const auto answer = session.ask(get("sandboxes"));
+    if (!answer) return 0;
+    if (session.settings.format == Format::json && !session.settings.quiet) {
+        print(pretty_json(*answer) + "\n");
+        return 0;
+    }
+    const auto sandboxes = decode_sandboxes(*answer);
+    if (session.names_only()) {
+        for (const auto& sandbox : sandboxes)
+            print(sandbox.id + "\n");
+        return 0;
+    }
+    std::vector<Column> columns{{"SANDBOX"},
+                                {"STATE"},
+                                {"CONTAINERS", Align::right},
+                                {"PROCS", Align::right},
+                                {"SHARED"},
+                                {"PAUSE", Align::right},
+                                {"AGE", Align::right}};
+    const bool wide = session.settings.format == Format::wide;
+    if (wide) columns.insert(columns.end(), {{"PIDMODE"}, {"CGROUP"}, {"LABELS"}});
+    Table table(columns);
+    for (const auto& sandbox : sandboxes) {
+        std::vector<std::string> row{sandbox.id,
+                                     sandbox.state,
+                                     fmt::to_string(sandbox.containers.size()),
+                                     process_count(session, sandbox),
+                                     shared_text(sandbox),
+                                     sandbox.pid > 0 ? fmt::to_string(sandbox.pid) : "",
+                                     age_of(sandbox.created_at, now_microseconds())};
+        if (wide) row.insert(row.end(), {sandbox.pid_mode, sandbox.cgroup, labels_text(sandbox)});
+        table.add(std::move(row));
+    }
+    print(table.render(session.table_style()));
+    return 0;
+}
+
+int inspect(const Session& session, const std::string& id) {
+    require_valid_id(id, "sandbox id");
+    if (const auto answer = session.ask(get("sandboxes", id))) print(pretty_json(*answer) + "\n");
+    return 0;
+}
+
+int stop(const Session& session, const std::vector<std::string>& ids) {
+    for (const auto& id : ids) {
+        require_valid_id(id, "sandbox id");
+        if (const auto answer = session.ask(post("sandboxes", id, "stop")))
+            session.print_object(*answer, id);
+    }
+    return 0;
+}
+
+int remove_all(const Session& session, const std::vector<std::string>& ids, bool force) {
+    for (const auto& id : ids) {
+        require_valid_id(id, "sandbox id");
+        const auto answer = session.ask(remove("sandboxes", id, force ? Force::yes : Force::no));
+        if (answer && !session.settings.quiet) print(id + "\n");
+    }
+    return 0;
+}
+
+void add_create(CLI::App& group, Session& session) {
+    auto* command =
+        group.add_subcommand("create", "Create a sandbox: a pod's namespaces and /pause");
+    const auto options = std::make_shared<CreateOptions>();
+    auto& wish = options->sandbox;
+    command->add_option("NAME", wish.id, "its id")->required();
+    command->add_option("--hostname", wish.hostname, "its host name; the id if absent");
+    command->add_option("--pid", wish.pid_mode, "default of its containers: pod, container or node")
+        ->type_name("MODE");
+    command->add_option("--net", options->net, "network: new, host or a path")->type_name("NS");
+    command->add_option("--ipc", options->ipc, "IPC: new, host or a path")->type_name("NS");
+    command->add_option("--uts", options->uts, "host name: new, host or a path")->type_name("NS");
+    command->add_option("--sysctl", options->sysctls, "a sysctl of its namespaces")
+        ->type_name("NAME=VALUE")
+        ->expected(1);
+    command->add_option("--label", options->labels, "a label")
+        ->type_name("NAME=VALUE")
+        ->expected(1);
+    command->add_option("--cgroup-parent", wish.cgroup_parent, "cgroup below which it gets its own")
+        ->type_name("PATH");
+    command->callback([options, &session] {
+        session.chosen = [options, &session] { return create(session, *options); };
+    });
+}
+
+}  // namespace
+
+void add_sandbox(CLI::App& app, Session& session) {
+    auto* group = app.add_subcommand("sandbox", "Create, list and remove sandboxes");
+    group->require_subcommand(0, 1);
+    add_create(*group, session);
+
+    group->add_subcommand("ls", "List sandboxes")->callback([&session] {
+        session.chosen = [&session] { return list(session); };
+    });
+
+    const auto name = std::make_shared<std::string>();
+    auto* inspect_command = group->add_subcommand("inspect", "Print a sandbox as JSON");
+    inspect_command->add_option("NAME", *name, "the sandbox")->required();
+    inspect_command->callback([name, &session] {
+        session.chosen = [name, &session] { return inspect(session, *name); };
+    });
+
+    const auto names = std::make_shared<std::vector<std::string>>();
+    auto* stop_command = group->add_subcommand("stop", "End every container, then pause");
+    stop_command->add_option("NAME", *names, "the sandboxes")->required();
+    stop_command->callback([names, &session] {
+        session.chosen = [names, &session] { return stop(session, *names); };
+    });
+
+    const auto force = std::make_shared<bool>(false);
+    auto* rm_command = group->add_subcommand("rm", "Delete a sandbox");
+    rm_command->add_option("NAME", *names, "the sandboxes")->required();
+    rm_command->add_flag("-f,--force", *force, "end what runs in it first");
+    rm_command->callback([names, force, &session] {
+        session.chosen = [names, force, &session] { return remove_all(session, *names, *force); };
+    });
+}
+
+}  // namespace covey::ctl

@@ -1,0 +1,52 @@
+// What the command asks of coveyd, as values; requests_codec.cpp makes calls from them.
+// Thread rule: values and pure functions. Do not block.
+#pragma once
+
+#include "ctl/client.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace covey::ctl {
+
+struct CreateSandboxRequest {
+    std::string id, hostname, pid_mode, cgroup_parent;  // empty: not said
+    /// net, ipc, uts, time → "new", "host" or an absolute path.
+    std::map<std::string, std::string> namespaces;
+    std::map<std::string, std::string> sysctls, labels;
+};
+[[nodiscard]] Request create_sandbox(const CreateSandboxRequest& wish);
+
+struct CreateContainerRequest {
+    std::string id, sandbox, bundle, pid_mode;  // pid_mode empty: the sandbox's
+    std::vector<std::string> add_capabilities, drop_capabilities;
+    std::string in, out, err;  // empty: not said
+    std::map<std::string, std::string> labels;
+};
+[[nodiscard]] Request create_container(const CreateContainerRequest& wish);
+
+struct ExecRequest {
+    std::string container, user, cwd;  // empty: the container's
+    std::vector<std::string> command, env, capabilities;
+    bool terminal = false, streams_input = false;
+    std::uint16_t rows = 0, columns = 0;  // 0: not said
+};
+[[nodiscard]] Request exec(const ExecRequest& wish);
+
+[[nodiscard]] Request kill(std::string_view container, std::string_view signal, bool all);
+[[nodiscard]] Request stop_container(std::string_view container, std::optional<double> seconds);
+
+enum class Force { no, yes };
+/// `collection` is "sandboxes" or "containers"; `action` comes below the id, empty: the thing
+/// itself.
+[[nodiscard]] Request get(std::string_view collection, std::string_view id = {},
+                          std::string_view action = {});
+[[nodiscard]] Request post(std::string_view collection, std::string_view id,
+                           std::string_view action);
+[[nodiscard]] Request remove(std::string_view collection, std::string_view id, Force force);
+
+}  // namespace covey::ctl

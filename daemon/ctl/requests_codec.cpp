@@ -1,0 +1,108 @@
+#include "ctl/requests.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace covey::ctl {
+namespace {
+
+// Keys in the order in which they are written here: --curl shows them to people.
+using Json = nlohmann::ordered_json;
+
+void add(Json& object, const char* key, const std::string& value) {
+    if (!value.empty()) object[key] = value;
+}
+
+void add(Json& object, const char* key, const std::map<std::string, std::string>& values) {
+    if (!values.empty()) object[key] = values;
+}
+
+std::string target(std::string_view collection, std::string_view id, std::string_view action) {
+    std::string path = fmt::format("/v1/{}", collection);
+    if (!id.empty()) path += "/" + url_encode(id);
+    if (!action.empty()) path += fmt::format("/{}", action);
+    return path;
+}
+
+}  // namespace
+
+Request create_sandbox(const CreateSandboxRequest& wish) {
+    Json body = Json::object();
+    add(body, "hostname", wish.hostname);
+    add(body, "pidMode", wish.pid_mode);
+    for (const auto& [type, value] : wish.namespaces) {
+        if (value.starts_with('/'))
+            body["namespaces"][type] = Json{{"path", value}};
+        else
+            body["namespaces"][type] = value;
+    }
+    add(body, "sysctls", wish.sysctls);
+    add(body, "cgroupParent", wish.cgroup_parent);
+    add(body, "labels", wish.labels);
+    return {"PUT", target("sandboxes", wish.id, ""), body.dump(), "", false};
+}
+
+Request create_container(const CreateContainerRequest& wish) {
+    Json body = {{"sandbox", wish.sandbox}, {"bundle", wish.bundle}};
+    add(body, "pidMode", wish.pid_mode);
+    if (!wish.add_capabilities.empty()) body["capabilities"]["add"] = wish.add_capabilities;
+    if (!wish.drop_capabilities.empty()) body["capabilities"]["drop"] = wish.drop_capabilities;
+    Json stdio = Json::object();
+    add(stdio, "stdin", wish.in);
+    add(stdio, "stdout", wish.out);
+    add(stdio, "stderr", wish.err);
+    if (!stdio.empty()) body["stdio"] = stdio;
+    add(body, "labels", wish.labels);
+    return {"PUT", target("containers", wish.id, ""), body.dump(), "", false};
+}
+
+Request exec(const ExecRequest& wish) {
+    std::string query;
+    const auto append = [&](std::string_view name, std::string_view value) {
+        query += fmt::format("{}{}={}", query.empty() ? '?' : '&', name, url_encode(value));
+    };
+    for (const auto& word : wish.command)
+        append("cmd", word);
+    for (const auto& variable : wish.env)
+        append("env", variable);
+    if (!wish.user.empty()) append("user", wish.user);
+    if (!wish.cwd.empty()) append("cwd", wish.cwd);
+    for (const auto& capability : wish.capabilities)
+        append("cap", capability);
+    if (wish.terminal) append("tty", "true");
+    if (wish.rows != 0) append("rows", fmt::to_string(wish.rows));
+    if (wish.columns != 0) append("columns", fmt::to_string(wish.columns));
+
+    Request request{"POST", target("containers", wish.container, "exec") + query, "", "",
+                    wish.streams_input};
+    // A terminal is one stream, which needs no framing.
+    if (!wish.terminal) request.accept = "application/vnd.docker.multiplexed-stream";
+    return request;
+}
+
+Request kill(std::string_view container, std::string_view signal, bool all) {
+    Json body = {{"signal", std::string{signal}}};
+    if (all) body["all"] = true;
+    return {"POST", target("containers", container, "kill"), body.dump(), "", false};
+}
+
+Request stop_container(std::string_view container, std::optional<double> seconds) {
+    Request request{"POST", target("containers", container, "stop"), "", "", false};
+    if (seconds) request.body = Json{{"timeout", *seconds}}.dump();
+    return request;
+}
+
+Request get(std::string_view collection, std::string_view id, std::string_view action) {
+    return {"GET", target(collection, id, action), "", "", false};
+}
+
+Request post(std::string_view collection, std::string_view id, std::string_view action) {
+    return {"POST", target(collection, id, action), "", "", false};
+}
+
+Request remove(std::string_view collection, std::string_view id, Force force) {
+    return {"DELETE", target(collection, id, "") + (force == Force::yes ? "?force=true" : ""), "",
+            "", false};
+}
+
+}  // namespace covey::ctl
