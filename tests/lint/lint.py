@@ -25,7 +25,7 @@ FLOORS = {
     "lib/core": LIB - {"core"} | {"covey"},
     "lib/shim": LIB | {"covey"},
     "lib/runtime": LIB | {"covey"},
-    "daemon/api": {"covey", "core", "store", "base", "cgroup", "engine"},
+    "daemon/api": {"covey", "core", "store", "base", "cgroup", "sys", "engine"},
     "daemon/engine": {"covey", "core", "store", "base", "cgroup", "sys", "api"},
     "daemon/server": {"covey", "core", "base", "sys", "api", "engine"},
     "daemon/ctl": {"covey", "base", "sys"},
