@@ -1,0 +1,147 @@
+#include "launch/exec_join.hpp"
+
+#include "base/fault.hpp"
+#include "launch/identity.hpp"
+#include "launch/init.hpp"
+#include "launch/message.hpp"
+#include "launch/program.hpp"
+#include "launch/terminal.hpp"
+#include "spec/load.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/namespaces.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <exception>
+#include <vector>
+
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+class ExecLauncher {
+  public:
+    explicit ExecLauncher(const ExecInput& input) : input_(input) {}
+
+    void run() {
+        compile();
+        enter_cgroup();
+        join_namespaces();
+        find_world();
+        drop_host();
+        launch();
+    }
+
+  private:
+    void compile();
+    void enter_cgroup();
+    void join_namespaces();
+    void find_world();
+    void drop_host();
+    void launch();
+
+    const ExecInput& input_;
+    plan::ProcessPlan process_;
+    Stdio stdio_;
+    Terminal terminal_;
+    std::string program_;
+};
+
+void ExecLauncher::compile() {
+    fault_point("exec.compile");
+    const auto text = sys::read_file_at(input_.state_folder, kConfigName, spec::kLargestConfig)
+                          .or_throw("read", kConfigName);
+    process_ = plan::compile_exec(spec::load(text), input_.request, input_.exec, input_.compile);
+    if (!process_.terminal) {
+        stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
+        stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
+        stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
+    }
+}
+
+void ExecLauncher::enter_cgroup() {
+    fault_point("exec.cgroup");
+    // The exec's own group is in the identity hierarchy only; limits of v1 controllers are those of
+    // the container's group.
+    const auto own = cgroup::Group::open(*input_.cgroups, input_.exec_cgroup);
+    if (!own.clone_target().valid()) own.join(cgroup::Group::Identity::move);
+    cgroup::Group::open(*input_.cgroups, input_.container_cgroup)
+        .join(cgroup::Group::Identity::already_there);
+    set_oom_score(process_);
+}
+
+void ExecLauncher::join_namespaces() {
+    fault_point("exec.namespaces");
+    // All in one call, by the main process's pidfd: no race with a reused number. A type that both
+    // share already is no error.
+    constexpr std::uint64_t kAll =
+        CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    const auto joined = sys::set_namespace(input_.init, kAll);
+    if (!joined && joined.error() == ESRCH)
+        throw Error(Code::failed_precondition, "cannot exec in a stopped container");
+    joined.or_throw("join", "the container's namespaces");
+    // A time namespace can be joined only where there is one that differs (EUSERS, EINVAL otherwise
+    // do not occur for one's own).
+    sys::set_namespace(input_.init, CLONE_NEWTIME)
+        .or_throw("join", "the container's time namespace");
+}
+
+void ExecLauncher::find_world() {
+    const auto root = sys::open_dir("/").or_throw("open", "/");
+    if (process_.terminal) terminal_ = open_terminal(root, process_);
+    program_ = find_program(root, process_.args, process_.env, process_.cwd);
+}
+
+void ExecLauncher::drop_host() {
+    fault_point("exec.drop");
+    std::vector<int> keep{input_.handshake.get(), input_.init.get()};
+    for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),
+                           terminal_.master.ref(), terminal_.slave.ref()})
+        if (fd.valid()) keep.push_back(fd.get());
+    sys::close_all_except(keep).or_throw("close", "host descriptors");
+}
+
+void ExecLauncher::launch() {
+    sys::set_namespace(input_.init, CLONE_NEWPID).or_throw("join", "the container's pid namespace");
+    cut_privileges(process_);
+    enter_working_directory(process_);
+    fault_point("exec.clone");
+    auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
+    if (!child && child.error() == ENOMEM)
+        throw Error(Code::failed_precondition, "cannot exec in a stopped container")
+            .with_cause("the main process of its PID namespace has ended");
+    if (!child) throw Error::from_errno(child.error(), "clone", "exec'd process");
+    if (child.value().pid == 0)
+        run_init(
+            {&process_, program_, &stdio_, terminal_.slave, input_.handshake, FdRef{-1}, nullptr});
+    Born born;
+    born.pid = child.value().pid;
+    born.pidfd = std::move(child.value().pidfd);
+    born.terminal = std::move(terminal_.master);
+    born.command = process_.args;
+    send_born(input_.handshake, born);
+}
+
+}  // namespace
+
+void run_exec_launcher(const ExecInput& input) noexcept {
+    try {
+        (void)sys::set_name("covey:launcher");
+        sys::set_dumpable(false).or_throw("set", "dumpable");
+        ExecLauncher{input}.run();
+        ::_exit(0);
+    } catch (const Error& error) {
+        send_failed(input.handshake,
+                    Error::restored(error.code(), "exec: " + error.detail(), error.fix(),
+                                    error.causes(), error.errno_value()));
+    } catch (const std::exception& error) {
+        send_failed(input.handshake, Error(Code::internal, fmt::format("exec: {}", error.what())));
+    }
+    ::_exit(1);
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,126 @@
+#include "launch/identity.hpp"
+
+#include "base/fault.hpp"
+#include "covey/error.hpp"
+#include "spec/tables.hpp"
+#include "sys/file.hpp"
+#include "sys/privileges.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+std::string limit_text(std::uint64_t value) {
+    return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
+}
+
+void set_limits(const plan::ProcessPlan& process) {
+    for (const auto& limit : process.rlimits) {
+        const auto set = sys::set_limit(limit.resource, limit.soft, limit.hard);
+        if (set) continue;
+        const auto name = spec::rlimit_name(limit.resource);
+        const auto now = sys::get_limit(limit.resource).value_or({0, 0});
+        auto error = Error::from_errno(
+            set.error(), "set limit",
+            fmt::format("{} to {}:{}", name, limit_text(limit.soft), limit_text(limit.hard)));
+        if (set.error() == EPERM)
+            error.set_fix(fmt::format(
+                "the hard limit here is {} and raising it needs CAP_SYS_RESOURCE: lower {} in "
+                "process.rlimits, or raise the daemon's own limit",
+                limit_text(now.second), name));
+        throw error;
+    }
+}
+
+void set_ids(const plan::ProcessPlan& process) {
+    sys::set_groups(process.groups).or_throw("set", "additional groups");
+    sys::set_gid(process.gid).or_throw("set gid", std::to_string(process.gid));
+    if (process.uid != 0) sys::keep_capabilities_over_set_uid().or_throw("set", "keepcaps");
+    sys::set_uid(process.uid).or_throw("set uid", std::to_string(process.uid));
+}
+
+sys::CapabilityMasks wanted_masks(const plan::CapabilitySets& sets) {
+    // What this kernel does not know cannot be held; the spec may name it all the same.
+    const auto known = (std::uint64_t{2} << static_cast<unsigned>(sys::last_capability())) - 1;
+    return {sets.effective & known, sets.permitted & known, sets.inheritable & known};
+}
+
+void set_capabilities(const plan::CapabilitySets& sets) {
+    const auto wanted = wanted_masks(sets);
+    const auto set = sys::set_capabilities(wanted);
+    if (!set) {
+        const auto missing = wanted.permitted & ~sys::get_capabilities().value_or({}).permitted;
+        auto error = Error::from_errno(set.error(), "set", "capabilities");
+        if (missing != 0)
+            error.set_fix(fmt::format(
+                "the daemon itself does not hold {}: drop it from the container, or run the "
+                "daemon with it",
+                spec::capability_names_of(missing).front()));
+        throw error;
+    }
+    if (sets.ambient != 0)
+        sys::raise_ambient(sets.ambient).or_throw("raise", "ambient capabilities");
+}
+
+/// A security setting is never assumed to have taken effect.
+void verify(const plan::ProcessPlan& process) {
+    const auto masks = sys::get_capabilities().or_throw("read back", "capabilities");
+    const auto bounding = sys::get_bounding_set().or_throw("read back", "bounding set");
+    if (masks != wanted_masks(process.capabilities) ||
+        (bounding & ~process.capabilities.bounding) != 0)
+        throw Error(Code::internal, "capabilities read back differ from the plan's");
+    if (::getuid() != process.uid || ::geteuid() != process.uid || ::getgid() != process.gid ||
+        ::getegid() != process.gid)
+        throw Error(Code::internal, "ids read back differ from the plan's");
+}
+
+}  // namespace
+
+void set_oom_score(const plan::ProcessPlan& process) {
+    if (!process.oom_score_adj) return;
+    const auto text = std::to_string(*process.oom_score_adj);
+    if (const auto set = sys::write_existing("/proc/self/oom_score_adj", text); !set)
+        throw Error::from_errno(set.error(), "set oom_score_adj to", text)
+            .with_fix("lowering it needs CAP_SYS_RESOURCE: leave process.oomScoreAdj out");
+}
+
+void cut_privileges(const plan::ProcessPlan& process) {
+    fault_point("launch.cut");
+    set_limits(process);
+    sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
+    // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
+    if (process.seccomp && !process.no_new_privileges)
+        sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
+            .or_throw("load", "seccomp filter");
+    sys::limit_bounding_set(process.capabilities.bounding)
+        .or_throw("drop", "bounding capabilities");
+    set_ids(process);
+    set_capabilities(process.capabilities);
+    if (process.no_new_privileges) sys::set_no_new_privs().or_throw("set", "no_new_privs");
+    ::umask(process.umask);
+    verify(process);
+}
+
+void enter_working_directory(const plan::ProcessPlan& process) {
+    if (::chdir(process.cwd.c_str()) < 0)
+        throw Error::from_errno(errno, "enter working directory", process.cwd)
+            .with_fix("process.cwd must be a folder that the container's user may enter");
+    // The raw call says "(unreachable)/…" for a folder outside the root, where libc's would fail or
+    // lie.
+    std::array<char, PATH_MAX> path{};
+    if (::syscall(SYS_getcwd, path.data(), path.size()) < 0 || path.front() != '/')
+        throw Error(Code::invalid_spec,
+                    fmt::format("working directory {} is outside the root", process.cwd));
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,19 @@
+// The cut: from full privileges to exactly what the plan says, then read back and compared. Done
+// outside the pod for a process that will be visible in it, so that nobody in there ever sees a
+// process with more than its container has. Thread rule: single-threaded. Does not block.
+#pragma once
+
+#include "plan/plan.hpp"
+
+namespace covey::launch {
+
+/// /proc/self/oom_score_adj; while the host's /proc is still there. Inherited by init.
+void set_oom_score(const plan::ProcessPlan& process);
+/// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
+/// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
+/// the present hard limit and the fix.
+void cut_privileges(const plan::ProcessPlan& process);
+/// The working directory, entered with the process's own rights, and checked to be in the root.
+void enter_working_directory(const plan::ProcessPlan& process);
+
+}  // namespace covey::launch

@@ -1,0 +1,85 @@
+#include "launch/init.hpp"
+
+#include "base/fault.hpp"
+#include "covey/error.hpp"
+#include "launch/identity.hpp"
+#include "launch/message.hpp"
+#include "sys/privileges.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <exception>
+
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+/// The gate is open for reading and writing here, so read(2) waits, whoever comes and goes, until a
+/// starter writes its byte; after exec or death nobody reads and the next starter gets ENXIO.
+void wait_at_gate(FdRef gate) {
+    char byte = 0;
+    ssize_t got = 0;
+    do
+        got = ::read(gate.get(), &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1) throw Error::from_errno(got < 0 ? errno : EPIPE, "wait at", "start gate");
+}
+
+Error exec_error(int error, const std::string& program) {
+    auto result = Error::from_errno(error, "exec", program);
+    if (error == ENOENT)
+        // The launcher saw the file: it is the interpreter (ELF or #!) that is missing.
+        result.set_fix(
+            "the program's interpreter (#! line or ELF loader) is not in the root filesystem");
+    if (error == ENOEXEC)
+        result.set_fix("not a program for this machine: check its architecture or #! line");
+    return result;
+}
+
+int run(const InitInput& input) {
+    const auto& process = *input.process;
+    (void)sys::set_name("covey:init");
+    fault_point("init.start");
+    if (input.unfinished_root != nullptr) {
+        input.unfinished_root->run(plan::Runner::init);
+        cut_privileges(process);
+        enter_working_directory(process);
+    }
+    if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
+    if (input.terminal.valid())
+        install_terminal(input.terminal);
+    else
+        install_stdio(*input.stdio);
+    if (input.gate.valid()) {
+        send_ready(input.handshake);
+        wait_at_gate(input.gate);
+    }
+    fault_point("init.exec");
+    if (process.seccomp && process.no_new_privileges)
+        sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
+            .or_throw("load", "seccomp filter");
+    const auto error = sys::exec_path(input.program, process.args, process.env);
+    send_failed(input.handshake, exec_error(error.value, input.program));
+    return error.value == ENOENT ? kExitNotFound : kExitNotExecutable;
+}
+
+}  // namespace
+
+void run_init(const InitInput& input) noexcept {
+    int status = kExitFailed;
+    try {
+        status = run(input);
+    } catch (const Error& error) {
+        send_failed(input.handshake,
+                    Error::restored(error.code(), "init: " + error.detail(), error.fix(),
+                                    error.causes(), error.errno_value()));
+    } catch (const std::exception& error) {
+        send_failed(input.handshake, Error(Code::internal, fmt::format("init: {}", error.what())));
+    }
+    ::_exit(status);
+}
+
+}  // namespace covey::launch

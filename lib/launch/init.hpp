@@ -1,0 +1,32 @@
+// What is left to do in the process that becomes the container's (or the exec's) program: its
+// session and streams, the start gate, seccomp, exec. In a PID namespace of its own it also
+// finishes the root and cuts its privileges, alone there; in the pod's it arrives with both done.
+// Thread rule: single-threaded; ends by exec or _exit. Blocks at the gate.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/root_builder.hpp"
+#include "launch/stdio.hpp"
+#include "plan/plan.hpp"
+
+#include <string>
+
+namespace covey::launch {
+
+struct InitInput {
+    const plan::ProcessPlan* process = nullptr;
+    std::string program;
+    const Stdio* stdio = nullptr;
+    FdRef terminal{-1};   // pty slave, instead of stdio
+    FdRef handshake{-1};  // close-on-exec: its end tells the parent that exec succeeded
+    FdRef gate{-1};       // the start FIFO, read-write; invalid: no gate (an exec)
+    /// Not null: this process is alone in a new PID namespace and still has all privileges.
+    RootBuilder* unfinished_root = nullptr;
+};
+
+/// Exit status when nothing could be executed, as shells and runc give it.
+inline constexpr int kExitNotFound = 127, kExitNotExecutable = 126, kExitFailed = 1;
+
+[[noreturn]] void run_init(const InitInput& input) noexcept;
+
+}  // namespace covey::launch

@@ -1,0 +1,292 @@
+#include "launch/launcher.hpp"
+
+#include "base/fault.hpp"
+#include "launch/context.hpp"
+#include "launch/identity.hpp"
+#include "launch/init.hpp"
+#include "launch/message.hpp"
+#include "launch/program.hpp"
+#include "launch/root_builder.hpp"
+#include "launch/sources.hpp"
+#include "launch/sysctl.hpp"
+#include "spec/load.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+#include "sys/namespaces.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+using spec::NamespaceType;
+using Source = plan::NamespacePlan::Source;
+
+class Launcher {
+  public:
+    explicit Launcher(const LaunchInput& input) : input_(input) {}
+
+    /// The whole launch, in the one order that is safe.
+    void run() {
+        read_and_compile();
+        open_on_host();
+        enter_cgroup();
+        enter_namespaces();
+        build_root();
+        drop_host();
+        if (joins_pod_or_host())
+            launch_dropped();
+        else
+            launch_alone();
+    }
+
+  private:
+    void read_and_compile();
+    void open_on_host();
+    void check_namespace_paths();
+    void enter_cgroup();
+    void enter_namespaces();
+    void build_root();
+    void drop_host();
+    void launch_dropped();
+    void launch_alone();
+    void clone_init(std::uint64_t flags, RootBuilder* unfinished_root);
+
+    [[nodiscard]] FdRef pod_namespace(NamespaceType type) const;
+    [[nodiscard]] bool joins_pod_or_host() const {
+        return plan_.pid_mode != spec::PidMode::container;
+    }
+
+    const LaunchInput& input_;
+    plan::LaunchPlan plan_;
+    Sources sources_;
+    Stdio stdio_;
+    UniqueFd gate_;
+    std::vector<std::pair<UniqueFd, std::uint64_t>> joined_paths_;
+    std::optional<RootBuilder> builder_;
+    std::string program_;
+};
+
+void Launcher::read_and_compile() {
+    fault_point("launch.read");
+    auto bundle = read_bundle(input_.request.bundle);
+    // What was created is what counts from here on: later edits of the bundle must not matter
+    // (runtime.md, lifecycle 2), and every exec reads this copy.
+    sys::replace_file_at(input_.state_folder, kConfigName, bundle.text, 0600)
+        .or_throw("write", kConfigName);
+    plan_ = plan::compile(bundle.spec, input_.request, input_.compile);
+}
+
+void Launcher::open_on_host() {
+    fault_point("launch.open");
+    check_namespace_paths();
+    gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
+                .or_throw("open", kGateName);
+    stdio_ = open_stdio(input_.stdio);
+    sources_ = open_sources(plan_);
+    for (const auto& entry : plan_.namespaces) {
+        if (entry.source != Source::path) continue;
+        auto file = sys::open(entry.path, O_RDONLY).or_throw("open namespace", entry.path);
+        joined_paths_.emplace_back(std::move(file), spec::info(entry.type).clone_flag);
+    }
+}
+
+void Launcher::check_namespace_paths() {
+    for (const auto& entry : plan_.must_match_sandbox) {
+        const auto name = spec::info(entry.type).oci_name;
+        const auto file = sys::open(entry.path, O_RDONLY)
+                              .or_throw(fmt::format("open {} namespace", name), entry.path);
+        const auto type = sys::namespace_type(file);
+        if (!type || type.value() != spec::info(entry.type).clone_flag)
+            throw Error(Code::invalid_spec,
+                        fmt::format("{} is not a {} namespace", entry.path, name))
+                .with_fix("linux.namespaces[].path must be an nsfs file of the entry's type");
+        // By (device, inode): the same namespace has many paths.
+        const auto theirs = pod_namespace(entry.type);
+        if (!theirs.valid() || sys::namespace_id(file).or_throw("stat", entry.path) !=
+                                   sys::namespace_id(theirs).or_throw("stat", "pod namespace"))
+            throw Error(Code::invalid_spec,
+                        fmt::format("{} is not the sandbox's {} namespace", entry.path, name))
+                .with_fix("leave the path out: the sandbox decides its namespaces");
+    }
+}
+
+FdRef Launcher::pod_namespace(NamespaceType type) const {
+    switch (type) {
+        case NamespaceType::pid:
+            return input_.pod.pid;
+        case NamespaceType::network:
+            return input_.pod.net;
+        case NamespaceType::ipc:
+            return input_.pod.ipc;
+        case NamespaceType::uts:
+            return input_.pod.uts;
+        case NamespaceType::time:
+            return input_.pod.time;
+        case NamespaceType::mount:
+        case NamespaceType::user:
+        case NamespaceType::cgroup:
+            break;
+    }
+    return FdRef{-1};
+}
+
+void Launcher::enter_cgroup() {
+    fault_point("launch.cgroup");
+    auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
+    // Limits are in force before anything of the container can run.
+    group.apply(plan_.limits);
+    group.restrict_devices(plan_.device_rules);
+    group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
+                                            : cgroup::Group::Identity::move);
+    set_oom_score(plan_.process);
+}
+
+void Launcher::enter_namespaces() {
+    fault_point("launch.namespaces");
+    for (const auto& [file, flag] : joined_paths_)
+        sys::set_namespace(file, flag).or_throw("join", "namespace");
+    std::uint64_t created = 0;
+    for (const auto& entry : plan_.namespaces) {
+        const auto& info = spec::info(entry.type);
+        // The PID namespace comes last, and only for children: see launch_dropped and launch_alone.
+        if (entry.type == NamespaceType::pid) continue;
+        if (entry.source == Source::create) created |= info.clone_flag;
+        if (entry.source == Source::sandbox && pod_namespace(entry.type).valid())
+            sys::set_namespace(pod_namespace(entry.type), info.clone_flag)
+                .or_throw("join the sandbox's namespace", info.oci_name);
+    }
+    sys::unshare(created | CLONE_NEWNS).or_throw("unshare", "namespaces");
+    // A slave of the host until the pivot: its unmounts must still reach us, ours must not reach
+    // it.
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
+    if (plan_.hostname)
+        sys::set_hostname(*plan_.hostname).or_throw("set hostname", *plan_.hostname);
+    if (plan_.domainname)
+        sys::set_domainname(*plan_.domainname).or_throw("set domainname", *plan_.domainname);
+    apply_sysctls({plan_.sysctls.begin(), plan_.sysctls.end()});
+}
+
+void Launcher::build_root() {
+    fault_point("launch.build");
+    ::umask(0);  // modes of device nodes and mount points are the plan's
+    ProcSource proc;
+    if (plan_.pid_mode == spec::PidMode::pod) proc = {input_.pod.pid, input_.pod.proc_context};
+    builder_.emplace(plan_, sources_, proc);
+    builder_->attach_root();
+    builder_->run(plan::Runner::launcher);
+    builder_->make_working_directory();
+    program_ =
+        find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
+    builder_->pivot();
+}
+
+void Launcher::drop_host() {
+    fault_point("launch.drop");
+    // Owners let go first: one that closed its number after the sweep could hit a descriptor of
+    // init.
+    joined_paths_.clear();
+    sources_.binds.clear();
+    sources_.root.reset();
+    builder_->close();
+    if (joins_pod_or_host()) sources_.null_devices.clear();
+    std::vector<int> keep{input_.handshake.get(), gate_.get(), stdio_.in.get(), stdio_.out.get(),
+                          stdio_.err.get()};
+    for (const auto& fd : {input_.pod.pid, stdio_.held.ref(), builder_->terminal().master.ref(),
+                           builder_->terminal().slave.ref()})
+        if (fd.valid()) keep.push_back(fd.get());
+    for (const auto& device : sources_.null_devices)
+        keep.push_back(device.get());  // for init's masks
+    sys::close_all_except(keep).or_throw("close", "host descriptors");
+}
+
+void Launcher::launch_dropped() {
+    // Into the pod only now, and only for children; then the cut, still outside: a neighbour with
+    // SYS_PTRACE never sees a process with more than its container has.
+    if (plan_.pid_mode == spec::PidMode::pod)
+        sys::set_namespace(input_.pod.pid, CLONE_NEWPID)
+            .or_throw("join the sandbox's namespace", "pid");
+    cut_privileges(plan_.process);
+    enter_working_directory(plan_.process);
+    clone_init(0, nullptr);
+}
+
+void Launcher::launch_alone() {
+    // A PID namespace of its own: nobody else is in it, so init may finish the root (its procfs can
+    // only be made in there) and cut its privileges itself.
+    clone_init(CLONE_NEWPID, &*builder_);
+}
+
+void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
+    fault_point("launch.clone");
+    auto& terminal = builder_->terminal();
+    auto child = sys::clone_process({CLONE_PARENT | flags, 0, FdRef{-1}});
+    if (!child) {
+        if (child.error() == ENOMEM && plan_.pid_mode == spec::PidMode::pod)
+            throw Error(Code::sandbox_gone, "the sandbox's pause process has ended")
+                .with_fix("create the sandbox anew");
+        throw Error::from_errno(child.error(), "clone", "init")
+            .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
+    }
+    if (child.value().pid == 0)
+        run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
+                  unfinished_root});
+    Born born;
+    born.pid = child.value().pid;
+    born.pidfd = std::move(child.value().pidfd);
+    born.terminal = std::move(terminal.master);
+    born.held_stdin = std::move(stdio_.held);
+    born.command = plan_.process.args;
+    born.warnings = plan_.warnings;
+    send_born(input_.handshake, born);
+}
+
+}  // namespace
+
+Bundle read_bundle(const std::string& folder) {
+    auto dir = sys::open(folder, O_PATH | O_DIRECTORY);
+    if (!dir)
+        throw Error::from_errno(dir.error(), "open bundle", folder)
+            .with_fix("a bundle is a folder with a config.json and a root filesystem");
+    auto text = sys::read_file_at(dir.value(), "config.json", spec::kLargestConfig);
+    if (!text && text.error() == EFBIG)
+        throw Error(Code::too_large, fmt::format("{}/config.json is larger than {} bytes", folder,
+                                                 spec::kLargestConfig));
+    if (!text)
+        throw Error::from_errno(text.error(), "read", folder + "/config.json")
+            .with_fix("make one with `runc spec`, or name the folder that has it");
+    Bundle bundle{std::move(text).value(), {}};
+    bundle.spec = spec::load(bundle.text);
+    return bundle;
+}
+
+void run_launcher(const LaunchInput& input) noexcept {
+    try {
+        (void)sys::set_name("covey:launcher");
+        sys::set_dumpable(false).or_throw("set", "dumpable");
+        Launcher{input}.run();
+        ::_exit(0);
+    } catch (const Error& error) {
+        send_failed(input.handshake,
+                    Error::restored(error.code(), "launcher: " + error.detail(), error.fix(),
+                                    error.causes(), error.errno_value()));
+    } catch (const std::exception& error) {
+        send_failed(input.handshake,
+                    Error(Code::internal, fmt::format("launcher: {}", error.what())));
+    }
+    ::_exit(1);
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,50 @@
+// The hand-shake of a launch, over one SOCK_SEQPACKET pair. The parent (shim or covey-runtime)
+// holds one end, launcher and init share the other.
+//
+//   launcher → parent   Born    init exists; descriptors: its pidfd, then those that `flags`
+//   announce init     → parent   Ready   init waits at the start gate (not for an exec: it has
+//   none) either   → parent   Failed  what went wrong; the sender ends with status 1 (end of
+//   stream)             launcher has ended, and init has exec'd or ended
+//
+// Anything else is a protocol error. Thread rule: single-threaded programs. send_* block, as the
+// socket's buffer always has room for these.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "covey/error.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::launch {
+
+struct Born {
+    pid_t pid = 0;  // in the launcher's PID namespace: the host's
+    UniqueFd pidfd;
+    UniqueFd terminal;    // pty master, if the process has a terminal
+    UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
+    std::vector<std::string> command, warnings;
+};
+struct Ready {};
+struct Failed {
+    Error error;
+};
+using Message = std::variant<Born, Ready, Failed>;
+
+void send_born(FdRef socket, const Born& born);
+void send_ready(FdRef socket);
+/// Never throws: whoever cannot even say what went wrong just ends.
+void send_failed(FdRef socket, const Error& error) noexcept;
+
+/// The error in a Failed packet that was received by other means than receive_message.
+[[nodiscard]] Error decode_failure(std::string_view packet);
+/// One message; nothing at the end of the stream; throws Code::internal on a protocol error.
+/// `EAGAIN` from a non-blocking socket is the caller's to avoid (poll first).
+[[nodiscard]] std::optional<Message> receive_message(FdRef socket);
+
+}  // namespace covey::launch

@@ -1,0 +1,245 @@
+#include "launch/root_builder.hpp"
+
+#include "base/fault.hpp"
+#include "launch/context.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+#include "sys/path.hpp"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+/// The kernel's own words about a failed fsconfig say which option it was.
+Error filesystem_error(FdRef context, int error, const std::string& what,
+                       const std::string& object) {
+    auto result = Error::from_errno(error, what, object);
+    if (auto message = sys::context_message(context); !message.empty())
+        result.add_cause("kernel: " + message);
+    return result;
+}
+
+UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
+                           std::uint64_t attributes) {
+    for (const auto& [key, value] : options)
+        if (const auto set = sys::configure(context, key, value); !set)
+            throw filesystem_error(context, set.error(), "set option",
+                                   value.empty() ? key : fmt::format("{}={}", key, value));
+    auto mount = sys::finish_filesystem(context, attributes);
+    if (!mount) throw filesystem_error(context, mount.error(), "create filesystem", type);
+    return std::move(mount).value();
+}
+
+}  // namespace
+
+RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
+    : plan_(plan), sources_(sources), proc_(proc) {
+}
+
+void RootBuilder::attach_root() {
+    fault_point("launch.attach_root");
+    // Over "/" of our own mount namespace: any attached place will do for pivot_root(2).
+    sys::attach_at(sources_.root, sys::kCwd, "/")
+        .or_throw("attach root filesystem", plan_.root.host_path);
+    root_ = std::move(sources_.root);
+}
+
+void RootBuilder::run(plan::Runner runner) {
+    if (runner == plan::Runner::init) root_ = sys::open_dir("/").or_throw("open", "/");
+    for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
+        const auto& operation = plan_.operations[i];
+        if (operation.runner == runner)
+            in_context(fmt::format("mount op {} ({})", i, describe(operation)),
+                       [&] { execute(i, operation.body); });
+        else if (const auto* proc = std::get_if<plan::MountProc>(&operation.body))
+            // init cannot make the mount point later: the root may be read-only then.
+            (void)sys::make_dir_in_root(root_, proc->target)
+                .or_throw("make mount point", proc->target);
+    }
+}
+
+void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
+    fault_point("launch.mount");
+    std::visit(
+        [&](const auto& operation) {
+            using Kind = std::decay_t<decltype(operation)>;
+            if constexpr (std::is_same_v<Kind, plan::BindMount>)
+                bind(number, operation);
+            else if constexpr (std::is_same_v<Kind, plan::MakeDevice>)
+                make_device(operation);
+            else if constexpr (std::is_same_v<Kind, plan::MakeSymlink>)
+                make_symlink(operation);
+            else if constexpr (std::is_same_v<Kind, plan::BindConsole>)
+                bind_console();
+            else if constexpr (std::is_same_v<Kind, plan::MaskPath>)
+                mask(operation.path);
+            else if constexpr (std::is_same_v<Kind, plan::ReadonlyPath>)
+                make_readonly(operation.path);
+            else if constexpr (std::is_same_v<Kind, plan::ReadonlyRoot>) {
+                make_working_directory();
+                sys::set_attributes(root_, MOUNT_ATTR_RDONLY, 0, 0, sys::Recursive::no)
+                    .or_throw("make read-only", "/");
+            } else
+                mount(operation);
+        },
+        body);
+}
+
+void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
+                                    const std::string& target) {
+    if ((flags.set | flags.clear) != 0)
+        sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no)
+            .or_throw("set flags of", target);
+    if ((flags.recursive_set | flags.recursive_clear) != 0)
+        sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
+                            sys::Recursive::yes)
+            .or_throw("set recursive flags of", target);
+    const auto status = sys::stat_fd(mount).or_throw("stat", target);
+    const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
+    const auto place =
+        sys::make_target_in_root(root_, target, kind).or_throw("make mount point", target);
+    sys::attach(mount, place).or_throw("attach mount on", target);
+    // Propagation last: a mount in an anonymous namespace has no peers to join.
+    if (flags.propagation != 0)
+        sys::set_attributes(mount, 0, 0, flags.propagation,
+                            flags.propagation_recursive ? sys::Recursive::yes : sys::Recursive::no)
+            .or_throw("set propagation of", target);
+}
+
+void RootBuilder::mount(const plan::MountFilesystem& operation) {
+    const auto context =
+        sys::open_filesystem(operation.type).or_throw("open filesystem type", operation.type);
+    if (const auto set = sys::configure(context, "source", operation.source); !set)
+        throw filesystem_error(context, set.error(), "set source", operation.source);
+    auto mount = create_filesystem(context, operation.type, operation.options, operation.flags.set);
+    attach_with_flags(std::move(mount), operation.flags, operation.target);
+}
+
+void RootBuilder::mount(const plan::MountProc& operation) {
+    auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    FdRef chosen = context;
+    if (proc_.pid_namespace.valid()) {
+        const auto set = sys::configure_fd(context, "pidns", proc_.pid_namespace);
+        if (!set && proc_.context.valid())
+            chosen = proc_.context;
+        else if (!set)
+            throw filesystem_error(context, set.error(), "set option", "pidns");
+    }
+    auto mount = create_filesystem(chosen, "proc", operation.options, operation.flags.set);
+    attach_with_flags(std::move(mount), operation.flags, operation.target);
+}
+
+void RootBuilder::mount(const plan::MountCgroup& operation) {
+    // The launcher is in the container's group and in a cgroup namespace of its own by now, so the
+    // mount's root is that group and nothing above it.
+    const auto context =
+        sys::open_filesystem("cgroup2").or_throw("open filesystem type", "cgroup2");
+    auto mount = create_filesystem(context, "cgroup2", {}, operation.flags.set);
+    attach_with_flags(std::move(mount), operation.flags, operation.target);
+}
+
+void RootBuilder::bind(std::size_t number, const plan::BindMount& operation) {
+    attach_with_flags(std::move(sources_.binds.at(number)), operation.flags, operation.target);
+}
+
+void RootBuilder::make_device(const plan::MakeDevice& operation) {
+    const auto parent =
+        sys::make_parent_in_root(root_, operation.path).or_throw("make folder of", operation.path);
+    const std::string name{parent.name};
+    const dev_t device = makedev(operation.major, operation.minor);
+    if (::mknodat(parent.folder.get(), name.c_str(), operation.mode, device) < 0) {
+        const int error = errno;
+        const auto there = sys::stat_at(parent.folder, name);
+        const bool same = there && (there.value().st_mode & S_IFMT) == (operation.mode & S_IFMT) &&
+                          there.value().st_rdev == device;
+        if (error == EEXIST && same) return;
+        throw Error::from_errno(error, "make device", operation.path);
+    }
+    const auto node = sys::open_at(parent.folder, name, O_PATH | O_NOFOLLOW)
+                          .or_throw("open device", operation.path);
+    if (::fchownat(node.get(), "", operation.uid, operation.gid, AT_EMPTY_PATH) < 0)
+        throw Error::from_errno(errno, "chown device", operation.path);
+}
+
+void RootBuilder::make_symlink(const plan::MakeSymlink& operation) {
+    const auto parent =
+        sys::make_parent_in_root(root_, operation.path).or_throw("make folder of", operation.path);
+    if (::symlinkat(operation.target.c_str(), parent.folder.get(),
+                    std::string{parent.name}.c_str()) < 0 &&
+        errno != EEXIST)
+        throw Error::from_errno(errno, "make symlink", operation.path);
+}
+
+void RootBuilder::bind_console() {
+    terminal_ = open_terminal(root_, plan_.process);
+    auto slave = sys::clone_tree(terminal_.slave, "", sys::Recursive::no).or_throw("clone", "pty");
+    attach_with_flags(std::move(slave), {}, "/dev/console");
+}
+
+void RootBuilder::mask(const std::string& path) {
+    const auto target = sys::open_in_root(root_, path, O_PATH);
+    if (!target && (target.error() == ENOENT || target.error() == ENOTDIR)) return;
+    if (!target) throw Error::from_errno(target.error(), "open", path);
+    const auto status = sys::stat_fd(target.value()).or_throw("stat", path);
+    if (!S_ISDIR(status.st_mode)) {
+        const auto null = std::move(sources_.null_devices.back());
+        sources_.null_devices.pop_back();
+        sys::attach(null, target.value()).or_throw("mask", path);
+        return;
+    }
+    UniqueFd cover;
+    if (empty_folder_) {
+        cover = sys::clone_tree(empty_folder_, "", sys::Recursive::no)
+                    .or_throw("clone", "empty folder");
+    } else {
+        const auto context =
+            sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
+        cover = create_filesystem(
+            context, "tmpfs", {{"mode", "0555"}, {"size", "0"}, {"nr_inodes", "1"}},
+            MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    }
+    sys::attach(cover, target.value()).or_throw("mask", path);
+    if (!empty_folder_) empty_folder_ = std::move(cover);
+}
+
+void RootBuilder::make_readonly(const std::string& path) {
+    const auto target = sys::open_in_root(root_, path, O_PATH);
+    if (!target && (target.error() == ENOENT || target.error() == ENOTDIR)) return;
+    if (!target) throw Error::from_errno(target.error(), "open", path);
+    const auto tree =
+        sys::clone_tree(target.value(), "", sys::Recursive::yes).or_throw("clone", path);
+    sys::set_attributes(tree, MOUNT_ATTR_RDONLY, 0, 0, sys::Recursive::yes)
+        .or_throw("make read-only", path);
+    sys::attach(tree, target.value()).or_throw("attach mount on", path);
+}
+
+void RootBuilder::make_working_directory() {
+    (void)sys::make_dir_in_root(root_, plan_.process.cwd)
+        .or_throw("make working directory", plan_.process.cwd);
+}
+
+void RootBuilder::pivot() {
+    fault_point("launch.pivot");
+    sys::pivot_into(root_).or_throw("pivot into", plan_.root.host_path);
+    if (plan_.root.propagation != 0)
+        sys::set_attributes(
+            root_, 0, 0, plan_.root.propagation,
+            plan_.root.propagation_recursive ? sys::Recursive::yes : sys::Recursive::no)
+            .or_throw("set propagation of", "/");
+}
+
+void RootBuilder::close() {
+    root_.reset();
+    empty_folder_.reset();
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,64 @@
+// The interpreter of a plan's mount operations: walks the list, one small function for each kind,
+// every target found by the resolver beneath the root's descriptor and attached by descriptor.
+// Called by the launcher (outside the container's PID namespace, before the pivot) and, for what
+// needs the container's own procfs, by init. Thread rule: single-threaded. Blocks as mounts do.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/sources.hpp"
+#include "launch/terminal.hpp"
+#include "plan/plan.hpp"
+
+#include <string>
+
+namespace covey::launch {
+
+/// Where a procfs comes from. Both invalid: a plain one, of the caller's PID namespace.
+struct ProcSource {
+    FdRef pid_namespace{-1};  // procfs `pidns=` (Linux 6.18)
+    FdRef context{-1};        // a context that pause's set-up stage opened (older kernels)
+};
+
+class RootBuilder {
+  public:
+    RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc);
+
+    /// Attaches the root's tree in the caller's new mount namespace.
+    void attach_root();
+    /// Runs the operations of `runner`, in order; errors name the operation and its number.
+    void run(plan::Runner runner);
+    /// The working directory, made where it is missing, as runc does. Before the root is read-only.
+    void make_working_directory();
+    /// The root becomes "/"; nothing of the host can be reached any more.
+    void pivot();
+    /// Lets go of the root's descriptors (not the terminal's).
+    void close();
+
+    [[nodiscard]] FdRef root() const noexcept { return root_; }
+    /// Opened by the BindConsole operation.
+    [[nodiscard]] Terminal& terminal() noexcept { return terminal_; }
+
+  private:
+    void execute(std::size_t number, const plan::OperationBody& body);
+    void mount(const plan::MountFilesystem& operation);
+    void mount(const plan::MountProc& operation);
+    void mount(const plan::MountCgroup& operation);
+    void bind(std::size_t number, const plan::BindMount& operation);
+    void make_device(const plan::MakeDevice& operation);
+    void make_symlink(const plan::MakeSymlink& operation);
+    void bind_console();
+    void mask(const std::string& path);
+    void make_readonly(const std::string& path);
+    void attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
+                           const std::string& target);
+
+    const plan::LaunchPlan& plan_;
+    Sources& sources_;
+    ProcSource proc_;
+    UniqueFd root_;
+    UniqueFd
+        empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
+    Terminal terminal_;
+};
+
+}  // namespace covey::launch

@@ -1,0 +1,111 @@
+#include "launch/sandbox_setup.hpp"
+
+#include "base/fault.hpp"
+#include "launch/message.hpp"
+#include "launch/sysctl.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+#include "sys/namespaces.hpp"
+#include "sys/privileges.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+constexpr uid_t kPauseUid = 65535;  // what Kubernetes' pause image uses since 3.5
+
+void prepare_namespaces(const SandboxSetup& setup) {
+    fault_point("sandbox.namespaces");
+    for (const auto& [file, flag] : setup.join)
+        sys::set_namespace(file, flag).or_throw("join", "the namespace given by path");
+    if (setup.own_uts) sys::set_hostname(setup.hostname).or_throw("set hostname", setup.hostname);
+    if (setup.own_net) sys::bring_loopback_up().or_throw("bring up", "lo");
+    apply_sysctls(setup.sysctls);
+}
+
+/// Contexts of this PID namespace's procfs, for a parent that is outside of it.
+void send_proc_contexts(const SandboxSetup& setup) {
+    std::vector<UniqueFd> contexts;
+    std::vector<FdRef> fds;
+    for (int i = 0; i < setup.proc_contexts; ++i) {
+        contexts.push_back(sys::open_filesystem("proc").or_throw("open filesystem type", "proc"));
+        fds.push_back(contexts.back());
+    }
+    if (!fds.empty())
+        sys::send_packet(setup.handshake, "C", fds).or_throw("send", "procfs contexts");
+}
+
+/// Nothing to find behind /proc/1/root: an empty read-only tmpfs, the host's root detached.
+void enter_empty_root() {
+    fault_point("sandbox.root");
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
+    const auto context = sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
+    sys::configure(context, "size", "0").or_throw("configure", "tmpfs");
+    sys::configure(context, "nr_inodes", "1").or_throw("configure", "tmpfs");
+    sys::configure(context, "mode", "0555").or_throw("configure", "tmpfs");
+    const auto root = sys::finish_filesystem(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                                          MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+                          .or_throw("create filesystem", "tmpfs");
+    sys::attach_at(root, sys::kCwd, "/").or_throw("attach", "empty root");
+    sys::pivot_into(root).or_throw("pivot into", "empty root");
+}
+
+void drop_everything(const SandboxSetup& setup) {
+    fault_point("sandbox.drop");
+    const int keep[] = {setup.pause.get(), setup.handshake.get()};
+    sys::close_all_except(keep).or_throw("close", "descriptors");
+    sys::set_limit(RLIMIT_CORE, 0, 0).or_throw("set limit", "RLIMIT_CORE");
+    sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
+    sys::limit_bounding_set(0).or_throw("drop", "bounding capabilities");
+    sys::set_groups({}).or_throw("set", "groups");
+    sys::set_gid(kPauseUid).or_throw("set", "gid");
+    sys::set_uid(kPauseUid).or_throw("set", "uid");
+    sys::set_capabilities({}).or_throw("drop", "capabilities");
+    sys::set_no_new_privs().or_throw("set", "no_new_privs");
+    // The pod must not outlive its shim: nobody could stop it or tell its exit codes. After
+    // set_uid, which clears it (prctl(2)).
+    sys::set_parent_death_signal(SIGKILL).or_throw("set", "parent death signal");
+}
+
+int run(const SandboxSetup& setup) {
+    (void)sys::set_name("covey:pause");
+    sys::set_dumpable(false).or_throw("set", "dumpable");
+    prepare_namespaces(setup);
+    send_proc_contexts(setup);
+    enter_empty_root();
+    drop_everything(setup);
+    // Not even the standard streams: what pause has not, nobody can steal from it.
+    for (const int fd : {0, 1, 2})
+        ::close(fd);
+    send_failed(setup.handshake, Error::from_errno(sys::exec_fd(setup.pause, {"/pause"}, {}).value,
+                                                   "exec", "pause"));
+    return 1;
+}
+
+}  // namespace
+
+void run_sandbox_setup(const SandboxSetup& setup) noexcept {
+    try {
+        ::_exit(run(setup));
+    } catch (const Error& error) {
+        send_failed(setup.handshake,
+                    Error::restored(error.code(), "sandbox set-up: " + error.detail(), error.fix(),
+                                    error.causes(), error.errno_value()));
+    } catch (const std::exception& error) {
+        send_failed(setup.handshake,
+                    Error(Code::internal, fmt::format("sandbox set-up: {}", error.what())));
+    }
+    ::_exit(1);
+}
+
+}  // namespace covey::launch

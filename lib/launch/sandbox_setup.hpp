@@ -1,0 +1,31 @@
+// The set-up stage of pause: a clone of the shim in the pod's new namespaces that prepares them,
+// gives itself an empty read-only root, drops everything and becomes covey-pause.
+// Thread rule: single-threaded, in a process of its own. Does not block.
+#pragma once
+
+#include "base/unique_fd.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace covey::launch {
+
+struct SandboxSetup {
+    /// Namespaces that the pod joins instead of creating: nsfs descriptor and CLONE_NEW… flag.
+    std::vector<std::pair<FdRef, std::uint64_t>> join;
+    bool own_net = true, own_uts = true;
+    std::string hostname;
+    std::map<std::string, std::string> sysctls;
+    /// How many procfs contexts to open and send (0 where procfs takes `pidns=`).
+    int proc_contexts = 0;
+    FdRef pause{-1};      // sealed copy of covey-pause
+    FdRef handshake{-1};  // close-on-exec; a clean end means that pause runs
+};
+
+/// Sends the contexts (one packet "C" with their descriptors), then execs pause; on failure Failed.
+[[noreturn]] void run_sandbox_setup(const SandboxSetup& setup) noexcept;
+
+}  // namespace covey::launch

@@ -1,0 +1,84 @@
+#include "launch/sources.hpp"
+
+#include "base/fault.hpp"
+#include "launch/context.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+
+#include <fmt/format.h>
+
+#include <variant>
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+namespace covey::launch {
+namespace {
+
+UniqueFd open_root(const std::string& path) {
+    fault_point("launch.root");
+    // The caller chose the path, so symlinks on the way are the caller's; the last component is not
+    // followed: an image cannot make its root another folder.
+    auto dir = sys::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!dir) {
+        const bool link =
+            dir.error() == ENOTDIR && S_ISLNK(sys::stat_at(sys::kCwd, path).value_or({}).st_mode);
+        if (link)
+            throw Error(Code::invalid_spec, fmt::format("root filesystem {} is a symlink", path))
+                .with_fix("put the folder's real path into root.path");
+        throw Error::from_errno(dir.error(), "open root filesystem", path)
+            .with_fix("root.path must be an existing folder");
+    }
+    auto tree = sys::clone_tree(dir.value(), "", sys::Recursive::yes)
+                    .or_throw("clone root filesystem", path);
+    // Mounts made inside must never reach the host; what the host mounts there may come in.
+    sys::set_attributes(tree, 0, 0, MS_SLAVE, sys::Recursive::yes).or_throw("make slave", path);
+    return tree;
+}
+
+UniqueFd open_bind(const plan::BindMount& bind) {
+    fault_point("launch.source");
+    auto tree = sys::clone_tree(sys::kCwd, bind.host_source,
+                                bind.recursive ? sys::Recursive::yes : sys::Recursive::no);
+    if (!tree)
+        throw Error::from_errno(tree.error(), "open bind source", bind.host_source)
+            .with_fix("the source of a bind mount must be there before create");
+    // Docker's and runc's default: private, unless the spec names a propagation.
+    if (bind.flags.propagation == 0)
+        sys::set_attributes(tree.value(), 0, 0, MS_PRIVATE, sys::Recursive::yes)
+            .or_throw("make private", bind.host_source);
+    return std::move(tree).value();
+}
+
+UniqueFd open_null_device() {
+    auto null =
+        sys::clone_tree(sys::kCwd, "/dev/null", sys::Recursive::no).or_throw("clone", "/dev/null");
+    const auto status = sys::stat_fd(null).or_throw("stat", "/dev/null");
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+        throw Error(Code::failed_precondition, "the host's /dev/null is not the null device")
+            .with_fix("mknod -m 666 /dev/null c 1 3");
+    sys::set_attributes(null, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0,
+                        MS_PRIVATE, sys::Recursive::no)
+        .or_throw("set attributes", "/dev/null");
+    return null;
+}
+
+}  // namespace
+
+Sources open_sources(const plan::LaunchPlan& plan) {
+    Sources sources;
+    sources.root = open_root(plan.root.host_path);
+    for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+        const auto& body = plan.operations[i].body;
+        if (const auto* bind = std::get_if<plan::BindMount>(&body))
+            sources.binds[i] =
+                in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
+                           [&] { return open_bind(*bind); });
+        else if (std::holds_alternative<plan::MaskPath>(body))
+            sources.null_devices.push_back(open_null_device());
+    }
+    return sources;
+}
+
+}  // namespace covey::launch

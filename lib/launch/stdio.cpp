@@ -1,0 +1,101 @@
+#include "launch/stdio.hpp"
+
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+constexpr mode_t kLogMode = 0600;
+
+UniqueFd open_null(int flags) {
+    auto null = sys::open("/dev/null", flags).or_throw("open", "/dev/null");
+    // An image cannot have replaced the host's, but a sloppy host might: /dev/null is char 1:3.
+    const auto status = sys::stat_fd(null).or_throw("stat", "/dev/null");
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+        throw Error(Code::failed_precondition, "the host's /dev/null is not the null device")
+            .with_fix("mknod -m 666 /dev/null c 1 3");
+    return null;
+}
+
+[[noreturn]] void refuse(std::string_view value, const char* stream) {
+    throw Error(Code::invalid_argument, fmt::format("unknown value '{}' for {}", value, stream))
+        .with_fix(std::string_view{stream} == "stdin" ? "use null, hold, file:/path or fifo:/path"
+                                                      : "use null, file:/path or fifo:/path");
+}
+
+/// What follows "kind:", if the value is of that kind.
+bool has_kind(std::string_view value, std::string_view kind, std::string& path) {
+    if (!value.starts_with(kind) || value.size() <= kind.size() || value[kind.size()] != '/')
+        return false;
+    path = std::string{value.substr(kind.size())};
+    return true;
+}
+
+UniqueFd open_fifo(const std::string& path, int flags, const char* stream) {
+    auto fifo = sys::open(path, flags | O_NONBLOCK | O_NOFOLLOW)
+                    .or_throw(fmt::format("open {}", stream), path);
+    const auto status = sys::stat_fd(fifo).or_throw("stat", path);
+    if (!S_ISFIFO(status.st_mode))
+        throw Error(Code::invalid_argument, fmt::format("{} {} is not a FIFO", stream, path))
+            .with_fix("mkfifo it first, or say file:" + path);
+    sys::set_nonblocking(fifo, false).or_throw("fcntl", path);
+    return fifo;
+}
+
+UniqueFd open_input(const std::string& name, UniqueFd& held) {
+    std::string path;
+    if (name == "null") return open_null(O_RDONLY);
+    if (name == "hold") {
+        auto pipe = sys::make_pipe().or_throw("pipe");
+        held = std::move(pipe.write);
+        return std::move(pipe.read);
+    }
+    if (has_kind(name, "file:", path))
+        return sys::open(path, O_RDONLY | O_NOCTTY | O_NOFOLLOW).or_throw("open stdin", path);
+    if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDONLY, "stdin");
+    refuse(name, "stdin");
+}
+
+}  // namespace
+
+UniqueFd open_output(const std::string& name, const char* stream) {
+    std::string path;
+    if (name == "null") return open_null(O_WRONLY);
+    if (has_kind(name, "file:", path))
+        return sys::open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NOFOLLOW, kLogMode)
+            .or_throw(fmt::format("open {}", stream), path);
+    // Read-write: an output FIFO opens at once though nobody reads yet, and no writer dies of
+    // SIGPIPE when its reader restarts.
+    if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDWR, stream);
+    refuse(name, stream);
+}
+
+Stdio open_stdio(const StdioNames& names) {
+    Stdio stdio;
+    stdio.in = open_input(names.in, stdio.held);
+    stdio.out = open_output(names.out, "stdout");
+    stdio.err = open_output(names.err, "stderr");
+    return stdio;
+}
+
+void install_stdio(const Stdio& stdio) {
+    int target = 0;
+    for (const auto* fd : {&stdio.in, &stdio.out, &stdio.err}) {
+        if (::dup3(fd->get(), target, 0) <
+            0)  // NOLINT(android-cloexec-dup3): 0, 1, 2 are to be inherited
+            throw Error::from_errno(errno, "dup", "standard stream");
+        ++target;
+    }
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,28 @@
+// A container's standard streams, opened on the host before any namespace is entered.
+// Called by the launcher. Blocks only as open(2) of a regular file does; FIFOs never block.
+#pragma once
+
+#include "base/unique_fd.hpp"
+
+#include <string>
+
+namespace covey::launch {
+
+/// "null", "file:/path", "fifo:/path"; for `in` also "hold".
+struct StdioNames {
+    std::string in = "null", out = "null", err = "null";
+};
+/// Descriptors to be 0, 1, 2 of the process.
+struct Stdio {
+    UniqueFd in, out, err;
+    UniqueFd held;  // our end of "hold"
+};
+
+/// Throws invalid_argument naming the stream and the value.
+[[nodiscard]] Stdio open_stdio(const StdioNames& names);
+/// One output stream alone (the shim's copy of a terminal's output).
+[[nodiscard]] UniqueFd open_output(const std::string& name, const char* stream);
+/// The three become 0, 1, 2. In the process that will exec.
+void install_stdio(const Stdio& stdio);
+
+}  // namespace covey::launch

@@ -1,0 +1,54 @@
+#include "launch/terminal.hpp"
+
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+#include "sys/path.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+constexpr gid_t kTtyGroup = 5;
+constexpr mode_t kTtyMode = 0620;
+
+}  // namespace
+
+Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
+    Terminal terminal;
+    terminal.master = sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY)
+                          .or_throw("open", "/dev/pts/ptmx");
+    if (sys::filesystem_magic(terminal.master).value_or(0) != DEVPTS_SUPER_MAGIC)
+        throw Error(Code::invalid_spec, "/dev/pts in the container is not a devpts")
+            .with_fix(
+                "mount a devpts with newinstance on /dev/pts, or set process.terminal to false");
+    const int unlock = 0;
+    if (::ioctl(terminal.master.get(), TIOCSPTLCK, &unlock) < 0)
+        throw Error::from_errno(errno, "unlock", "pty");
+    const int slave = ::ioctl(terminal.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave < 0) throw Error::from_errno(errno, "open", "pty slave");
+    terminal.slave = UniqueFd{slave};
+    if (process.console_rows != 0 || process.console_columns != 0) {
+        const winsize size{process.console_rows, process.console_columns, 0, 0};
+        if (::ioctl(slave, TIOCSWINSZ, &size) < 0) throw Error::from_errno(errno, "resize", "pty");
+    }
+    if (::fchown(slave, process.uid, kTtyGroup) < 0 || ::fchmod(slave, kTtyMode) < 0)
+        throw Error::from_errno(errno, "chown", "pty slave");
+    return terminal;
+}
+
+void install_terminal(FdRef slave) {
+    if (::ioctl(slave.get(), TIOCSCTTY, 0) < 0)
+        throw Error::from_errno(errno, "set controlling terminal", "pty");
+    for (const int target : {0, 1, 2})
+        if (::dup3(slave.get(), target, 0) < 0)  // NOLINT(android-cloexec-dup3): to be inherited
+            throw Error::from_errno(errno, "dup", "pty");
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,186 @@
+#include "shim/container.hpp"
+
+#include "base/fault.hpp"
+#include "base/rollback.hpp"
+#include "core/protocol.hpp"
+#include "shim/clock.hpp"
+#include "shim/exec_state.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace covey::shim {
+namespace {
+
+constexpr mode_t kFolderMode = 0700, kRecordMode = 0600;
+
+UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
+    const auto made = sys::mkdir_at(sandbox_folder, "containers", kFolderMode);
+    if (!made && made.error() != EEXIST) made.or_throw("make folder", "containers");
+    const auto path = "containers/" + id;
+    // The owner may have made it already, for a record of its own.
+    const auto own = sys::mkdir_at(sandbox_folder, path, kFolderMode);
+    if (!own && own.error() != EEXIST) own.or_throw("make folder", path);
+    return sys::open_dir_at(sandbox_folder, path).or_throw("open folder", path);
+}
+
+}  // namespace
+
+Container::Container(const Context& context, core::ContainerConfig config, ReplyTo reply)
+    : context_(context) {
+    facts_.config = std::move(config);
+    facts_.state = core::ContainerState::creating;
+    facts_.created_at = unix_microseconds();
+    facts_.cgroup = context_.sandbox.facts().cgroup + "/" + facts_.config.id + ".ctr";
+    Rollback rollback;
+    fault_point("container.folder");
+    folder_ = make_folder(context_.folder, facts_.config.id);
+    rollback.add([this] { remove_folder(); });
+    sys::mkfifo_at(folder_, launch::kGateName, kRecordMode).or_throw("make", launch::kGateName);
+    fault_point("container.cgroup");
+    group_.emplace(cgroup::Group::create(context_.host, facts_.cgroup));
+    rollback.add([this] { group_->remove(); });
+    launch();
+    rollback.release();
+    create_reply_ = reply;
+}
+
+Container::~Container() {
+    context_.loop.cancel(recheck_);
+    context_.loop.forget(main_);
+    context_.loop.forget(group_events_);
+}
+
+void Container::launch() {
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    fault_point("container.clone");
+    // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and waitid(2) then needs no
+    // __WALL.
+    auto launcher =
+        sys::clone_process({0, SIGCHLD, group_->clone_target()}).or_throw("clone", "launcher");
+    if (launcher.pid == 0) run_launcher(sockets.child);
+    group_events_ = group_->open_events();
+    if (group_events_) context_.loop.watch(group_events_, EPOLLPRI, [this] { finish_if_empty(); });
+    launching_ = std::make_unique<Launching>(
+        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
+        Launching::Callbacks{[this](launch::Born born) { on_born(std::move(born)); },
+                             [this] { on_ready(); },
+                             [this](const Error& error) { on_failed(error); },
+                             [this] { on_closed(); }, [this] { finish_if_empty(); }});
+}
+
+plan::LaunchRequest Container::launch_request() const {
+    const auto& config = facts_.config;
+    return {config.bundle, config.pid_mode, config.add_capabilities, config.drop_capabilities,
+            context_.sandbox.view()};
+}
+
+void Container::run_launcher(FdRef handshake) {
+    launch::LaunchInput input;
+    input.request = launch_request();
+    input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
+    input.stdio = {facts_.config.stdio.in, facts_.config.stdio.out, facts_.config.stdio.err};
+    input.pod = context_.sandbox.namespaces();
+    const auto context = context_.sandbox.take_proc_context();
+    input.pod.proc_context = context;
+    input.cgroups = &context_.host;
+    input.cgroup_path = facts_.cgroup;
+    input.state_folder = folder_;
+    input.handshake = handshake;
+    launch::run_launcher(input);
+}
+
+void Container::on_born(launch::Born born) {
+    main_ = std::move(born.pidfd);
+    facts_.pid = born.pid;
+    facts_.command = std::move(born.command);
+    facts_.warnings = std::move(born.warnings);
+    held_stdin_ = std::move(born.held_stdin);
+    context_.loop.watch(main_, EPOLLIN, [this] { on_main_exit(); });
+    if (!born.terminal) return;
+    facts_.terminal = true;
+    try {
+        terminal_ =
+            std::make_unique<TerminalCopy>(context_.loop, std::move(born.terminal),
+                                           launch::open_output(facts_.config.stdio.out, "stdout"));
+    } catch (const Error& error) {
+        on_failed(error);
+    }
+}
+
+void Container::note_process() {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    facts_.start_time =
+        sys::read_stat(proc, facts_.pid).or_throw("read stat of", "init").start_time;
+    const auto status = sys::read_status(proc, facts_.pid).or_throw("read status of", "init");
+    // NSpid: our number first, then one for each namespace below; in mode `pod` the next is the
+    // pod's.
+    if (facts_.config.pid_mode == spec::PidMode::pod && status.ns_pids.size() > 1)
+        facts_.pod_pid = status.ns_pids[1];
+}
+
+void Container::on_ready() {
+    if (launch_error_) return;
+    try {
+        note_process();
+        facts_.state = core::ContainerState::created;
+        write_record();
+    } catch (const Error& error) {
+        return on_failed(error);
+    }
+    context_.peers.reply(*std::exchange(create_reply_, std::nullopt), facts_);
+}
+
+void Container::on_failed(const Error& error) {
+    if (facts_.state == core::ContainerState::creating) {
+        if (launch_error_) return;
+        launch_error_ = error;
+        group_->kill();
+        finish_if_empty();
+    } else if (start_reply_) {
+        // init ends by itself; its exit comes as of any other container.
+        context_.peers.reply(*std::exchange(start_reply_, std::nullopt), error);
+    }
+}
+
+void Container::start(ReplyTo reply) {
+    if (facts_.state != core::ContainerState::created || start_reply_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("cannot start container '{}': it is {}", facts_.config.id,
+                                start_reply_ ? "being started" : core::state_name(facts_.state)))
+            .with_fix("only a created container can be started, and only once");
+    // ENXIO: nobody reads any more, so init has ended.
+    auto gate = sys::open_at(folder_, launch::kGateName, O_WRONLY | O_NONBLOCK);
+    if (!gate)
+        throw Error::from_errno(gate.error(), "open start gate of", facts_.config.id)
+            .with_code(Code::failed_precondition)
+            .with_fix("the container's init has ended: delete the container");
+    start_reply_ = reply;
+    sys::write_all(gate.value(), "s").or_throw("write start gate of", facts_.config.id);
+}
+
+void Container::on_closed() {
+    if (facts_.state != core::ContainerState::created || !start_reply_) return;
+    facts_.state = core::ContainerState::running;
+    facts_.started_at = unix_microseconds();
+    (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
+    write_record();
+    context_.peers.reply(*std::exchange(start_reply_, std::nullopt), facts_);
+}
+
+void Container::write_record() {
+    sys::replace_file_at(folder_, "container.json", core::encode_facts(facts_), kRecordMode)
+        .or_throw("write record of", facts_.config.id);
+}
+
+}  // namespace covey::shim

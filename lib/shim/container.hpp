@@ -1,0 +1,104 @@
+// One container of the pod, from its launch to its end. container.cpp has its birth, ending.cpp its
+// end, execs.cpp the processes added to it. Its end is "its group is empty", not "its init exited".
+// Thread rule: the loop's thread. Nothing here waits: every step is a callback of the loop.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
+#include "core/messages.hpp"
+#include "launch/launcher.hpp"
+#include "shim/launching.hpp"
+#include "shim/loop.hpp"
+#include "shim/peers.hpp"
+#include "shim/sandbox.hpp"
+#include "shim/terminal_copy.hpp"
+#include "sys/process.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace covey::shim {
+
+/// What every container needs of its shim.
+struct Context {
+    Loop& loop;
+    Peers& peers;
+    const cgroup::Host& host;
+    FdRef folder;         // the sandbox's state folder
+    FdRef seccomp_cache;  // folder of compiled filters
+    Sandbox& sandbox;
+    /// The container's object may go now (it is destroyed later, from the loop).
+    std::function<void(const std::string& id)> forget;
+    /// It has become `stopped`, or its launch failed.
+    std::function<void()> ended;
+};
+
+class Container {
+  public:
+    /// Starts the launch; the answer comes when init waits at the gate, or when all is undone.
+    Container(const Context& context, core::ContainerConfig config, ReplyTo reply);
+    ~Container();
+    Container(const Container&) = delete;
+    Container& operator=(const Container&) = delete;
+
+    [[nodiscard]] const core::ContainerFacts& facts() const noexcept { return facts_; }
+    [[nodiscard]] std::vector<core::ExecFacts> execs() const;
+
+    void start(ReplyTo reply);
+    void kill(const core::KillContainer& request);
+    void remove(bool force, ReplyTo reply);
+    void exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply);
+    void kill_exec(const std::string& id);
+    /// For the end of the sandbox.
+    void kill_everything();
+
+  private:
+    struct ExecState;
+
+    void launch();
+    [[noreturn]] void run_launcher(FdRef handshake);
+    [[nodiscard]] plan::LaunchRequest launch_request() const;
+    void on_born(launch::Born born);
+    void on_ready();
+    void on_failed(const Error& error);
+    void on_closed();
+    void note_process();
+    void write_record();
+
+    void on_main_exit();
+    void finish_if_empty();
+    void discard();
+    void finish();
+    void remove_folder();
+
+    void launch_exec(ExecState& state, std::vector<UniqueFd> fds);
+    void on_exec_born(ExecState& state, launch::Born born);
+    void on_exec_failed(ExecState& state, const Error& error);
+    void on_exec_started(ExecState& state);
+    void on_exec_exit(ExecState& state);
+    void tell_exec_exit(ExecState& state);
+    void forget_execs();
+
+    const Context& context_;
+    core::ContainerFacts facts_;
+    UniqueFd folder_;
+    std::optional<cgroup::Group> group_;
+    UniqueFd group_events_;
+    std::unique_ptr<Launching> launching_;
+    UniqueFd main_;  // pidfd
+    UniqueFd held_stdin_;
+    std::unique_ptr<TerminalCopy> terminal_;
+    std::optional<sys::ExitStatus> main_exit_;
+    std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
+    std::optional<ReplyTo> create_reply_, start_reply_;
+    std::vector<ReplyTo> remove_replies_;
+    Loop::Timer recheck_ = 0;
+    std::map<std::string, std::unique_ptr<ExecState>> execs_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();  // for callbacks that may outlive us
+};
+
+}  // namespace covey::shim

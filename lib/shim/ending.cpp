@@ -1,0 +1,156 @@
+// How a container ends: its main process, then everything else in its group, then its files.
+#include "base/log.hpp"
+#include "shim/clock.hpp"
+#include "shim/container.hpp"
+#include "shim/exec_state.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+namespace covey::shim {
+namespace {
+
+/// Where no event tells that a group is empty (pure v1), or to be safe against a missed one.
+constexpr std::chrono::milliseconds kRecheck{20};
+
+}  // namespace
+
+void Container::kill(const core::KillContainer& request) {
+    const bool alive = main_ && !main_exit_;
+    if (!alive && !(request.all && facts_.state == core::ContainerState::running))
+        throw Error(Code::failed_precondition,
+                    fmt::format("container not running: '{}' is {}", facts_.config.id,
+                                core::state_name(facts_.state)));
+    if (!request.all) {
+        const auto sent = sys::pidfd_send_signal(main_, request.signal);
+        if (!sent && sent.error() == ESRCH)
+            throw Error(Code::failed_precondition,
+                        fmt::format("container not running: '{}'", facts_.config.id));
+        return sent.or_throw("signal container", facts_.config.id);
+    }
+    if (request.signal == SIGKILL) return group_->kill();
+    for (const auto pid : group_->processes()) {
+        // By pidfd, and only if it is still of this container once the pidfd holds it fast.
+        const auto process = sys::pidfd_open(pid);
+        if (!process) continue;
+        const auto proc = sys::open_dir("/proc").or_throw("open", "/proc");
+        if (cgroup::identity_of(context_.host, proc, pid).starts_with(facts_.cgroup))
+            (void)sys::pidfd_send_signal(process.value(), request.signal);
+    }
+}
+
+void Container::kill_everything() {
+    if (facts_.state == core::ContainerState::stopped) return;
+    if (facts_.state == core::ContainerState::creating)
+        on_failed(Error(Code::failed_precondition, "the sandbox was stopped during the create"));
+    group_->kill();
+}
+
+void Container::remove(bool force, ReplyTo reply) {
+    if (facts_.state == core::ContainerState::stopped) {
+        remove_folder();
+        context_.peers.reply(reply, core::Done{});
+        return context_.forget(facts_.config.id);
+    }
+    if (!force)
+        throw Error(Code::failed_precondition,
+                    fmt::format("cannot delete container '{}': it is {}", facts_.config.id,
+                                core::state_name(facts_.state)))
+            .with_fix("stop it first, or delete with force");
+    remove_replies_.push_back(reply);
+    if (facts_.state == core::ContainerState::creating)
+        on_failed(Error(Code::failed_precondition, "the container was deleted during its create"));
+    group_->kill();
+}
+
+void Container::on_main_exit() {
+    // What it said before it ended must be heard first: a start's answer precedes the exit.
+    if (launching_) launching_->drain();
+    const auto status = sys::try_wait_process(main_);
+    if (status && !status.value()) return;
+    main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    context_.loop.forget(main_);
+    // In a shared PID namespace its children survive it; a container's end is that nobody is left.
+    group_->kill();
+    finish_if_empty();
+}
+
+void Container::finish_if_empty() {
+    const bool main_ended = main_exit_.has_value() || (launch_error_ && !main_);
+    if (!main_ended || (launching_ && launching_->launcher_alive()) ||
+        facts_.state == core::ContainerState::stopped)
+        return;
+    for (const auto& [id, exec] : execs_)
+        if (!exec->is_reaped()) return;
+    if (!group_->is_empty()) {
+        context_.loop.cancel(recheck_);
+        recheck_ = context_.loop.after(kRecheck, [this] {
+            group_->kill();  // who was forked while the first kill went round
+            finish_if_empty();
+        });
+        return;
+    }
+    if (facts_.state == core::ContainerState::creating)
+        discard();
+    else
+        finish();
+}
+
+void Container::discard() {
+    group_->remove();
+    remove_folder();
+    facts_.state = core::ContainerState::stopped;
+    // Only now, when nothing of it is left.
+    if (create_reply_) context_.peers.reply(*create_reply_, *launch_error_);
+    for (const auto& reply : remove_replies_)
+        context_.peers.reply(reply, core::Done{});
+    const auto ended = context_.ended;
+    context_.forget(facts_.config.id);
+    ended();
+}
+
+void Container::finish() {
+    core::ExitRecord exit;
+    exit.exit_code = main_exit_->code;
+    exit.signal = main_exit_->signal;
+    exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
+    exit.exited_at = unix_microseconds();
+    if (terminal_) terminal_->drain();
+    terminal_.reset();
+    held_stdin_.reset();
+    forget_execs();
+    context_.loop.forget(group_events_);
+    group_events_.reset();
+    group_->remove();
+    facts_.state = core::ContainerState::stopped;
+    facts_.exit = exit;
+    facts_.pid = facts_.pod_pid = 0;
+    write_record();
+    if (start_reply_)
+        context_.peers.reply(
+            *std::exchange(start_reply_, std::nullopt),
+            Error(Code::failed_precondition, "the container ended before it could be started"));
+    context_.peers.broadcast(core::ContainerExited{facts_.config.id, exit});
+    const auto ended = context_.ended;
+    if (!remove_replies_.empty()) {
+        remove_folder();
+        for (const auto& reply : remove_replies_)
+            context_.peers.reply(reply, core::Done{});
+        context_.forget(facts_.config.id);
+    }
+    ended();
+}
+
+void Container::remove_folder() {
+    const auto removed = sys::remove_tree_at(context_.folder, "containers/" + facts_.config.id);
+    if (!removed)
+        log::warning("cannot remove a container's folder",
+                     {{"container", facts_.config.id}, {"errno", std::to_string(removed.error())}});
+}
+
+}  // namespace covey::shim

@@ -1,0 +1,24 @@
+// One exec of a container, as the shim holds it. Used by container.cpp, ending.cpp, execs.cpp.
+#pragma once
+
+#include "shim/container.hpp"
+
+namespace covey::shim {
+
+struct Container::ExecState {
+    core::ExecConfig config;
+    core::ExecFacts facts;
+    std::optional<cgroup::Group> group;
+    std::unique_ptr<Launching> launching;
+    UniqueFd process;   // pidfd
+    UniqueFd terminal;  // pty master, until it goes to the client
+    std::optional<sys::ExitStatus> exit;
+    std::optional<ReplyTo> reply;
+    bool failed = false, told = false;
+
+    [[nodiscard]] bool is_reaped() const {
+        return (!process || exit) && (!launching || !launching->launcher_alive());
+    }
+};
+
+}  // namespace covey::shim

@@ -1,0 +1,164 @@
+// Processes added to a running container, each in a group of its own below the container's.
+#include "base/fault.hpp"
+#include "base/id.hpp"
+#include "launch/exec_join.hpp"
+#include "shim/clock.hpp"
+#include "shim/container.hpp"
+#include "shim/exec_state.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <utility>
+
+#include <sys/epoll.h>
+
+namespace covey::shim {
+
+std::vector<core::ExecFacts> Container::execs() const {
+    std::vector<core::ExecFacts> result;
+    for (const auto& [id, state] : execs_)
+        if (state->process && !state->exit) result.push_back(state->facts);
+    return result;
+}
+
+void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply) {
+    if (facts_.state != core::ContainerState::running || main_exit_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("cannot exec in container '{}': it is {}", facts_.config.id,
+                                core::state_name(facts_.state)))
+            .with_fix("start it first");
+    require_valid_id(config.exec, "exec id");
+    if (fds.size() != (config.terminal ? 0U : 3U))
+        throw Error(Code::invalid_argument,
+                    "an exec needs stdin, stdout and stderr, or a terminal and none");
+    if (execs_.contains(config.exec))
+        throw Error(Code::already_exists, fmt::format("exec '{}' is there already", config.exec));
+    auto state = std::make_unique<ExecState>();
+    state->facts.container = facts_.config.id;
+    state->facts.exec = config.exec;
+    state->facts.cgroup = facts_.cgroup + "/" + config.exec + ".exec";
+    state->config = std::move(config);
+    fault_point("exec.create_cgroup");
+    state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
+    try {
+        launch_exec(*state, std::move(fds));
+    } catch (...) {
+        state->group->remove();
+        throw;
+    }
+    state->reply = reply;
+    const auto id = state->config.exec;
+    execs_[id] = std::move(state);
+}
+
+void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    auto launcher =
+        sys::clone_process({0, SIGCHLD, state.group->clone_target()}).or_throw("clone", "launcher");
+    if (launcher.pid == 0) {
+        launch::ExecInput input;
+        input.request = launch_request();
+        const auto& config = state.config;
+        input.exec = {config.args, config.env,     config.uid,
+                      config.gid,  config.cwd,     config.terminal,
+                      config.rows, config.columns, config.add_capabilities};
+        input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
+        if (!config.terminal) {
+            input.in = fds[0];
+            input.out = fds[1];
+            input.err = fds[2];
+        }
+        input.init = main_;
+        input.cgroups = &context_.host;
+        input.container_cgroup = facts_.cgroup;
+        input.exec_cgroup = state.facts.cgroup;
+        input.state_folder = folder_;
+        input.handshake = sockets.child;
+        launch::run_exec_launcher(input);
+    }
+    state.launching = std::make_unique<Launching>(
+        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
+        Launching::Callbacks{
+            [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); }, [] {},
+            [this, &state](const Error& error) { on_exec_failed(state, error); },
+            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); }});
+}
+
+void Container::on_exec_born(ExecState& state, launch::Born born) {
+    state.process = std::move(born.pidfd);
+    state.terminal = std::move(born.terminal);
+    state.facts.pid = born.pid;
+    context_.loop.watch(state.process, EPOLLIN, [this, &state] { on_exec_exit(state); });
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    // It may have ended by now (a zombie still has its numbers): absent facts stay zero.
+    if (const auto stat = sys::read_stat(proc, born.pid))
+        state.facts.start_time = stat.value().start_time;
+    const auto status = sys::read_status(proc, born.pid);
+    if (status && facts_.config.pid_mode == spec::PidMode::pod && status.value().ns_pids.size() > 1)
+        state.facts.pod_pid = status.value().ns_pids[1];
+}
+
+void Container::on_exec_failed(ExecState& state, const Error& error) {
+    state.failed = true;
+    state.group->kill();
+    if (state.reply) context_.peers.reply(*std::exchange(state.reply, std::nullopt), error);
+    tell_exec_exit(state);
+}
+
+void Container::on_exec_started(ExecState& state) {
+    if (state.reply)
+        context_.peers.reply(*std::exchange(state.reply, std::nullopt), state.facts,
+                             std::move(state.terminal));
+    tell_exec_exit(state);
+}
+
+void Container::on_exec_exit(ExecState& state) {
+    state.launching->drain();
+    const auto status = sys::try_wait_process(state.process);
+    if (status && !status.value()) return;
+    state.exit = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    context_.loop.forget(state.process);
+    tell_exec_exit(state);
+}
+
+void Container::tell_exec_exit(ExecState& state) {
+    if (!state.is_reaped() || state.reply || state.told) return;
+    if (!state.failed && !state.exit) return;
+    state.told = true;
+    core::ExitRecord exit;
+    if (state.exit) {
+        exit.exit_code = state.exit->code;
+        exit.signal = state.exit->signal;
+    }
+    exit.exited_at = unix_microseconds();
+    if (!state.failed)
+        context_.peers.broadcast(core::ExecExited{state.facts.container, state.facts.exec, exit});
+    forget_execs();
+    finish_if_empty();
+}
+
+void Container::forget_execs() {
+    // A process that an exec left running in the background keeps its group until the container's
+    // end.
+    for (auto& [id, state] : execs_)
+        if (state && state->told && state->group->is_empty()) state->group->remove();
+    // From the loop, as a callback of one of them may be on the stack.
+    context_.loop.after(std::chrono::milliseconds{0}, [this, alive = std::weak_ptr<int>{alive_}] {
+        if (alive.expired()) return;
+        std::erase_if(execs_, [](const auto& entry) { return entry.second->told; });
+    });
+}
+
+void Container::kill_exec(const std::string& id) {
+    const auto found = execs_.find(id);
+    if (found == execs_.end())
+        throw Error(Code::not_found,
+                    fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
+    found->second->group->kill();
+}
+
+}  // namespace covey::shim

@@ -1,0 +1,98 @@
+#include "shim/launching.hpp"
+
+#include "sys/process.hpp"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+namespace covey::shim {
+namespace {
+
+constexpr std::chrono::seconds kLimit{30};
+
+bool has_input(FdRef socket) {
+    pollfd entry{socket.get(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
+}  // namespace
+
+Launching::Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks)
+    : loop_(loop),
+      handshake_(std::move(handshake)),
+      launcher_(std::move(launcher)),
+      callbacks_(std::move(callbacks)) {
+    loop_.watch(handshake_, EPOLLIN, [this] { drain(); });
+    loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
+    deadline_ = loop_.after(kLimit, [this] {
+        failed_ = true;
+        callbacks_.failed(
+            Error(Code::timeout, "the launch took longer than 30 s")
+                .with_fix("look for a mount or a device that hangs: the launcher was killed"));
+    });
+}
+
+Launching::~Launching() {
+    cancel_deadline();
+    loop_.forget(handshake_);
+    loop_.forget(launcher_);
+}
+
+void Launching::cancel_deadline() {
+    loop_.cancel(std::exchange(deadline_, 0));
+}
+
+void Launching::drain() {
+    while (handshake_ && has_input(handshake_)) {
+        std::optional<launch::Message> message;
+        try {
+            message = launch::receive_message(handshake_);
+        } catch (const Error& error) {
+            message = launch::Failed{error};
+        }
+        if (message)
+            handle(std::move(*message));
+        else
+            close();
+    }
+}
+
+void Launching::handle(launch::Message message) {
+    if (auto* born = std::get_if<launch::Born>(&message)) {
+        born_ = true;
+        callbacks_.born(std::move(*born));
+    } else if (std::holds_alternative<launch::Ready>(message)) {
+        cancel_deadline();
+        callbacks_.ready();
+    } else if (!std::exchange(failed_, true)) {
+        callbacks_.failed(std::get<launch::Failed>(message).error);
+    }
+}
+
+void Launching::close() {
+    cancel_deadline();
+    loop_.forget(handshake_);
+    handshake_.reset();
+    if (failed_) return;
+    if (born_)
+        callbacks_.closed();
+    else
+        callbacks_.failed(
+            Error(Code::internal, "the launcher ended without a word")
+                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log"));
+}
+
+void Launching::reap() {
+    const auto status = sys::try_wait_process(launcher_);
+    if (status && !status.value()) return;
+    loop_.forget(launcher_);
+    launcher_.reset();
+    callbacks_.launcher_ended();
+}
+
+}  // namespace covey::shim

@@ -1,0 +1,49 @@
+// One launch under way, seen from the shim: the hand-shake's messages, the launcher's end, a
+// deadline. Thread rule: the loop's thread. Callbacks may destroy the Launching object only later
+// (see Container).
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/message.hpp"
+#include "shim/loop.hpp"
+
+#include <functional>
+
+namespace covey::shim {
+
+class Launching {
+  public:
+    struct Callbacks {
+        std::function<void(launch::Born)> born;
+        std::function<void()> ready;
+        /// Also when the launcher ends without a word, or takes longer than 30 s.
+        std::function<void(Error)> failed;
+        /// The stream's clean end after Born: init has exec'd, or has ended.
+        std::function<void()> closed;
+        std::function<void()> launcher_ended;
+    };
+    Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);
+    ~Launching();
+    Launching(const Launching&) = delete;
+    Launching& operator=(const Launching&) = delete;
+
+    /// Handles every message that has arrived.
+    void drain();
+    [[nodiscard]] bool launcher_alive() const noexcept { return launcher_.valid(); }
+    [[nodiscard]] bool open() const noexcept { return handshake_.valid(); }
+    /// Nobody waits for this launch any longer than its init waits at the gate.
+    void cancel_deadline();
+
+  private:
+    void handle(launch::Message message);
+    void close();
+    void reap();
+
+    Loop& loop_;
+    UniqueFd handshake_, launcher_;
+    Callbacks callbacks_;
+    Loop::Timer deadline_ = 0;
+    bool born_ = false, failed_ = false;
+};
+
+}  // namespace covey::shim

@@ -1,0 +1,51 @@
+// The clients of a shim (coveyd, or a façade): connections, their requests and their answers. A
+// client that does not read is dropped before it can cost memory. Thread rule: the loop's thread.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "core/messages.hpp"
+#include "shim/loop.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace covey::shim {
+
+/// Where an answer goes: a client that may be gone by then, and the request's number.
+struct ReplyTo {
+    std::uint64_t client = 0;
+    std::uint64_t number = 0;
+};
+
+class Peers {
+  public:
+    using Handler = std::function<void(ReplyTo, core::RequestBody, std::vector<UniqueFd> fds)>;
+
+    Peers(Loop& loop, UniqueFd listener, Handler handler);
+    void reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {});
+    void broadcast(const core::Event& event);
+
+  private:
+    struct Client {
+        UniqueFd socket;
+        std::deque<std::pair<std::string, UniqueFd>> outbox;
+        std::size_t outbox_bytes = 0;
+    };
+    void accept_clients();
+    void serve(std::uint64_t id);
+    void send(std::uint64_t id, std::string packet, UniqueFd fd);
+    void flush(std::uint64_t id);
+    void drop(std::uint64_t id);
+
+    Loop& loop_;
+    UniqueFd listener_;
+    Handler handler_;
+    std::map<std::uint64_t, Client> clients_;
+    std::uint64_t next_client_ = 1;
+};
+
+}  // namespace covey::shim

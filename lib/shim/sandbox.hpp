@@ -1,0 +1,49 @@
+// The pod itself: its cgroup, pause and the namespaces that pause holds.
+// Thread rule: the loop's thread. create() blocks until pause runs (about a millisecond, at most 10
+// s).
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
+#include "core/messages.hpp"
+#include "launch/launcher.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace covey::shim {
+
+class Sandbox {
+  public:
+    /// All or nothing: what was made is undone when it throws.
+    Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, FdRef pause_program);
+
+    [[nodiscard]] const core::SandboxFacts& facts() const noexcept { return facts_; }
+    [[nodiscard]] core::SandboxFacts& facts() noexcept { return facts_; }
+    [[nodiscard]] FdRef pause() const noexcept { return pause_; }
+    /// For a launcher; valid while the sandbox is.
+    [[nodiscard]] launch::PodNamespaces namespaces() const;
+    [[nodiscard]] plan::SandboxView view() const;
+    /// For kernels whose procfs has no `pidns=`: a context is good for one mount.
+    [[nodiscard]] UniqueFd take_proc_context();
+
+    /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
+    void kill_pause();
+    /// Reaps pause if it has ended.
+    [[nodiscard]] bool reap_pause();
+    /// After everything in it has ended.
+    void remove_cgroup();
+
+  private:
+    void start_pause(const core::SandboxConfig& config, FdRef pause_program);
+    void note_namespaces(const core::SandboxConfig& config);
+
+    const cgroup::Host& host_;
+    core::SandboxFacts facts_;
+    UniqueFd pause_;
+    std::map<std::string, UniqueFd> namespaces_;
+    std::vector<UniqueFd> proc_contexts_;
+};
+
+}  // namespace covey::shim

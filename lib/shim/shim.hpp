@@ -1,0 +1,58 @@
+// covey-shim: one for each sandbox, outside it. Parent of pause and of every container's init; the
+// only process that forks into the pod; keeps exit codes and terminals over a death of coveyd.
+// Thread rule: single-threaded, so that its forks may be ordinary C++.
+#pragma once
+
+#include "cgroup/cgroup.hpp"
+#include "shim/container.hpp"
+#include "shim/loop.hpp"
+#include "shim/peers.hpp"
+#include "shim/sandbox.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace covey::shim {
+
+/// What spawn_shim passes (core/shim_process.hpp).
+struct Inherited {
+    UniqueFd listener, folder, pause, seccomp_cache;
+};
+
+class Shim {
+  public:
+    explicit Shim(Inherited inherited);
+    /// Until Shutdown. Returns the program's exit status.
+    int run();
+
+  private:
+    void handle(ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> fds);
+    void on(const core::CreateSandbox& request, ReplyTo reply);
+    void on(core::CreateContainer& request, ReplyTo reply);
+    void on(core::StopSandbox request, ReplyTo reply);
+    void on(core::Status request, ReplyTo reply);
+    void on(core::Shutdown request, ReplyTo reply);
+    Container& container(const std::string& id);
+    Sandbox& ready_sandbox();
+
+    void on_pause_event();
+    void stop_if_over();
+    void forget(const std::string& id);
+    void write_record();
+
+    Loop loop_;
+    UniqueFd folder_, pause_program_, seccomp_cache_;
+    cgroup::Host host_;
+    Peers peers_;
+    std::optional<Sandbox> sandbox_;
+    std::optional<Context> context_;
+    std::map<std::string, std::unique_ptr<Container>> containers_;
+    std::vector<std::unique_ptr<Container>> forgotten_;
+    std::vector<ReplyTo> stop_replies_;
+    bool stop_asked_ = false;
+};
+
+}  // namespace covey::shim

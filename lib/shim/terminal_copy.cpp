@@ -1,0 +1,77 @@
+#include "shim/terminal_copy.hpp"
+
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace covey::shim {
+namespace {
+
+constexpr std::chrono::milliseconds kRetry{20};
+
+bool is_writable(FdRef fd) {
+    pollfd entry{fd.get(), POLLOUT, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
+}  // namespace
+
+TerminalCopy::TerminalCopy(Loop& loop, UniqueFd master, UniqueFd output)
+    : loop_(loop), master_(std::move(master)), output_(std::move(output)) {
+    sys::set_nonblocking(master_, true).or_throw("fcntl", "pty");
+    loop_.watch(master_, EPOLLIN, [this] { copy(); });
+    watching_ = true;
+}
+
+TerminalCopy::~TerminalCopy() {
+    loop_.cancel(retry_);
+    if (watching_) loop_.forget(master_);
+}
+
+void TerminalCopy::copy() {
+    // A reader of the output (a FIFO's) that lags holds the program back, it does not lose a byte.
+    if (!is_writable(output_)) {
+        loop_.forget(master_);
+        watching_ = false;
+        retry_ = loop_.after(kRetry, [this] {
+            loop_.watch(master_, EPOLLIN, [this] { copy(); });
+            watching_ = true;
+        });
+        return;
+    }
+    std::array<char, 4096> chunk{};  // PIPE_BUF: a writable FIFO takes it whole
+    const auto got = ::read(master_.get(), chunk.data(), chunk.size());
+    if (got > 0) {
+        // An output that fails (disk full) must not stop the program: docs/API.md, stdio.
+        (void)sys::write_all(output_, {chunk.data(), static_cast<std::size_t>(got)});
+        return;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    // EIO: every slave is closed. The container may open its /dev/console again: look from time to
+    // time.
+    loop_.forget(master_);
+    watching_ = false;
+    retry_ = loop_.after(kRetry * 10, [this] {
+        loop_.watch(master_, EPOLLIN, [this] { copy(); });
+        watching_ = true;
+    });
+}
+
+void TerminalCopy::drain() {
+    std::array<char, 4096> chunk{};
+    while (is_writable(output_)) {
+        const auto got = ::read(master_.get(), chunk.data(), chunk.size());
+        if (got <= 0) return;
+        (void)sys::write_all(output_, {chunk.data(), static_cast<std::size_t>(got)});
+    }
+}
+
+}  // namespace covey::shim

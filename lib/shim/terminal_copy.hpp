@@ -1,0 +1,29 @@
+// Keeps a container's pty master and copies what the container prints to its stdout target, so that
+// a terminal nobody is attached to never blocks its program. Thread rule: the loop's thread.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "shim/loop.hpp"
+
+namespace covey::shim {
+
+class TerminalCopy {
+  public:
+    TerminalCopy(Loop& loop, UniqueFd master, UniqueFd output);
+    ~TerminalCopy();
+    TerminalCopy(const TerminalCopy&) = delete;
+    TerminalCopy& operator=(const TerminalCopy&) = delete;
+
+    /// What the program printed before it ended. Reads until the pty is empty.
+    void drain();
+
+  private:
+    void copy();
+
+    Loop& loop_;
+    UniqueFd master_, output_;
+    Loop::Timer retry_ = 0;
+    bool watching_ = false;
+};
+
+}  // namespace covey::shim
