@@ -30,8 +30,8 @@ struct CreateSandboxAction {
     friend bool same_request(const CreateSandboxAction&, const CreateSandboxAction&);
 };
 
-/// PUT /v1/containers/{id}. Allowed when the sandbox is ready and no container of any sandbox has the
-/// id; the same request again answers 200, a different one 409.
+/// PUT /v1/containers/{id}. Allowed when the sandbox is ready and no container of any sandbox has
+/// the id; the same request again answers 200, a different one 409.
 struct CreateContainerAction {
     std::string id, sandbox, bundle;
     std::optional<spec::PidMode> pid_mode;  // absent: the sandbox's
@@ -84,7 +84,8 @@ struct ContainerView {
 struct EventRecord {
     std::uint64_t seq = 0;
     std::int64_t time = 0;  // Unix microseconds
-    std::string type;       // sandbox.created|ready|stopped|deleted, container.created|started|exited|deleted, exec.started|exited
+    std::string type;       // sandbox.created|ready|stopped|deleted,
+                            // container.created|started|exited|deleted, exec.started|exited
     std::string sandbox, container, exec;
     std::optional<core::ExitRecord> exit;
     pid_t pid = 0, pod_pid = 0;

@@ -1,21 +1,23 @@
 // The engine: the only entrance to everything coveyd does. Owns the registry of sandboxes and
-// containers, one link to each shim, the event log and the records on disk. Runs on the one thread of
-// the daemon's io_context; never blocks on a shim, never forks (shims come by posix_spawn), never
-// calls setns or unshare. An operation runs to its end even if the client that asked for it is gone.
-// Errors: covey::Error.
+// containers, one link to each shim, the event log and the records on disk. Runs on the one thread
+// of the daemon's io_context; never blocks on a shim, never forks (shims come by posix_spawn),
+// never calls setns or unshare. An operation runs to its end even if the client that asked for it
+// is gone. Errors: covey::Error.
 #pragma once
 
 #include "api/action.hpp"
 #include "base/unique_fd.hpp"
 #include "core/processes.hpp"
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace covey::daemon {
 
@@ -23,6 +25,8 @@ struct EngineConfig {
     std::string root = "/run/covey";
     std::size_t most_sandboxes = 4096, most_containers = 16384;
     std::size_t events_kept = 65536;
+    /// Longest time that a shim may take for one answer (a launch included).
+    std::chrono::milliseconds shim_deadline{30'000};
 };
 
 template <typename View>
@@ -50,18 +54,28 @@ class EventReader {
   public:
     virtual ~EventReader() = default;
     /// Waits for the next event; nothing after `limit` (time for a heartbeat line).
-    virtual boost::asio::awaitable<std::optional<EventRecord>> next(std::chrono::milliseconds limit) = 0;
+    virtual boost::asio::awaitable<std::optional<EventRecord>> next(
+        std::chrono::milliseconds limit) = 0;
 };
+
+struct EngineState;
+class Surroundings;
 
 class Engine {
   public:
+    /// Makes, checks and locks the state folder. Throws failed_precondition when another daemon has
+    /// it, permission_denied when others can write to it, unsupported_by_host without cgroups.
     Engine(boost::asio::io_context& io, EngineConfig config);
+    /// With a host of the test's own (engine/surroundings.hpp).
+    Engine(boost::asio::io_context& io, EngineConfig config,
+           std::unique_ptr<Surroundings> surroundings);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
-    /// Finds every sandbox again: links to living shims, reads the records of what ended, finishes or
-    /// undoes what was begun, and writes the events that a killed daemon could not. Before listening.
+    /// Finds every sandbox again: links to living shims, reads the records of what ended, finishes
+    /// or undoes what was begun, and writes the events that a killed daemon could not. Before
+    /// listening.
     boost::asio::awaitable<void> recover();
 
     boost::asio::awaitable<Created<SandboxView>> create_sandbox(CreateSandboxAction action);
@@ -79,7 +93,8 @@ class Engine {
     boost::asio::awaitable<ContainerView> stop_container(StopContainerAction action);
     boost::asio::awaitable<void> delete_container(std::string id, bool force);
     /// Nothing when `limit` is over first.
-    boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(std::string id, std::chrono::milliseconds limit);
+    boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(
+        std::string id, std::chrono::milliseconds limit);
     [[nodiscard]] ContainerView container(const std::string& id) const;
     [[nodiscard]] std::vector<ContainerView> containers() const;
     boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(ExecAction action);
@@ -93,8 +108,7 @@ class Engine {
     [[nodiscard]] const cgroup::Host& cgroup_host() const;
 
   private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::shared_ptr<EngineState> state_;
 };
 
 }  // namespace covey::daemon

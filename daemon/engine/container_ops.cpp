@@ -1,0 +1,246 @@
+#include "base/fault.hpp"
+#include "base/log.hpp"
+#include "engine/operations.hpp"
+#include "engine/requests.hpp"
+#include "engine/shim_events.hpp"
+#include "engine/teardown.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kKillLimit{30'000};  // from SIGKILL to the report of the end
+
+core::ContainerConfig config_of(const CreateContainerAction& action) {
+    return {action.id,
+            action.bundle,
+            action.pid_mode.value_or(spec::PidMode::container),
+            action.add_capabilities,
+            action.drop_capabilities,
+            action.stdio};
+}
+
+UniqueFd make_folder(const SandboxEntry& sandbox, const std::string& id) {
+    const auto name = container_folder(id);
+    // What a create that could not be undone has left: undo_container was tried before.
+    sys::remove_tree_at(sandbox.folder, name).or_throw("remove", sandbox.path + "/" + name);
+    sys::mkdir_at(sandbox.folder, name, 0700).or_throw("create", sandbox.path + "/" + name);
+    return sys::open_dir_at(sandbox.folder, name).or_throw("open", sandbox.path + "/" + name);
+}
+
+bool has_folder(const SandboxEntry& sandbox, const std::string& id) {
+    return sys::stat_at(sandbox.folder, container_folder(id)).has_value();
+}
+
+asio::awaitable<void> make_container(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {
+    const auto& request = container->request;
+    if (has_folder(*sandbox, request.id)) co_await undo_container(state, sandbox, request.id);
+    const auto folder = make_folder(*sandbox, request.id);
+    write_container_record(folder, {Phase::creating, request, {}}, state->boot_id);
+    fault_point("engine.container_intent");
+    const auto link = sandbox->link;
+    auto facts =
+        co_await link->ask<core::ContainerFacts>(core::CreateContainer{config_of(request)});
+    fault_point("engine.container_made");
+    commit_container(*state, *sandbox, *container, std::move(facts));
+}
+
+ContainerPtr begin_container(EngineState& state, SandboxEntry& sandbox,
+                             const CreateContainerAction& action) {
+    if (state.registry.containers.size() >= state.config.most_containers)
+        throw Error(Code::too_many, fmt::format("there are {} containers, the most allowed",
+                                                state.config.most_containers))
+            .with_fix("delete some, or start coveyd with a higher limit");
+    auto container = std::make_shared<ContainerEntry>(state.executor);
+    container->request = action;
+    container->facts.config = config_of(action);
+    state.registry.containers.emplace(action.id, container);
+    sandbox.containers.insert(action.id);
+    return container;
+}
+
+asio::awaitable<bool> wait_exit(ContainerPtr container, Clock::time_point deadline) {
+    while (!container->facts.exit && !container->deleted && Clock::now() < deadline)
+        co_await container->changed.wait_until(deadline);
+    co_return container->facts.exit.has_value() || container->deleted;
+}
+
+/// False when it had ended already.
+asio::awaitable<bool> send_signal(SandboxPtr sandbox, std::string id, int signal, bool all) {
+    if (!sandbox->has_shim()) co_return false;
+    const auto link = sandbox->link;
+    try {
+        (void)co_await link->ask<core::Done>(core::KillContainer{id, signal, all});
+    } catch (const Error& error) {
+        if (error.code() != Code::failed_precondition) throw;
+        co_return false;
+    }
+    co_return true;
+}
+
+asio::awaitable<void> kill_all(SandboxPtr sandbox, ContainerPtr container) {
+    (void)co_await send_signal(sandbox, container->request.id, SIGKILL, true);
+    if (co_await wait_exit(container, Clock::now() + kKillLimit)) co_return;
+    throw Error(Code::timeout, fmt::format("container '{}' has processes left {} s after SIGKILL",
+                                           container->request.id, kKillLimit.count() / 1000))
+        .with_fix(
+            "they wait in the kernel (state D), often for a mount; try again when it answers");
+}
+
+}  // namespace
+
+void commit_container(EngineState& state, SandboxEntry& sandbox, ContainerEntry& container,
+                      core::ContainerFacts facts) {
+    const auto folder = sys::open_dir_at(sandbox.folder, container_folder(container.request.id))
+                            .or_throw("open the state folder of container", container.request.id);
+    write_container_record(folder, {Phase::created, container.request, {}}, state.boot_id);
+    fault_point("engine.container_recorded");
+    container.complete = true;
+    take_facts(state, container, std::move(facts), core::ContainerState::created,
+               "container.created");
+}
+
+asio::awaitable<void> undo_container(StatePtr state, SandboxPtr sandbox, std::string id) {
+    try {
+        if (sandbox->has_shim()) {
+            const auto link = sandbox->link;
+            (void)co_await link->ask<core::Done>(core::DeleteContainer{id, true});
+        }
+    } catch (const Error& error) {
+        if (error.code() != Code::not_found)
+            log::warning("shim cannot undo a container",
+                         {{"container", id}, {"problem", error.detail()}});
+    }
+    try {
+        forget_container(*state, *sandbox, id);
+    } catch (const Error& error) {
+        log::error("cannot undo a container", {{"container", id}, {"problem", error.detail()}});
+    }
+}
+
+asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
+                                                         CreateContainerAction action) {
+    require_valid(action);
+    const auto guard = co_await state->locks->acquire(container_lock(action.id));
+    const auto sandbox = state->registry.sandbox(action.sandbox);
+    if (!action.pid_mode) action.pid_mode = sandbox->request.pid_mode;
+    if (const auto there = state->registry.find_container(action.id)) {
+        if (!same_request(there->request, action)) throw already_exists("container", action.id);
+        co_return Created<ContainerView>{Registry::view(*there), true};
+    }
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    const auto container = begin_container(*state, *sandbox, action);
+    std::exception_ptr failed;
+    try {
+        co_await make_container(state, sandbox, container);
+    } catch (...) {
+        failed = std::current_exception();
+    }
+    if (failed) {
+        container->complete = false;
+        co_await undo_container(state, sandbox, action.id);
+        std::rethrow_exception(failed);
+    }
+    co_return Created<ContainerView>{Registry::view(*container), false};
+}
+
+asio::awaitable<ContainerView> start_container(StatePtr state, std::string id) {
+    const auto guard = co_await state->locks->acquire(container_lock(id));
+    const auto container = state->registry.container(id);
+    require(*container, core::ContainerEvent::start);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    container->starting = true;
+    const auto link = sandbox->link;
+    std::optional<core::ContainerFacts> facts;
+    std::exception_ptr failed;
+    try {
+        facts = co_await link->ask<core::ContainerFacts>(core::StartContainer{id});
+    } catch (...) {
+        failed = std::current_exception();
+    }
+    container->starting = false;
+    if (failed) {
+        if (const auto exit = std::exchange(container->early_exit, std::nullopt))
+            container_exited(*state, *container, *exit);
+        std::rethrow_exception(failed);
+    }
+    take_facts(*state, *container, std::move(*facts), core::ContainerState::running,
+               "container.started");
+    co_return Registry::view(*container);
+}
+
+asio::awaitable<void> kill_container(StatePtr state, KillAction action) {
+    const auto container = state->registry.container(action.container);
+    require(*container, core::ContainerEvent::kill);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    const auto link = sandbox->link;
+    (void)co_await link->ask<core::Done>(
+        core::KillContainer{action.container, action.signal, action.all});
+}
+
+asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerAction action) {
+    const auto container = state->registry.container(action.container);
+    if (container->facts.state == core::ContainerState::stopped)
+        co_return Registry::view(*container);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    // Not busy: whoever stops the whole sandbox does not wait for this one's patience.
+    const auto deadline = Clock::now() + action.timeout;
+    bool asked = false;
+    if (container->facts.state == core::ContainerState::running)
+        asked = co_await send_signal(sandbox, action.container, SIGTERM, false);
+    bool ended = false;
+    if (asked) ended = co_await wait_exit(container, deadline);
+    if (!ended) co_await kill_all(sandbox, container);
+    co_return Registry::view(*container);
+}
+
+asio::awaitable<void> delete_container(StatePtr state, std::string id, bool force) {
+    const auto guard = co_await state->locks->acquire(container_lock(id));
+    const auto container = state->registry.find_container(id);
+    if (!container && force) co_return;
+    if (!container) (void)state->registry.container(id);  // throws not_found
+    if (!force) require(*container, core::ContainerEvent::remove);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    const BusyGuard busy(sandbox);
+    // Killed first and deleted then, so that its exit is on record and in the journal before.
+    if (container->facts.state != core::ContainerState::stopped)
+        co_await kill_all(sandbox, container);
+    if (sandbox->has_shim()) {
+        const auto link = sandbox->link;
+        try {
+            (void)co_await link->ask<core::Done>(core::DeleteContainer{id, force});
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found && error.code() != Code::sandbox_gone) throw;
+        }
+    }
+    fault_point("engine.container_deleted");
+    if (container->deleted) co_return;  // with its sandbox, meanwhile
+    forget_container(*state, *sandbox, id);
+}
+
+asio::awaitable<std::optional<core::ExitRecord>> wait_container(StatePtr state, std::string id,
+                                                                milliseconds limit) {
+    const auto container = state->registry.container(id);
+    (void)co_await wait_exit(container, Clock::now() + limit);
+    if (!container->facts.exit && container->deleted)
+        throw Error(Code::not_found, fmt::format("container '{}' was deleted before it ended", id));
+    co_return container->facts.exit;
+}
+
+}  // namespace covey::daemon

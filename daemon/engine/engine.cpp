@@ -1,0 +1,118 @@
+#include "engine/engine.hpp"
+
+#include "engine/host_checks.hpp"
+#include "engine/operations.hpp"
+
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+
+Engine::Engine(asio::io_context& io, EngineConfig config) : Engine(io, std::move(config), nullptr) {
+}
+
+Engine::Engine(asio::io_context& io, EngineConfig config,
+               std::unique_ptr<Surroundings> surroundings)
+    : state_(std::make_shared<EngineState>(io.get_executor(), std::move(config),
+                                           std::move(surroundings))) {
+}
+
+Engine::~Engine() {
+    state_->closed = true;
+    for (const auto& [id, sandbox] : state_->registry.sandboxes)
+        if (sandbox->link) sandbox->link->close();
+}
+
+asio::awaitable<void> Engine::recover() {
+    return run_to_end(state_->executor, daemon::recover(state_));
+}
+
+asio::awaitable<Created<SandboxView>> Engine::create_sandbox(CreateSandboxAction action) {
+    return run_to_end(state_->executor, daemon::create_sandbox(state_, std::move(action)));
+}
+
+asio::awaitable<SandboxView> Engine::stop_sandbox(std::string id) {
+    return run_to_end(state_->executor, daemon::stop_sandbox(state_, std::move(id)));
+}
+
+asio::awaitable<void> Engine::delete_sandbox(std::string id, bool force) {
+    return run_to_end(state_->executor, daemon::delete_sandbox(state_, std::move(id), force));
+}
+
+SandboxView Engine::sandbox(const std::string& id) const {
+    return state_->registry.view(*state_->registry.sandbox(id));
+}
+
+std::vector<SandboxView> Engine::sandboxes() const {
+    std::vector<SandboxView> views;
+    for (const auto& [id, sandbox] : state_->registry.sandboxes)
+        if (sandbox->complete) views.push_back(state_->registry.view(*sandbox));
+    return views;
+}
+
+std::vector<core::PodProcess> Engine::processes(const std::string& sandbox) const {
+    const auto entry = state_->registry.sandbox(sandbox);
+    const auto pid = entry->facts.namespaces.find("pid");
+    const auto inode = pid == entry->facts.namespaces.end() ? 0 : pid->second.inode;
+    return core::list_pod_processes(state_->surroundings->host(), entry->cgroup(), inode);
+}
+
+asio::awaitable<Created<ContainerView>> Engine::create_container(CreateContainerAction action) {
+    return run_to_end(state_->executor, daemon::create_container(state_, std::move(action)));
+}
+
+asio::awaitable<ContainerView> Engine::start_container(std::string id) {
+    return run_to_end(state_->executor, daemon::start_container(state_, std::move(id)));
+}
+
+asio::awaitable<void> Engine::kill_container(KillAction action) {
+    return run_to_end(state_->executor, daemon::kill_container(state_, std::move(action)));
+}
+
+asio::awaitable<ContainerView> Engine::stop_container(StopContainerAction action) {
+    return run_to_end(state_->executor, daemon::stop_container(state_, std::move(action)));
+}
+
+asio::awaitable<void> Engine::delete_container(std::string id, bool force) {
+    return run_to_end(state_->executor, daemon::delete_container(state_, std::move(id), force));
+}
+
+asio::awaitable<std::optional<core::ExitRecord>> Engine::wait_container(
+    std::string id, std::chrono::milliseconds limit) {
+    // Changes nothing, so it ends with the one who waits.
+    return daemon::wait_container(state_, std::move(id), limit);
+}
+
+ContainerView Engine::container(const std::string& id) const {
+    return Registry::view(*state_->registry.container(id));
+}
+
+std::vector<ContainerView> Engine::containers() const {
+    std::vector<ContainerView> views;
+    for (const auto& [id, container] : state_->registry.containers)
+        if (container->complete) views.push_back(Registry::view(*container));
+    return views;
+}
+
+asio::awaitable<std::unique_ptr<ExecSession>> Engine::exec(ExecAction action) {
+    return run_to_end(state_->executor, daemon::exec(state_, std::move(action)));
+}
+
+std::unique_ptr<EventReader> Engine::events(std::uint64_t since) {
+    return state_->events->reader(since);
+}
+
+std::uint64_t Engine::newest_event() const {
+    return state_->events->newest();
+}
+
+std::vector<HostCheck> Engine::host_checks() const {
+    return check_host(state_->surroundings->host());
+}
+
+const cgroup::Host& Engine::cgroup_host() const {
+    return state_->surroundings->host();
+}
+
+}  // namespace covey::daemon

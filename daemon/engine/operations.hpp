@@ -1,0 +1,36 @@
+// The operations behind Engine's public functions, each a coroutine that runs to its end, and what
+// they share. Used by the engine only. Thread rule: the io_context's one thread.
+#pragma once
+
+#include "engine/state.hpp"
+
+namespace covey::daemon {
+
+boost::asio::awaitable<Created<SandboxView>> create_sandbox(StatePtr state,
+                                                            CreateSandboxAction action);
+boost::asio::awaitable<SandboxView> stop_sandbox(StatePtr state, std::string id);
+boost::asio::awaitable<void> delete_sandbox(StatePtr state, std::string id, bool force);
+
+boost::asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
+                                                                CreateContainerAction action);
+boost::asio::awaitable<ContainerView> start_container(StatePtr state, std::string id);
+boost::asio::awaitable<void> kill_container(StatePtr state, KillAction action);
+boost::asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerAction action);
+boost::asio::awaitable<void> delete_container(StatePtr state, std::string id, bool force);
+boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(
+    StatePtr state, std::string id, std::chrono::milliseconds limit);
+boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction action);
+boost::asio::awaitable<void> recover(StatePtr state);
+
+/// Connects the sandbox with the process of its shim.
+void adopt_process(EngineState& state, SandboxEntry& sandbox, UniqueFd pidfd,
+                   ShimProcess::Whose whose);
+/// Pins, records and publishes a sandbox whose shim has made it.
+void commit_sandbox(EngineState& state, SandboxEntry& sandbox, core::SandboxFacts facts);
+/// Records and publishes a container which the shim has made.
+void commit_container(EngineState& state, SandboxEntry& sandbox, ContainerEntry& container,
+                      core::ContainerFacts facts);
+/// Undoes a container that did not become complete. Does not throw.
+boost::asio::awaitable<void> undo_container(StatePtr state, SandboxPtr sandbox, std::string id);
+
+}  // namespace covey::daemon

@@ -1,0 +1,216 @@
+#include "base/id.hpp"
+#include "base/log.hpp"
+#include "engine/operations.hpp"
+#include "engine/recovery.hpp"
+#include "engine/shim_events.hpp"
+#include "engine/teardown.hpp"
+#include "sys/file.hpp"
+
+#include <boost/asio/detached.hpp>
+
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+ShimStatus status_from_items(std::vector<core::StatusItem> items) {
+    ShimStatus status;
+    status.shim = ShimStatus::Shim::alive;
+    for (auto& item : items) {
+        if (auto* sandbox = std::get_if<core::SandboxFacts>(&item.item))
+            status.sandbox = std::move(*sandbox);
+        else if (auto* container = std::get_if<core::ContainerFacts>(&item.item))
+            status.containers.emplace(container->config.id, std::move(*container));
+        else
+            status.execs.push_back(std::move(std::get<core::ExecFacts>(item.item)));
+    }
+    return status;
+}
+
+asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox) {
+    ShimStatus status;
+    try {
+        attach_link(state, sandbox, state->surroundings->connect(sandbox->folder));
+        const auto link = sandbox->link;
+        auto answer = co_await link->call(core::Status{});
+        status = status_from_items(std::move(answer.items));
+    } catch (const Error& error) {
+        if (error.code() == Code::timeout) status.shim = ShimStatus::Shim::silent;
+        log::warning("shim not reached",
+                     {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
+    }
+    if (!sandbox->has_shim()) status.shim = ShimStatus::Shim::dead;
+    co_return status;
+}
+
+SandboxPtr open_entry(EngineState& state, const std::string& id, UniqueFd folder,
+                      const SandboxRecord& record) {
+    auto sandbox = std::make_shared<SandboxEntry>(state.executor);
+    sandbox->request = record.request;
+    sandbox->path = state.sandbox_path(id);
+    sandbox->folder = std::move(folder);
+    if (record.last_facts)
+        sandbox->facts = *record.last_facts;
+    else if (auto facts = read_sandbox_facts(sandbox->folder))
+        sandbox->facts = std::move(*facts);
+    sandbox->facts.id = id;
+    sandbox->facts.shim_pid = record.shim_pid;
+    sandbox->facts.shim_start_time = record.shim_start_time;
+    if (auto pidfd = state.surroundings->find_process(record.shim_pid, record.shim_start_time))
+        adopt_process(state, *sandbox, std::move(*pidfd), ShimProcess::Whose::foreign);
+    return sandbox;
+}
+
+/// Its record was never written, or is of an earlier boot: nothing of it can exist.
+void discard(EngineState& state, const std::string& id, FdRef folder) {
+    state.surroundings->unpin(folder);
+    sys::remove_tree_at(state.sandboxes_folder, id).or_throw("remove", state.sandbox_path(id));
+}
+
+/// The facts of a sandbox that is complete, from the shim or else from disk.
+void take_sandbox_facts(EngineState& state, SandboxEntry& sandbox, const ShimStatus& status) {
+    auto known = std::move(sandbox.facts);
+    sandbox.facts = status.sandbox ? *status.sandbox : known;
+    if (sandbox.facts.state == core::SandboxState::ready && status.sandbox) {
+        state.surroundings->pin(sandbox.facts, sandbox.folder, sandbox.path);
+        return;
+    }
+    for (auto& [type, entry] : sandbox.facts.namespaces)
+        if (const auto pin = known.namespaces.find(type); pin != known.namespaces.end())
+            entry.path = pin->second.path;
+}
+
+void publish_missing(Recovery& recovery, SandboxEntry& sandbox) {
+    const auto& index = recovery.index;
+    const auto at = index.sandboxes.find(sandbox.request.id);
+    const auto seen = at == index.sandboxes.end() ? JournalIndex::Sandbox{} : at->second;
+    const auto made = sandbox.facts.created_at;
+    if (index.must_write(seen.created, made)) recovery.state->publish(sandbox, "sandbox.created");
+    if (index.must_write(seen.ready, made)) recovery.state->publish(sandbox, "sandbox.ready");
+}
+
+void publish_missing_stop(Recovery& recovery, SandboxEntry& sandbox) {
+    if (sandbox.facts.state != core::SandboxState::stopped) return;
+    const auto at = recovery.index.sandboxes.find(sandbox.request.id);
+    const bool seen = at != recovery.index.sandboxes.end() && at->second.stopped;
+    sandbox.facts.pause_pid = 0;
+    if (recovery.index.must_write(seen, sandbox.facts.stopped_at))
+        recovery.state->publish(sandbox, "sandbox.stopped");
+}
+
+asio::awaitable<void> finish_create(Recovery& recovery, SandboxPtr sandbox, ShimStatus status) {
+    const auto& id = sandbox->request.id;
+    if (status.sandbox && status.sandbox->state == core::SandboxState::ready) {
+        commit_sandbox(*recovery.state, *sandbox, std::move(*status.sandbox));
+        log::info("a sandbox that was being created is complete", {{"sandbox", id}});
+        co_return;
+    }
+    co_await remove_pod(recovery.state, sandbox);
+    recovery.state->registry.sandboxes.erase(id);
+    log::info("a sandbox that was being created is undone", {{"sandbox", id}});
+}
+
+asio::awaitable<void> adopt(Recovery& recovery, SandboxPtr sandbox, ShimStatus status) {
+    if (status.shim == ShimStatus::Shim::alive && !status.sandbox)
+        status.shim = ShimStatus::Shim::dead;  // an empty shim is none
+    sandbox->complete = true;
+    take_sandbox_facts(*recovery.state, *sandbox, status);
+    publish_missing(recovery, *sandbox);
+    co_await recover_containers(recovery, sandbox, status);
+    if (sandbox->early_stop) sandbox_stopped(*recovery.state, *sandbox);
+    if (status.shim == ShimStatus::Shim::dead) co_await bury(recovery.state, sandbox);
+    co_await end_execs(recovery, sandbox, status);
+    publish_missing_stop(recovery, *sandbox);
+}
+
+asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {
+    const auto state = recovery.state;
+    const auto guard = co_await state->locks->acquire(sandbox_lock(id));
+    auto folder = sys::open_dir_at(state->sandboxes_folder, id).or_throw("open sandbox", id);
+    const auto read = read_sandbox_record(folder, state->boot_id);
+    if (!read.record && read.why == Unread::unusable)
+        throw Error(Code::internal, "unusable record: " + read.problem);
+    if (!read.record) {
+        discard(*state, id, folder);
+        co_return;
+    }
+    const auto sandbox = open_entry(*state, id, std::move(folder), *read.record);
+    state->registry.sandboxes.emplace(id, sandbox);
+    auto status = co_await reach_shim(state, sandbox);
+    if (read.record->phase == Phase::creating) {
+        co_await finish_create(recovery, sandbox, std::move(status));
+        co_return;
+    }
+    sandbox->closing = read.record->phase == Phase::deleting;
+    co_await adopt(recovery, sandbox, std::move(status));
+    if (sandbox->closing) co_await delete_pod(state, sandbox);
+}
+
+asio::awaitable<void> recover_guarded(Recovery& recovery, std::string id) {
+    try {
+        co_await recover_sandbox(recovery, id);
+    } catch (const std::exception& error) {
+        // One that cannot be recovered must not keep the others from being served.
+        recovery.left_alone.insert(id);
+        const auto sandbox = recovery.state->registry.find_sandbox(id);
+        if (sandbox && !sandbox->complete) {
+            if (sandbox->link) sandbox->link->close();
+            recovery.state->registry.sandboxes.erase(id);
+        }
+        log::error("sandbox not recovered, its state folder is left as it is",
+                   {{"sandbox", id}, {"problem", error.what()}});
+    }
+}
+
+/// What the journal still knows and nothing else does was deleted, and nobody was told.
+void publish_deletions(Recovery& recovery) {
+    auto& state = *recovery.state;
+    const JournalIndex index(*state.events);
+    for (const auto& [id, container] : index.containers) {
+        if (state.registry.find_container(id) || recovery.left_alone.contains(container.sandbox))
+            continue;
+        EventRecord event;
+        event.type = "container.deleted";
+        event.sandbox = container.sandbox;
+        event.container = id;
+        (void)state.events->append(std::move(event));
+    }
+    for (const auto& [id, sandbox] : index.sandboxes) {
+        if (state.registry.find_sandbox(id) || recovery.left_alone.contains(id)) continue;
+        EventRecord event;
+        event.type = "sandbox.deleted";
+        event.sandbox = id;
+        (void)state.events->append(std::move(event));
+    }
+}
+
+}  // namespace
+
+asio::awaitable<void> recover(StatePtr state) {
+    Recovery recovery{state, JournalIndex(*state->events), {}};
+    const auto names = sys::list_dir(state->sandboxes_folder).or_throw("list", "sandboxes");
+    std::size_t open = 0;
+    Signal changed(state->executor);
+    for (const auto& name : names) {
+        if (!is_valid_id(name)) {
+            log::warning("foreign entry among the sandboxes left alone", {{"name", name}});
+            continue;
+        }
+        ++open;
+        asio::co_spawn(state->executor, recover_guarded(recovery, name),
+                       [&open, &changed](const std::exception_ptr&) {
+                           --open;
+                           changed.notify();
+                       });
+    }
+    while (open != 0)
+        co_await changed.wait();
+    publish_deletions(recovery);
+    log::info("recovered", {{"sandboxes", std::to_string(state->registry.sandboxes.size())},
+                            {"containers", std::to_string(state->registry.containers.size())}});
+}
+
+}  // namespace covey::daemon

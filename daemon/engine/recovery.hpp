@@ -1,0 +1,42 @@
+// How a started daemon finds everything again: the shims hold the truth, the records say what was
+// asked for, and the journal says what has been told. Each sandbox by itself, all at once.
+// Used by the engine only, before anything else happens. Thread rule: the io_context's one thread.
+#pragma once
+
+#include "engine/journal_index.hpp"
+#include "engine/state.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace covey::daemon {
+
+/// What a shim says that it holds.
+struct ShimStatus {
+    /// silent: it has the socket but does not answer; its files must do.
+    enum class Shim { alive, silent, dead };
+    Shim shim = Shim::dead;
+    std::optional<core::SandboxFacts> sandbox;
+    std::map<std::string, core::ContainerFacts> containers;
+    std::vector<core::ExecFacts> execs;
+};
+
+struct Recovery {
+    StatePtr state;
+    JournalIndex index;
+    /// Ids of sandboxes whose record nobody can read: left alone, and their events too.
+    std::set<std::string> left_alone;
+};
+
+/// Finds the containers of a complete sandbox again, finishes or undoes what was begun, and
+/// publishes what the journal lacks.
+boost::asio::awaitable<void> recover_containers(Recovery& recovery, SandboxPtr sandbox,
+                                                const ShimStatus& status);
+/// Nobody holds the streams of execs any more: ends them.
+boost::asio::awaitable<void> end_execs(Recovery& recovery, SandboxPtr sandbox,
+                                       const ShimStatus& status);
+
+}  // namespace covey::daemon

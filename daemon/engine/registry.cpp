@@ -1,0 +1,68 @@
+#include "engine/registry.hpp"
+
+#include <fmt/format.h>
+
+namespace covey::daemon {
+namespace {
+
+constexpr std::size_t kMostNamed = 8;
+
+template <typename Map>
+std::string known_ids(const Map& entries) {
+    std::string text;
+    std::size_t named = 0, complete = 0;
+    for (const auto& [id, entry] : entries) {
+        if (!entry->complete) continue;
+        if (++complete > kMostNamed) continue;
+        text += (named++ == 0 ? "" : ", ") + id;
+    }
+    if (complete == 0) return "there is none";
+    if (complete > named) text += fmt::format(" and {} more", complete - named);
+    return "there are: " + text;
+}
+
+}  // namespace
+
+std::string SandboxEntry::cgroup() const {
+    if (!facts.cgroup.empty()) return facts.cgroup;
+    const auto& parent = request.cgroup_parent;
+    return fmt::format("{}/{}.pod", parent == "/" ? "" : parent, request.id);
+}
+
+std::shared_ptr<SandboxEntry> Registry::find_sandbox(const std::string& id) const {
+    const auto at = sandboxes.find(id);
+    return at == sandboxes.end() ? nullptr : at->second;
+}
+
+std::shared_ptr<ContainerEntry> Registry::find_container(const std::string& id) const {
+    const auto at = containers.find(id);
+    return at == containers.end() ? nullptr : at->second;
+}
+
+std::shared_ptr<SandboxEntry> Registry::sandbox(const std::string& id) const {
+    auto entry = find_sandbox(id);
+    if (entry && entry->complete) return entry;
+    throw Error(Code::not_found, fmt::format("no sandbox '{}'; {}", id, known_ids(sandboxes)))
+        .with_fix("covey sandbox ls");
+}
+
+std::shared_ptr<ContainerEntry> Registry::container(const std::string& id) const {
+    auto entry = find_container(id);
+    if (entry && entry->complete) return entry;
+    throw Error(Code::not_found, fmt::format("no container '{}'; {}", id, known_ids(containers)))
+        .with_fix("covey ps");
+}
+
+SandboxView Registry::view(const SandboxEntry& sandbox) const {
+    SandboxView view{sandbox.facts, sandbox.request, {}, sandbox.resource_version};
+    for (const auto& id : sandbox.containers)
+        if (const auto entry = find_container(id); entry && entry->complete)
+            view.containers.push_back(id);
+    return view;
+}
+
+ContainerView Registry::view(const ContainerEntry& container) {
+    return {container.facts, container.request, container.resource_version};
+}
+
+}  // namespace covey::daemon

@@ -1,0 +1,21 @@
+// What the engine refuses whatever the API has checked before, and when two requests are the same.
+// Used by the engine only. Thread rule: pure functions.
+#pragma once
+
+#include "core/lifecycle.hpp"
+#include "engine/registry.hpp"
+
+namespace covey::daemon {
+
+/// Throws invalid_argument naming what is wrong; target and nested by name.
+void require_valid(const CreateSandboxAction& action);
+void require_valid(const CreateContainerAction& action);
+
+/// Throw failed_precondition naming the object, its state and what is allowed then.
+void require(const ContainerEntry& container, core::ContainerEvent event);
+/// Throws sandbox_gone when nothing can begin in the sandbox any more.
+void require_open(const SandboxEntry& sandbox);
+
+[[nodiscard]] Error already_exists(const std::string& what, const std::string& id);
+
+}  // namespace covey::daemon

@@ -1,0 +1,64 @@
+#include "engine/shim_process.hpp"
+
+#include "base/log.hpp"
+#include "sys/process.hpp"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+
+std::shared_ptr<ShimProcess> ShimProcess::watch(asio::any_io_executor executor, UniqueFd pidfd,
+                                                Whose whose) {
+    std::shared_ptr<ShimProcess> process(new ShimProcess(executor, std::move(pidfd), whose));
+    asio::co_spawn(
+        executor,
+        [](std::shared_ptr<ShimProcess> self) -> asio::awaitable<void> {
+            co_await self->reap();
+        }(process),
+        asio::detached);
+    return process;
+}
+
+ShimProcess::ShimProcess(asio::any_io_executor executor, UniqueFd pidfd, Whose whose)
+    : pidfd_(executor, pidfd.get()), whose_(whose), changed_(executor) {
+    (void)pidfd.release();
+}
+
+asio::awaitable<void> ShimProcess::reap() {
+    boost::system::error_code failed;
+    co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                               asio::redirect_error(asio::use_awaitable, failed));
+    if (failed) co_return;
+    if (whose_ == Whose::child) {
+        const auto status = sys::try_wait_process(FdRef{pidfd_.native_handle()});
+        if (status && status.value() && status.value()->code != 0)
+            log::warning("a shim ended badly", {{"status", std::to_string(status.value()->code)}});
+    }
+    ended_ = true;
+    boost::system::error_code ignored;
+    pidfd_.close(ignored);
+    changed_.notify();
+}
+
+void ShimProcess::kill() {
+    if (ended_) return;
+    const auto sent = sys::pidfd_send_signal(FdRef{pidfd_.native_handle()}, SIGKILL);
+    if (!sent && sent.error() != ESRCH)
+        log::warning("cannot kill a shim", {{"errno", std::to_string(sent.error())}});
+}
+
+asio::awaitable<bool> ShimProcess::wait_ended(Clock::time_point deadline) {
+    const auto self = shared_from_this();
+    while (!ended_ && Clock::now() < deadline)
+        co_await changed_.wait_until(deadline);
+    co_return ended_;
+}
+
+}  // namespace covey::daemon

@@ -1,0 +1,198 @@
+#include "engine/teardown.hpp"
+
+#include "base/log.hpp"
+#include "engine/shim_events.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kIdleLimit{5'000};    // for container operations that are under way
+constexpr milliseconds kClearLimit{10'000};  // from SIGKILL to an empty group
+constexpr milliseconds kEndLimit{5'000};     // for a shim to end after Shutdown or SIGKILL
+constexpr int kKilled = 128 + 9;
+
+asio::awaitable<bool> wait_idle(SandboxPtr sandbox, milliseconds limit) {
+    const auto deadline = Clock::now() + limit;
+    while (sandbox->busy != 0 && Clock::now() < deadline)
+        co_await sandbox->changed.wait_until(deadline);
+    co_return sandbox->busy == 0;
+}
+
+void disconnect(SandboxEntry& sandbox) {
+    if (sandbox.link) sandbox.link->close();
+    sandbox.link = nullptr;
+    for (const auto& [key, exec] : std::exchange(sandbox.execs, {})) {
+        if (!exec->exit)
+            exec->exit = core::ExitRecord{kKilled, 9, false, unix_microseconds(), "shim died"};
+        exec->changed.notify();
+    }
+}
+
+asio::awaitable<void> kill_shim(SandboxPtr sandbox) {
+    disconnect(*sandbox);
+    const auto process = sandbox->process;
+    if (!process) co_return;
+    process->kill();
+    if (!co_await process->wait_ended(Clock::now() + kEndLimit))
+        log::error("a shim does not die", {{"sandbox", sandbox->request.id}});
+}
+
+/// The end that the shim wrote down before it died, if it came so far.
+core::ExitRecord last_exit(const SandboxEntry& sandbox, const std::string& id) {
+    if (const auto folder = sys::open_dir_at(sandbox.folder, container_folder(id)))
+        if (const auto facts = read_container_facts(folder.value()); facts && facts->exit)
+            return *facts->exit;
+    return core::ExitRecord{kKilled, 9, false, unix_microseconds(), "shim died"};
+}
+
+/// On record before it is in the journal: so the next daemon finds the same end, and tells it once.
+void end_container(EngineState& state, SandboxEntry& sandbox, ContainerEntry& container) {
+    const auto& id = container.request.id;
+    const auto exit = last_exit(sandbox, id);
+    if (const auto folder = sys::open_dir_at(sandbox.folder, container_folder(id))) {
+        auto facts = container.facts;
+        facts.state = core::ContainerState::stopped;
+        facts.pid = facts.pod_pid = 0;
+        facts.exit = exit;
+        write_container_record(
+            folder.value(), {Phase::created, container.request, std::move(facts)}, state.boot_id);
+    }
+    container_exited(state, container, exit);
+}
+
+void mark_dead(EngineState& state, SandboxEntry& sandbox) {
+    for (const auto& id : sandbox.containers) {
+        const auto container = state.registry.find_container(id);
+        if (!container || !container->complete ||
+            container->facts.state == core::ContainerState::stopped)
+            continue;
+        end_container(state, sandbox, *container);
+    }
+    if (sandbox.facts.state == core::SandboxState::stopped) return;
+    auto stopped = sandbox.facts;
+    stopped.state = core::SandboxState::stopped;
+    stopped.pause_pid = 0;
+    if (stopped.stopped_at == 0) stopped.stopped_at = unix_microseconds();
+    sandbox.facts.stopped_at = stopped.stopped_at;
+    record_sandbox(state, sandbox, sandbox.closing ? Phase::deleting : Phase::created, stopped);
+    sandbox_stopped(state, sandbox);
+}
+
+/// Asks the shim to end; false when it is not to be had.
+asio::awaitable<bool> end_by_request(SandboxPtr sandbox) {
+    if (!sandbox->has_shim()) co_return false;
+    const auto link = sandbox->link;
+    try {
+        (void)co_await link->ask<core::Done>(core::Shutdown{});
+    } catch (const Error& error) {
+        log::debug("shim refused to end",
+                   {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
+        co_return false;
+    }
+    disconnect(*sandbox);
+    const auto process = sandbox->process;
+    if (!process) co_return true;
+    co_return co_await process->wait_ended(Clock::now() + kEndLimit);
+}
+
+}  // namespace
+
+asio::awaitable<void> clear_group(StatePtr state, std::string cgroup, milliseconds limit) {
+    const auto deadline = Clock::now() + limit;
+    milliseconds pause{1};
+    Signal timer(state->executor);
+    state->surroundings->kill_group(cgroup);
+    while (!state->surroundings->remove_group(cgroup)) {
+        if (Clock::now() >= deadline)
+            throw Error(Code::timeout,
+                        fmt::format("processes are left in cgroup {} after SIGKILL", cgroup))
+                .with_fix(
+                    "they wait in the kernel (state D), often for a mount; try again when it "
+                    "answers");
+        co_await timer.wait_until(Clock::now() + pause);
+        pause = std::min(pause * 2, milliseconds{50});
+        state->surroundings->kill_group(cgroup);
+    }
+}
+
+asio::awaitable<void> bury(StatePtr state, SandboxPtr sandbox) {
+    co_await kill_shim(sandbox);
+    std::exception_ptr problem;
+    try {
+        co_await clear_group(state, sandbox->cgroup(), kClearLimit);
+    } catch (const Error&) {
+        problem = std::current_exception();
+    }
+    mark_dead(*state, *sandbox);
+    co_await wait_idle(sandbox, kIdleLimit);  // a start that was under way fails now
+    mark_dead(*state, *sandbox);
+    if (problem) std::rethrow_exception(problem);
+}
+
+asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
+    if (sandbox->complete && sandbox->facts.state == core::SandboxState::stopped) co_return;
+    // A create that hangs (a mount that does not answer) does not keep the pod alive.
+    co_await wait_idle(sandbox, kIdleLimit);
+    bool stopped = false;
+    if (sandbox->has_shim()) {
+        const auto link = sandbox->link;
+        try {
+            const auto facts = co_await link->ask<core::SandboxFacts>(core::StopSandbox{});
+            sandbox->facts.stopped_at = facts.stopped_at;
+            stopped = true;
+        } catch (const Error& error) {
+            log::warning("shim did not stop its sandbox",
+                         {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
+        }
+    }
+    if (stopped)
+        mark_dead(*state, *sandbox);  // what the shim has not reported by itself
+    else
+        co_await bury(state, sandbox);
+}
+
+asio::awaitable<void> remove_pod(StatePtr state, SandboxPtr sandbox) {
+    if (!co_await end_by_request(sandbox)) co_await kill_shim(sandbox);
+    co_await clear_group(state, sandbox->cgroup(), kClearLimit);
+    co_await wait_idle(sandbox, kIdleLimit);
+    state->surroundings->unpin(sandbox->folder);
+    sys::remove_tree_at(state->sandboxes_folder, sandbox->request.id)
+        .or_throw("remove", sandbox->path);
+    sandbox->folder.reset();
+}
+
+asio::awaitable<void> delete_pod(StatePtr state, SandboxPtr sandbox) {
+    co_await stop_pod(state, sandbox);
+    co_await remove_pod(state, sandbox);
+    const auto containers = sandbox->containers;
+    for (const auto& id : containers)
+        forget_container(*state, *sandbox, id);
+    sandbox->complete = false;
+    state->registry.sandboxes.erase(sandbox->request.id);
+    state->publish(*sandbox, "sandbox.deleted");
+}
+
+void forget_container(EngineState& state, SandboxEntry& sandbox, const std::string& id) {
+    if (sandbox.folder.valid())
+        sys::remove_tree_at(sandbox.folder, container_folder(id)).or_throw("remove container", id);
+    sandbox.containers.erase(id);
+    const auto container = state.registry.find_container(id);
+    if (!container) return;
+    const bool was_complete = std::exchange(container->complete, false);
+    container->deleted = true;
+    state.registry.containers.erase(id);
+    if (was_complete) state.publish(*container, "container.deleted");
+    container->changed.notify();
+}
+
+}  // namespace covey::daemon
