@@ -5,9 +5,11 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <set>
 
 #include <linux/capability.h>
+#include <sys/capability.h>
 #include <sys/resource.h>
 
 using namespace covey;
@@ -34,6 +36,11 @@ TEST_CASE("capabilities have names and numbers, both ways") {
     for (int number = 0; number < 41; ++number) {
         CHECK(capability_number(capability_name(number)) == number);
         CHECK(capability_number(capability_name(number).substr(4)) == number);
+    }
+    for (int number = 0; number < 41; ++number) {
+        char* const name = cap_to_name(static_cast<cap_value_t>(number));
+        CHECK(to_upper(name) == capability_name(number));
+        cap_free(name);
     }
     CHECK(capability_number("CAP_SYS_PTRACE") == CAP_SYS_PTRACE);
     CHECK(capability_number("sys_ptrace") == CAP_SYS_PTRACE);
@@ -107,6 +114,9 @@ TEST_CASE("signals have names and numbers, both ways") {
         CHECK_FALSE(signal_number(bad));
     }
     CHECK(signal_names().size() == 33);
+    for (int number = 1; number < 32; ++number) {
+        CHECK(signal_number(sigabbrev_np(number)) == number);  // glibc says POLL for IO
+    }
 }
 
 TEST_CASE("real-time signals count from 34 and back from 64") {
