@@ -1,6 +1,6 @@
 // The operations that build a container's root, in the order in which lib/launch interprets them.
-// Plain data: no descriptor, no privilege, printable. Every path below is inside the container's root
-// unless it says "host". Thread rule: values.
+// Plain data: no descriptor, no privilege, printable. Every path below is inside the container's
+// root unless it says "host". Thread rule: values.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,8 @@ struct MakeSymlink {
 };
 /// The slave of the container's pty on /dev/console. Only with a terminal.
 struct BindConsole {};
-/// A folder gets an empty read-only tmpfs over it, anything else the null device. Not there: nothing.
+/// A folder gets an empty read-only tmpfs over it, anything else the null device. Not there:
+/// nothing.
 struct MaskPath {
     std::string path;
 };
@@ -76,8 +77,8 @@ using OperationBody = std::variant<MountFilesystem, MountProc, MountCgroup, Bind
                                    MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
 
 /// Who runs it. `launcher`: outside the container's PID namespace, before the pivot. `init`: needs
-/// the container's own, new PID namespace (its procfs and all that lies on it), so its init runs it,
-/// alone there and before it drops its privileges.
+/// the container's own, new PID namespace (its procfs and all that lies on it), so its init runs
+/// it, alone there and before it drops its privileges.
 enum class Runner { launcher, init };
 
 struct Operation {

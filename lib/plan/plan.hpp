@@ -1,7 +1,7 @@
 // LaunchPlan: all that will happen at a launch, as data. lib/plan compiles it from a spec, the
-// sandbox and the request; lib/launch interprets it. The hard part (what the spec means) is therefore
-// tested without privileges, printed by --dump-plan and compared as golden files.
-// Thread rule: values. Compiling does not block and needs no privilege.
+// sandbox and the request; lib/launch interprets it. The hard part (what the spec means) is
+// therefore tested without privileges, printed by --dump-plan and compared as golden files. Thread
+// rule: values. Compiling does not block and needs no privilege.
 #pragma once
 
 #include "cgroup/limits.hpp"

@@ -1,15 +1,14 @@
 #include "plan/seccomp_filter.hpp"
 
-#include "base/unique_fd.hpp"
-#include "covey/error.hpp"
+#include "plan/seccomp_program.hpp"
 #include "plan/seccomp_rules.hpp"
-#include "sys/file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -17,17 +16,17 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/mman.h>
+#include <seccomp.h>
 
 namespace covey::plan {
 namespace {
 
 static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
 
-struct Release {
-    void operator()(void* context) const { seccomp_release(context); }
-};
-using Context = std::unique_ptr<void, Release>;
+constexpr std::uint64_t kLow = 0xffff'ffff;
+constexpr std::uint32_t kX32Bit = 0x4000'0000;
+/// No architecture had a call with a larger number than this in its own range.
+constexpr int kLargestNumber = 1024;
 
 struct ArchitectureName {
     std::string_view oci;
@@ -55,13 +54,67 @@ constexpr std::array<ArchitectureName, 19> kArchitectures{{
     {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
 }};
 
-/// Those on which socketcall(2) exists.
-bool has_socketcall(std::uint32_t token) {
-    return token == SCMP_ARCH_X86 || token == SCMP_ARCH_S390 || token == SCMP_ARCH_PPC;
+/// To the kernel x32 is x86-64 with a bit in the number.
+std::uint32_t kernel_token(std::uint32_t token) {
+    return token == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : token;
 }
 
-void check(int result, std::string_view operation, std::string_view object = {}) {
-    if (result < 0) throw Error::from_errno(-result, operation, object);
+bool denies(std::uint32_t action) {
+    return strictness(action) < strictness(SECCOMP_RET_LOG);
+}
+
+Comparison comparison(const spec::SeccompArg& arg, const std::string& pointer) {
+    struct Name {
+        std::string_view name;
+        Comparison value;
+    };
+    static constexpr std::array<Name, 7> kNames{{{"SCMP_CMP_NE", Comparison::unequal},
+                                                 {"SCMP_CMP_LT", Comparison::less},
+                                                 {"SCMP_CMP_LE", Comparison::less_equal},
+                                                 {"SCMP_CMP_EQ", Comparison::equal},
+                                                 {"SCMP_CMP_GE", Comparison::greater_equal},
+                                                 {"SCMP_CMP_GT", Comparison::greater},
+                                                 {"SCMP_CMP_MASKED_EQ", Comparison::masked_equal}}};
+    for (const auto& known : kNames)
+        if (known.name == arg.op) return known.value;
+    throw SeccompProblem(pointer + "/op", fmt::format("unknown comparison '{}'", arg.op));
+}
+
+/// The value is meant for a 32-bit argument: it fits, or it is a negative int, sign-extended.
+bool fits_low_half(std::uint64_t value) {
+    return value <= kLow || (value >> 31U) == (kLow << 1U | 1U);
+}
+
+Condition condition(const spec::SeccompArg& arg, std::string_view syscall,
+                    const std::string& pointer) {
+    if (arg.index > 5)
+        throw SeccompProblem(pointer + "/index", "a system call has arguments 0 to 5");
+    Condition result{arg.index, comparison(arg, pointer), arg.value};
+    if (result.comparison == Comparison::masked_equal) {  // OCI: value is the mask
+        result.mask = arg.value;
+        result.value = arg.value_two;
+    }
+    result.low_half = is_32_bit_argument(syscall, arg.index) && fits_low_half(result.value);
+    return result;
+}
+
+/// The rule's arguments as alternatives. All of them must match, but an index that occurs twice
+/// makes each argument an alternative of its own: libseccomp, whose words these are, takes an index
+/// once a rule, and runc reads the profiles of all engines so.
+std::vector<std::vector<Condition>> alternatives(const spec::SeccompSyscall& rule,
+                                                 std::string_view syscall,
+                                                 const std::string& pointer) {
+    std::vector<Condition> all;
+    std::set<unsigned> indexes;
+    for (std::size_t i = 0; i < rule.args.size(); ++i) {
+        all.push_back(condition(rule.args[i], syscall, fmt::format("{}/args/{}", pointer, i)));
+        indexes.insert(all.back().index);
+    }
+    if (indexes.size() == all.size()) return {std::move(all)};
+    std::vector<std::vector<Condition>> result;
+    for (const auto& one : all)
+        result.push_back({one});
+    return result;
 }
 
 class Compiler {
@@ -69,219 +122,172 @@ class Compiler {
     explicit Compiler(const spec::Seccomp& profile) : profile_(profile) {}
 
     CompiledSeccomp run() {
-        choose_stand_in();
-        context_.reset(seccomp_init(stand_in_));
-        if (!context_) throw Error(Code::internal, "libseccomp: cannot make a filter");
+        default_ =
+            seccomp_action(profile_.default_action, profile_.default_errno_ret, "/defaultAction");
         add_architectures();
-        set_attributes();
         for (std::size_t i = 0; i < profile_.syscalls.size(); ++i)
-            guard_socketcall(profile_.syscalls[i], i);
-        for (std::size_t i = 0; i < profile_.syscalls.size(); ++i)
-            add_rule(profile_.syscalls[i], i);
-        report();
-        return {finish(), std::move(warnings_)};
+            add_rule(profile_.syscalls[i], fmt::format("/syscalls/{}", i));
+        for (auto& table : tables_)
+            close(table);
+        CompiledSeccomp result{words(assemble(tables_, default_)), {}};
+        if (!unknown_.empty())
+            result.warnings.push_back(fmt::format(
+                "seccomp: unknown system calls, without effect: {}", fmt::join(unknown_, ", ")));
+        return result;
     }
 
   private:
-    [[nodiscard]] std::uint32_t action_of(std::size_t index) const {
-        const auto& rule = profile_.syscalls[index];
-        return seccomp_action(rule.action, rule.errno_ret, fmt::format("/syscalls/{}", index));
-    }
-
-    /// libseccomp refuses rules whose action is the default one, although they count where another
-    /// rule would allow the call (its own socketcall rules do). So it is given a default that no
-    /// rule has, which finish() replaces in the program.
-    void choose_stand_in() {
-        default_ = seccomp_action(profile_.default_action, profile_.default_errno_ret, "/default");
-        std::set<std::uint32_t> used{default_};
-        for (std::size_t i = 0; i < profile_.syscalls.size(); ++i)
-            used.insert(action_of(i));
-        stand_in_ = SCMP_ACT_TRACE(0xffff);
-        while (used.contains(stand_in_))
-            --stand_in_;
-    }
+    /// A name's numbers on one architecture: the direct one, and the one in a multiplexing call.
+    struct Numbers {
+        std::optional<std::uint32_t> direct, multiplexer, inner;
+    };
 
     void add_architectures() {
-        architectures_.insert(seccomp_arch_native());
+        add_architecture(seccomp_arch_native());
         for (std::size_t i = 0; i < profile_.architectures.size(); ++i) {
             const auto& name = profile_.architectures[i];
+            const auto pointer = fmt::format("/architectures/{}", i);
             const auto* known = std::find_if(kArchitectures.begin(), kArchitectures.end(),
                                              [&](const auto& entry) { return entry.oci == name; });
             if (known == kArchitectures.end())
-                throw SeccompProblem(fmt::format("/architectures/{}", i),
-                                     fmt::format("'{}' is unknown to libseccomp", name));
-            // A filter has one byte order: profiles of engines name the machine's own only.
-            const int added = seccomp_arch_add(context_.get(), known->token);
-            if (added == -EDOM)
+                throw SeccompProblem(pointer, fmt::format("'{}' is unknown to libseccomp", name));
+            // The halves of an argument stand in the host's byte order.
+            if (((known->token ^ seccomp_arch_native()) & __AUDIT_ARCH_LE) != 0)
                 throw SeccompProblem(
-                    fmt::format("/architectures/{}", i),
-                    fmt::format("'{}' has another byte order than this host", name));
-            if (added != -EEXIST) check(added, "libseccomp: add architecture", name);
-            architectures_.insert(known->token);
+                    pointer, fmt::format("'{}' has another byte order than this host", name));
+            add_architecture(known->token);
         }
     }
 
-    void set_attributes() {
-        auto* context = context_.get();
-        // Killing a thread alone leaves the rest of a foreign program running in an unknown state.
-        check(seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
-              "libseccomp: set attribute");
-        // A binary tree instead of a list: Docker's profile costs 8 comparisons a call, not 350.
-        if (profile_.syscalls.size() > 4 || name_count() > 16)
-            check(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2),
-                  "libseccomp: set attribute");
+    void add_architecture(std::uint32_t token) {
+        tokens_.insert(token);
+        if (std::none_of(tables_.begin(), tables_.end(), [&](const auto& table) {
+                return table.architecture == kernel_token(token);
+            }))
+            tables_.push_back({kernel_token(token), {}, {}});
     }
 
-    [[nodiscard]] std::size_t name_count() const {
-        std::size_t count = 0;
-        for (const auto& rule : profile_.syscalls)
-            count += rule.names.size();
-        return count;
+    CallTable& table_of(std::uint32_t token) {
+        return *std::find_if(tables_.begin(), tables_.end(), [&](const auto& table) {
+            return table.architecture == kernel_token(token);
+        });
     }
 
-    /// A rule that denies a socket call by its arguments would leave socketcall(2) open, where the
-    /// arguments lie in memory: there the whole call is denied. First, as the first of two equal
-    /// rules counts.
-    void guard_socketcall(const spec::SeccompSyscall& rule, std::size_t index) {
-        const auto action = action_of(index);
-        const bool relevant =
-            std::any_of(architectures_.begin(), architectures_.end(), has_socketcall);
-        if (!relevant || rule.args.empty() || action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG)
-            return;
-        for (const auto& name : rule.names)
-            if (const unsigned number = socketcall_number(name); number != 0)
-                add("socketcall", seccomp_syscall_resolve_name("socketcall"), action,
-                    {{0, SCMP_CMP_EQ, number, 0}});
-    }
-
-    void add_rule(const spec::SeccompSyscall& rule, std::size_t index) {
-        const auto action = action_of(index);
+    void add_rule(const spec::SeccompSyscall& rule, const std::string& pointer) {
+        const auto action = seccomp_action(rule.action, rule.errno_ret, pointer + "/action");
         for (const auto& name : rule.names) {
-            const int number = seccomp_syscall_resolve_name(name.c_str());
-            if (number == __NR_SCMP_ERROR) {
+            if (seccomp_syscall_resolve_name(name.c_str()) == __NR_SCMP_ERROR) {
                 unknown_.insert(name);
                 continue;
             }
-            (rule.args.empty() ? unconditional_ : conditional_)[name].insert(action);
-            for (const auto& conditions :
-                 alternatives(rule, name, fmt::format("/syscalls/{}", index)))
-                add(name, number, action, conditions);
-            remember_last(name);
+            const auto choices = alternatives(rule, name, pointer);
+            for (const auto token : tokens_) {
+                auto& calls = table_of(token).calls;
+                const auto numbers = numbers_of(token, name);
+                if (numbers.direct)
+                    for (const auto& conditions : choices)
+                        calls[*numbers.direct].push_back({action, conditions});
+                if (!numbers.multiplexer) continue;
+                // The arguments of a multiplexed call lie in memory where no filter sees them: what
+                // is allowed for some of them is not allowed, what is denied for some is denied.
+                if (rule.args.empty() || denies(action))
+                    calls[*numbers.multiplexer].push_back({action, {inner_call(*numbers.inner)}});
+            }
         }
     }
 
-    void add(const std::string& name, int number, std::uint32_t action,
-             const Conjunction& conditions) {
-        const int added =
-            seccomp_rule_add_array(context_.get(), action, number,
-                                   static_cast<unsigned>(conditions.size()), conditions.data());
-        // -EEXIST: the same call and arguments were there before. The first one counts, as in runc.
-        if (added != -EEXIST) check(added, "libseccomp: add rule", name);
+    /// ipc(2) keeps a version in the high half of its first argument.
+    static Condition inner_call(std::uint32_t number) {
+        return {0, Comparison::masked_equal, number, 0xffff, true};
     }
 
-    void remember_last(const std::string& name) {
-        for (const auto token : architectures_) {
-            const int number = seccomp_syscall_resolve_name_arch(token, name.c_str());
-            auto& last = last_[token];
-            last = std::max(last, number);
+    Numbers numbers_of(std::uint32_t token, const std::string& name) {
+        Numbers numbers;
+        const int number = seccomp_syscall_resolve_name_arch(token, name.c_str());
+        if (number >= 0) {
+            numbers.direct = static_cast<std::uint32_t>(number);
+            return numbers;
         }
+        // Negative: the architecture lacks the call, or libseccomp's multiplexing hides its number.
+        auto socket = socketcall_number(name);
+        numbers.inner = socket ? socket : ipc_number(name);
+        if (!numbers.inner) return numbers;
+        const int outer = seccomp_syscall_resolve_name_arch(token, socket ? "socketcall" : "ipc");
+        if (outer >= 0) numbers.multiplexer = static_cast<std::uint32_t>(outer);
+        const auto& own = own_numbers(token);
+        if (const auto found = own.find(name); found != own.end()) numbers.direct = found->second;
+        return numbers;
     }
 
-    void report() {
-        const auto listed = [](const std::set<std::string>& names) {
-            return fmt::format("{}", fmt::join(names, ", "));
-        };
-        if (!unknown_.empty())
-            warnings_.push_back(
-                fmt::format("seccomp: unknown system calls, without effect: {}", listed(unknown_)));
-        std::set<std::string> contradicting, shadowed;
-        for (const auto& [name, actions] : unconditional_) {
-            if (actions.size() > 1) contradicting.insert(name);
-            const auto found = conditional_.find(name);
-            if (found != conditional_.end() && found->second != actions) shadowed.insert(name);
+    /// Name → number, read from the numbers' side, where multiplexing hides nothing.
+    const std::map<std::string, std::uint32_t>& own_numbers(std::uint32_t token) {
+        auto& own = own_numbers_[token];
+        if (own.empty()) read_names(token, own);
+        return own;
+    }
+
+    static void read_names(std::uint32_t token, std::map<std::string, std::uint32_t>& own) {
+        for (int number = 0; number < kLargestNumber; ++number) {
+            const std::unique_ptr<char, decltype(&std::free)> name(
+                seccomp_syscall_resolve_num_arch(token, number), &std::free);
+            if (name) own.emplace(name.get(), static_cast<std::uint32_t>(number));
         }
-        if (!contradicting.empty())
-            warnings_.push_back(fmt::format(
-                "seccomp: contradicting rules, the first one counts: {}", listed(contradicting)));
-        if (!shadowed.empty())
-            warnings_.push_back(
-                fmt::format("seccomp: rules with arguments are without effect beside "
-                            "one without: {}",
-                            listed(shadowed)));
-    }
-
-    [[nodiscard]] std::vector<sock_filter> exported() const {
-        const UniqueFd file(memfd_create("seccomp", MFD_CLOEXEC));
-        if (!file) throw Error::from_errno(errno, "memfd_create", "seccomp");
-        check(seccomp_export_bpf(context_.get(), file.get()), "libseccomp: export filter");
-        if (lseek(file.get(), 0, SEEK_SET) != 0) throw Error::from_errno(errno, "lseek", "seccomp");
-        const auto bytes = sys::read_all(file, 1U << 20U).or_throw("read", "seccomp filter");
-        std::vector<sock_filter> program(bytes.size() / sizeof(sock_filter));
-        std::memcpy(program.data(), bytes.data(), program.size() * sizeof(sock_filter));
-        return program;
     }
 
     /// Calls newer than the newest one of the profile answer ENOSYS, as in runc: libc then falls
-    /// back to the older call, which EPERM would keep it from.
-    [[nodiscard]] std::vector<sock_filter> newer_calls() const {
-        std::vector<sock_filter> program;
-        if (default_ == SCMP_ACT_ALLOW || default_ == SCMP_ACT_LOG ||
-            default_ == SCMP_ACT_ERRNO(ENOSYS))
-            return program;
-        constexpr std::uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
-        for (const auto& [token, last] : last_) {
-            // x32 shares x86-64's token in the kernel and sets bit 30 in its numbers.
-            if (last <= 0 || token == SCMP_ARCH_X32) continue;
-            const bool x86_64 = token == SCMP_ARCH_X86_64;
-            const auto rest = static_cast<std::uint8_t>(x86_64 ? 4 : 3);
-            program.push_back(BPF_STMT(kLoad, offsetof(seccomp_data, arch)));
-            program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, token, 0, rest));
-            program.push_back(BPF_STMT(kLoad, offsetof(seccomp_data, nr)));
-            if (x86_64) program.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x4000'0000, 2, 0));
-            program.push_back(
-                BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<std::uint32_t>(last), 0, 1));
-            program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+    /// back to the older call, which EPERM would keep it from. A permissive default stays.
+    void close(CallTable& table) const {
+        const bool permissive = default_ == SECCOMP_RET_ALLOW || default_ == SECCOMP_RET_LOG;
+        const auto newer = permissive ? default_ : SECCOMP_RET_ERRNO | ENOSYS;
+        const bool x86_64 = table.architecture == SCMP_ARCH_X86_64;
+        const auto after_last = [&](std::uint32_t below) -> std::optional<std::uint32_t> {
+            const auto end = table.calls.lower_bound(below);
+            if (end == table.calls.begin()) return std::nullopt;
+            return std::prev(end)->first + 1;
+        };
+        if (const auto first = after_last(x86_64 ? kX32Bit : ~std::uint32_t{0}); first)
+            table.beyond[*first] = newer;
+        if (!x86_64) return;
+        if (!tokens_.contains(SCMP_ARCH_X32)) {
+            table.beyond[kX32Bit] = SECCOMP_RET_KILL_PROCESS;
+        } else {
+            table.beyond[kX32Bit] = default_;
+            if (const auto first = after_last(~std::uint32_t{0}); first && *first > kX32Bit)
+                table.beyond[*first] = newer;
         }
-        return program;
+        // syscall(-1) is a call that does not exist, on x86-64 too.
+        table.beyond[~std::uint32_t{0}] = newer;
     }
 
-    [[nodiscard]] std::vector<std::uint64_t> finish() const {
-        auto program = newer_calls();
-        for (auto instruction : exported()) {
-            if (instruction.code == (BPF_RET | BPF_K) && instruction.k == stand_in_)
-                instruction.k = default_;
-            program.push_back(instruction);
-        }
+    static std::vector<std::uint64_t> words(const std::vector<sock_filter>& program) {
         if (program.size() > BPF_MAXINSNS)
             throw SeccompProblem("", fmt::format("compiles to {} instructions, the kernel takes {}",
                                                  program.size(), BPF_MAXINSNS));
-        std::vector<std::uint64_t> words(program.size());
-        std::memcpy(words.data(), program.data(), program.size() * sizeof(sock_filter));
-        return words;
+        std::vector<std::uint64_t> result(program.size());
+        std::memcpy(result.data(), program.data(), program.size() * sizeof(sock_filter));
+        return result;
     }
 
     const spec::Seccomp& profile_;
-    Context context_;
-    std::uint32_t default_ = 0, stand_in_ = 0;
-    std::set<std::uint32_t> architectures_;
-    std::map<std::uint32_t, int> last_;  // architecture → largest number of the profile
+    std::uint32_t default_ = 0;
+    std::set<std::uint32_t> tokens_;
+    std::vector<CallTable> tables_;  // the native one first
+    std::map<std::uint32_t, std::map<std::string, std::uint32_t>> own_numbers_;
     std::set<std::string> unknown_;
-    std::map<std::string, std::set<std::uint32_t>> unconditional_, conditional_;
-    std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
 std::uint32_t seccomp_action(std::string_view name, std::optional<std::uint32_t> errno_ret,
                              const std::string& pointer) {
-    const auto data = errno_ret.value_or(EPERM);
-    if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
-    if (name == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(data);
-    if (name == "SCMP_ACT_LOG") return SCMP_ACT_LOG;
-    if (name == "SCMP_ACT_TRAP") return SCMP_ACT_TRAP;
-    if (name == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(data);
-    if (name == "SCMP_ACT_KILL_PROCESS") return SCMP_ACT_KILL_PROCESS;
-    if (name == "SCMP_ACT_KILL_THREAD" || name == "SCMP_ACT_KILL") return SCMP_ACT_KILL_THREAD;
+    const auto data = errno_ret.value_or(EPERM) & SECCOMP_RET_DATA;
+    if (name == "SCMP_ACT_ALLOW") return SECCOMP_RET_ALLOW;
+    if (name == "SCMP_ACT_ERRNO") return SECCOMP_RET_ERRNO | data;
+    if (name == "SCMP_ACT_LOG") return SECCOMP_RET_LOG;
+    if (name == "SCMP_ACT_TRAP") return SECCOMP_RET_TRAP;
+    if (name == "SCMP_ACT_TRACE") return SECCOMP_RET_TRACE | data;
+    if (name == "SCMP_ACT_KILL_PROCESS") return SECCOMP_RET_KILL_PROCESS;
+    if (name == "SCMP_ACT_KILL_THREAD" || name == "SCMP_ACT_KILL") return SECCOMP_RET_KILL_THREAD;
     throw SeccompProblem(pointer, fmt::format("action '{}' is not supported", name));
 }
 

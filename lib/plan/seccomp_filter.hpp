@@ -5,6 +5,7 @@
 #include "spec/linux_types.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ struct SeccompProblem : std::runtime_error {
     std::string pointer;
 };
 
-/// Throws SeccompProblem, or Error when libseccomp itself fails.
+/// Throws SeccompProblem.
 [[nodiscard]] CompiledSeccomp compile_filter(const spec::Seccomp& profile);
 
 /// SECCOMP_RET_* with its data. An errno that is not given is EPERM, for TRACE too, as in runc.

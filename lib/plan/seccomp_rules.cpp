@@ -1,9 +1,5 @@
 #include "plan/seccomp_rules.hpp"
 
-#include "plan/seccomp_filter.hpp"
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -11,10 +7,6 @@
 
 namespace covey::plan {
 namespace {
-
-constexpr std::uint64_t kLow = 0xffff'ffff;
-/// A profile is at most 4096 instructions, so this many alternatives are a mistake.
-constexpr std::size_t kMostAlternatives = 1024;
 
 struct NarrowArguments {
     std::string_view syscall;
@@ -100,65 +92,17 @@ constexpr std::array kNarrow{
 static_assert(std::is_sorted(kNarrow.begin(), kNarrow.end(),
                              [](const auto& a, const auto& b) { return a.syscall < b.syscall; }));
 
-scmp_compare operation(const spec::SeccompArg& arg, const std::string& pointer) {
-    struct Name {
-        std::string_view name;
-        scmp_compare value;
-    };
-    static constexpr std::array<Name, 7> kNames{{{"SCMP_CMP_NE", SCMP_CMP_NE},
-                                                 {"SCMP_CMP_LT", SCMP_CMP_LT},
-                                                 {"SCMP_CMP_LE", SCMP_CMP_LE},
-                                                 {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-                                                 {"SCMP_CMP_GE", SCMP_CMP_GE},
-                                                 {"SCMP_CMP_GT", SCMP_CMP_GT},
-                                                 {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}}};
-    for (const auto& known : kNames)
-        if (known.name == arg.op) return known.value;
-    throw SeccompProblem(pointer + "/op", fmt::format("unknown comparison '{}'", arg.op));
-}
+struct Multiplexed {
+    std::string_view name;
+    std::uint32_t number;
+};
 
-/// The argument is one of these masked values.
-using Choices = std::vector<scmp_arg_cmp>;
-
-scmp_arg_cmp masked(unsigned index, std::uint64_t mask, std::uint64_t value) {
-    return {index, SCMP_CMP_MASKED_EQ, mask, value & mask};
-}
-
-/// All 32-bit numbers above (or below) `value`: those that agree with it above bit i and have there
-/// a 1 for its 0 (or a 0 for its 1). libseccomp has no masked form of these comparisons.
-void beside(unsigned index, std::uint64_t value, bool above, Choices& choices) {
-    for (unsigned bit = 32; bit-- > 0;) {
-        const std::uint64_t one = std::uint64_t{1} << bit;
-        if (((value & one) == 0) != above) continue;
-        const std::uint64_t mask = kLow & ~(one - 1);
-        choices.push_back(masked(index, mask, value ^ one));
-    }
-}
-
-Choices narrow(const spec::SeccompArg& arg, scmp_compare op) {
-    const auto value = arg.value;
-    Choices choices;
-    if (op == SCMP_CMP_MASKED_EQ) return {masked(arg.index, value & kLow, arg.value_two)};
-    if (op == SCMP_CMP_EQ || op == SCMP_CMP_LE || op == SCMP_CMP_GE)
-        choices.push_back(masked(arg.index, kLow, value));
-    // Unequal is "differs in one bit at least".
-    if (op == SCMP_CMP_NE)
-        for (unsigned bit = 0; bit < 32; ++bit)
-            choices.push_back(masked(arg.index, std::uint64_t{1} << bit, ~value));
-    if (op == SCMP_CMP_GT || op == SCMP_CMP_GE) beside(arg.index, value, true, choices);
-    if (op == SCMP_CMP_LT || op == SCMP_CMP_LE) beside(arg.index, value, false, choices);
-    return choices;
-}
-
-Choices choices_for(const spec::SeccompArg& arg, std::string_view syscall,
-                    const std::string& pointer) {
-    if (arg.index > 5)
-        throw SeccompProblem(pointer + "/index", "a system call has arguments 0 to 5");
-    const auto op = operation(arg, pointer);
-    // A value that does not fit (or a mask on the high half) is about something else: as written.
-    const auto compared = op == SCMP_CMP_MASKED_EQ ? arg.value_two : arg.value;
-    if (is_32_bit_argument(syscall, arg.index) && compared <= kLow) return narrow(arg, op);
-    return {{arg.index, op, arg.value, arg.value_two}};
+template <std::size_t N>
+std::optional<std::uint32_t> number_in(const std::array<Multiplexed, N>& names,
+                                       std::string_view name) noexcept {
+    for (const auto& known : names)
+        if (known.name == name) return known.number;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -171,65 +115,45 @@ bool is_32_bit_argument(std::string_view syscall, unsigned index) noexcept {
            found->indexes.find(static_cast<char>('0' + index)) != std::string_view::npos;
 }
 
-std::vector<Conjunction> alternatives(const spec::SeccompSyscall& rule, std::string_view syscall,
-                                      const std::string& pointer) {
-    std::array<unsigned, 6> uses{};
-    std::vector<Choices> arguments;
-    for (std::size_t i = 0; i < rule.args.size(); ++i) {
-        arguments.push_back(
-            choices_for(rule.args[i], syscall, fmt::format("{}/args/{}", pointer, i)));
-        ++uses.at(rule.args[i].index);
-    }
-    std::vector<Conjunction> result;
-    if (std::any_of(uses.begin(), uses.end(), [](unsigned count) { return count > 1; })) {
-        for (const auto& choices : arguments)
-            for (const auto& choice : choices)
-                result.push_back({choice});
-        return result;
-    }
-    result.emplace_back();
-    for (const auto& choices : arguments) {
-        std::vector<Conjunction> longer;
-        for (const auto& so_far : result)
-            for (const auto& choice : choices) {
-                longer.push_back(so_far);
-                longer.back().push_back(choice);
-            }
-        if (longer.size() > kMostAlternatives)
-            throw SeccompProblem(pointer + "/args", "too many unequal comparisons in one rule");
-        result = std::move(longer);
-    }
-    return result;
+std::optional<std::uint32_t> socketcall_number(std::string_view syscall) noexcept {
+    static constexpr std::array<Multiplexed, 20> kNames{{{"socket", SYS_SOCKET},
+                                                         {"bind", SYS_BIND},
+                                                         {"connect", SYS_CONNECT},
+                                                         {"listen", SYS_LISTEN},
+                                                         {"accept", SYS_ACCEPT},
+                                                         {"getsockname", SYS_GETSOCKNAME},
+                                                         {"getpeername", SYS_GETPEERNAME},
+                                                         {"socketpair", SYS_SOCKETPAIR},
+                                                         {"send", SYS_SEND},
+                                                         {"recv", SYS_RECV},
+                                                         {"sendto", SYS_SENDTO},
+                                                         {"recvfrom", SYS_RECVFROM},
+                                                         {"shutdown", SYS_SHUTDOWN},
+                                                         {"setsockopt", SYS_SETSOCKOPT},
+                                                         {"getsockopt", SYS_GETSOCKOPT},
+                                                         {"sendmsg", SYS_SENDMSG},
+                                                         {"recvmsg", SYS_RECVMSG},
+                                                         {"accept4", SYS_ACCEPT4},
+                                                         {"recvmmsg", SYS_RECVMMSG},
+                                                         {"sendmmsg", SYS_SENDMMSG}}};
+    return number_in(kNames, syscall);
 }
 
-unsigned socketcall_number(std::string_view syscall) noexcept {
-    struct Name {
-        std::string_view name;
-        unsigned number;
-    };
-    static constexpr std::array<Name, 20> kNames{{{"socket", SYS_SOCKET},
-                                                  {"bind", SYS_BIND},
-                                                  {"connect", SYS_CONNECT},
-                                                  {"listen", SYS_LISTEN},
-                                                  {"accept", SYS_ACCEPT},
-                                                  {"getsockname", SYS_GETSOCKNAME},
-                                                  {"getpeername", SYS_GETPEERNAME},
-                                                  {"socketpair", SYS_SOCKETPAIR},
-                                                  {"send", SYS_SEND},
-                                                  {"recv", SYS_RECV},
-                                                  {"sendto", SYS_SENDTO},
-                                                  {"recvfrom", SYS_RECVFROM},
-                                                  {"shutdown", SYS_SHUTDOWN},
-                                                  {"setsockopt", SYS_SETSOCKOPT},
-                                                  {"getsockopt", SYS_GETSOCKOPT},
-                                                  {"sendmsg", SYS_SENDMSG},
-                                                  {"recvmsg", SYS_RECVMSG},
-                                                  {"accept4", SYS_ACCEPT4},
-                                                  {"recvmmsg", SYS_RECVMMSG},
-                                                  {"sendmmsg", SYS_SENDMMSG}}};
-    for (const auto& known : kNames)
-        if (known.name == syscall) return known.number;
-    return 0;
+std::optional<std::uint32_t> ipc_number(std::string_view syscall) noexcept {
+    // linux/ipc.h
+    static constexpr std::array<Multiplexed, 12> kNames{{{"semop", 1},
+                                                         {"semget", 2},
+                                                         {"semctl", 3},
+                                                         {"semtimedop", 4},
+                                                         {"msgsnd", 11},
+                                                         {"msgrcv", 12},
+                                                         {"msgget", 13},
+                                                         {"msgctl", 14},
+                                                         {"shmat", 21},
+                                                         {"shmdt", 22},
+                                                         {"shmget", 23},
+                                                         {"shmctl", 24}}};
+    return number_in(kNames, syscall);
 }
 
 }  // namespace covey::plan

@@ -1,0 +1,208 @@
+#include "catch.hpp"
+#include "plan/mount_options.hpp"
+#include "unit/plan/config.hpp"
+
+#include <linux/mount.h>
+
+using namespace covey::plan;
+using namespace covey::plan::test;
+using covey::spec::PidMode;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+struct Row {
+    std::vector<std::string> options;
+    MountFlags flags;
+};
+
+constexpr std::uint64_t kAtime = MOUNT_ATTR__ATIME;
+
+MountFlags flags(std::uint64_t set, std::uint64_t clear = 0, std::uint64_t recursive_set = 0,
+                 std::uint64_t recursive_clear = 0) {
+    return {set, clear, recursive_set, recursive_clear, 0, false};
+}
+
+}  // namespace
+
+TEST_CASE("mount options become attributes, later ones win") {
+    const Row rows[] = {
+        {{}, flags(0)},
+        {{"defaults", "async", "loud", "silent", "norelatime"}, flags(0)},
+        {{"ro"}, flags(MOUNT_ATTR_RDONLY)},
+        {{"ro", "rw"}, flags(0, MOUNT_ATTR_RDONLY)},
+        {{"rw", "ro"}, flags(MOUNT_ATTR_RDONLY)},
+        {{"nosuid", "nodev", "noexec"},
+         flags(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)},
+        {{"suid", "dev", "exec"},
+         flags(0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)},
+        {{"noatime"}, flags(MOUNT_ATTR_NOATIME, kAtime)},
+        {{"strictatime"}, flags(MOUNT_ATTR_STRICTATIME, kAtime)},
+        {{"noatime", "strictatime"}, flags(MOUNT_ATTR_STRICTATIME, kAtime)},
+        {{"strictatime", "relatime"}, flags(0, kAtime)},
+        {{"noatime", "atime"}, flags(0, kAtime)},
+        {{"strictatime", "nostrictatime"}, flags(0, kAtime)},
+        {{"nodiratime"}, flags(MOUNT_ATTR_NODIRATIME)},
+        {{"nodiratime", "diratime"}, flags(0, MOUNT_ATTR_NODIRATIME)},
+        {{"nosymfollow"}, flags(MOUNT_ATTR_NOSYMFOLLOW)},
+        {{"symfollow"}, flags(0, MOUNT_ATTR_NOSYMFOLLOW)},
+        {{"rro"}, flags(0, 0, MOUNT_ATTR_RDONLY)},
+        {{"rro", "rrw"}, flags(0, 0, 0, MOUNT_ATTR_RDONLY)},
+        {{"rnosuid", "rnodev", "rnoexec", "rnodiratime", "rnosymfollow"},
+         flags(0, 0,
+               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME |
+                   MOUNT_ATTR_NOSYMFOLLOW)},
+        {{"rsuid", "rdev", "rexec", "rdiratime", "rsymfollow"},
+         flags(0, 0, 0,
+               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME |
+                   MOUNT_ATTR_NOSYMFOLLOW)},
+        {{"rnoatime"}, flags(0, 0, MOUNT_ATTR_NOATIME, kAtime)},
+        {{"rstrictatime"}, flags(0, 0, MOUNT_ATTR_STRICTATIME, kAtime)},
+        {{"rstrictatime", "rrelatime"}, flags(0, 0, 0, kAtime)},
+        {{"rstrictatime", "rnostrictatime"}, flags(0, 0, 0, kAtime)},
+        {{"rnoatime", "ratime", "rnorelatime"}, flags(0, 0, 0, kAtime)},
+    };
+    for (const auto& row : rows) {
+        const auto got = read_mount_options(row.options);
+        CAPTURE(row.options);
+        CHECK(got.flags.set == row.flags.set);
+        CHECK(got.flags.clear == row.flags.clear);
+        CHECK(got.flags.recursive_set == row.flags.recursive_set);
+        CHECK(got.flags.recursive_clear == row.flags.recursive_clear);
+        CHECK(got.data.empty());
+        CHECK(got.refusals.empty());
+        CHECK_FALSE(got.bind);
+    }
+}
+
+TEST_CASE("propagation has two forms of four kinds") {
+    struct Kind {
+        const char* name;
+        std::uint64_t flag;
+    };
+    for (const auto& kind : {Kind{"shared", MS_SHARED}, Kind{"slave", MS_SLAVE},
+                             Kind{"private", MS_PRIVATE}, Kind{"unbindable", MS_UNBINDABLE}}) {
+        CHECK(read_mount_options({kind.name}).flags.propagation == kind.flag);
+        CHECK_FALSE(read_mount_options({kind.name}).flags.propagation_recursive);
+        const auto recursive = read_mount_options({std::string("r") + kind.name});
+        CHECK(recursive.flags.propagation == kind.flag);
+        CHECK(recursive.flags.propagation_recursive);
+    }
+}
+
+TEST_CASE("what is no option of mount(8) is the filesystem's own") {
+    const auto got = read_mount_options(
+        {"mode=755", "newinstance", "size=", "sync", "dirsync", "lazytime", "context=a=b"});
+    using Pairs = std::vector<std::pair<std::string, std::string>>;
+    CHECK(got.data ==
+          Pairs{{"mode", "755"}, {"newinstance", ""}, {"size", ""}, {"context", "a=b"}});
+    CHECK(got.superblock == Lines{"sync", "dirsync", "lazytime"});
+}
+
+TEST_CASE("options that cannot be kept are refused where they stand") {
+    for (const auto* option :
+         {"remount", "idmap", "ridmap", "idmap=uids=0-1-2", "mand", "iversion", "=x", ""}) {
+        CAPTURE(option);
+        auto json = config_with_mounts(R"([{"destination":"/x","type":"tmpfs","source":"tmpfs"}])");
+        json["mounts"][0]["options"] = {"ro", option};
+        CHECK(read_mount_options({"ro", option}).refusals.size() == 1);
+        CHECK(read_mount_options({"ro", option}).refusals.at(0).index == 1);
+        if (*option != '\0') CHECK(pointer_of(json) == "/mounts/0/options/1");
+    }
+}
+
+TEST_CASE("a mount is a bind by option or type, recursive only when asked") {
+    const auto plan = plan_of(config_with_mounts(R"([
+        {"destination":"/a","type":"bind","source":"data"},
+        {"destination":"/b","source":"/host","options":["rbind","ro"]},
+        {"destination":"/c","type":"none","source":"/host","options":["bind","rprivate"]},
+        {"destination":"/d","type":"proc","source":"/proc","options":["bind"]}])"));
+    const auto binds = bodies<BindMount>(plan);
+    REQUIRE(binds.size() == 4);
+    CHECK(binds[0].host_source == "/bundle/data");
+    CHECK_FALSE(binds[0].recursive);
+    CHECK(binds[1].recursive);
+    CHECK(binds[1].flags.set == MOUNT_ATTR_RDONLY);
+    CHECK(binds[2].flags.propagation == MS_PRIVATE);
+    CHECK_FALSE(binds[2].recursive);
+    CHECK(bodies<MountProc>(plan).empty());
+}
+
+TEST_CASE("filesystem options do not go with a bind mount") {
+    CHECK(
+        problems_of(config_with_mounts(
+            R"([{"destination":"/a","type":"bind","source":"/x","options":["nosiud"]}])")) ==
+        Lines{
+            "/mounts/0/options/0: 'nosiud' is no option of a bind mount (did you mean 'nosuid'?)"});
+    CHECK(pointer_of(config_with_mounts(
+              R"([{"destination":"/a","type":"cgroup","options":["ro","nsdelegate"]}])")) ==
+          "/mounts/0/options/1");
+    const auto plan = plan_of(config_with_mounts(
+        R"([{"destination":"/a","type":"bind","source":"/x","options":["sync"]}])"));
+    CHECK(has_warning(plan, "/a: 'sync' is not applied"));
+}
+
+TEST_CASE("filesystems keep their options; the source's default is the type") {
+    const auto plan = plan_of(config_with_mounts(
+        R"([{"destination":"/a/","type":"tmpfs","options":["mode=1777","sync","tmpcopyup","nodev"]}])"));
+    const auto mounts = bodies<MountFilesystem>(plan);
+    REQUIRE(mounts.size() == 1);
+    CHECK(mounts[0].target == "/a");
+    CHECK(mounts[0].source == "tmpfs");
+    CHECK(mounts[0].copy_up);
+    CHECK(mounts[0].options.size() == 2);
+    CHECK(mounts[0].options[1].first == "sync");
+    CHECK(mounts[0].flags.set == MOUNT_ATTR_NODEV);
+}
+
+TEST_CASE("impossible mounts are named") {
+    CHECK(pointer_of(config_with_mounts(R"([{"destination":"/","type":"tmpfs"}])")) ==
+          "/mounts/0/destination");
+    CHECK(pointer_of(config_with_mounts(R"([{"destination":"/a/..","type":"tmpfs"}])")) ==
+          "/mounts/0/destination");
+    CHECK(pointer_of(config_with_mounts(R"([{"destination":"/a","source":"/x"}])")) ==
+          "/mounts/0/type");
+    CHECK(pointer_of(config_with_mounts(R"([{"destination":"/a","options":["bind"]}])")) ==
+          "/mounts/0/source");
+    CHECK(pointer_of(config_with_mounts(
+              R"([{"destination":"/a","type":"sysfs","options":["tmpcopyup"]}])")) ==
+          "/mounts/0/options");
+}
+
+TEST_CASE("with a PID namespace of its own, what lies on /proc is init's, in the spec's order") {
+    auto json = config_with_mounts(R"([
+        {"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/data","type":"tmpfs"},
+        {"destination":"/proc/uptime","type":"bind","source":"/x"},
+        {"destination":"/processes","type":"tmpfs"},
+        {"destination":"/second/./proc/","type":"proc"}])");
+    json["linux"]["maskedPaths"] = {"/proc/kcore", "/sys/firmware", "/second/proc/keys"};
+    json["linux"]["readonlyPaths"] = {"/proc/sys"};
+    json["root"]["readonly"] = true;
+    const Lines expected{"init: mount proc on /proc",
+                         "mount tmpfs on /data",
+                         "init: bind /x to /proc/uptime",
+                         "mount tmpfs on /processes",
+                         "init: mount proc on /second/proc",
+                         "init: mask /proc/kcore",
+                         "mask /sys/firmware",
+                         "init: mask /second/proc/keys",
+                         "init: make /proc/sys read-only",
+                         "make / read-only"};
+    CHECK(described(plan_of(json)) == expected);
+    for (const auto mode : {PidMode::pod, PidMode::node})
+        for (const auto& operation : plan_of(json, request(mode)).operations)
+            CHECK(operation.runner == Runner::launcher);
+}
+
+TEST_CASE("the root is below the bundle unless it is absolute, with its propagation") {
+    CHECK(plan_of(config()).root.host_path == "/bundle/rootfs");
+    CHECK(plan_of(config(R"({"root": {"path": "/images/a"}})")).root.host_path == "/images/a");
+    CHECK(plan_of(config()).root.propagation == 0);
+    const auto plan = plan_of(config(R"({"linux": {"rootfsPropagation": "rshared"}})"));
+    CHECK(plan.root.propagation == MS_SHARED);
+    CHECK(plan.root.propagation_recursive);
+    CHECK(plan_of(config(R"({"linux": {"rootfsPropagation": "private"}})")).root.propagation ==
+          MS_PRIVATE);
+    CHECK(pointer_of(config(R"({"linux": {"maskedPaths": ["/"]}})")) == "/linux/maskedPaths/0");
+}

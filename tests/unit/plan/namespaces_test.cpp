@@ -1,0 +1,130 @@
+#include "catch.hpp"
+#include "unit/plan/config.hpp"
+
+using namespace covey::plan;
+using namespace covey::plan::test;
+using covey::spec::NamespaceType;
+using covey::spec::PidMode;
+using Source = NamespacePlan::Source;
+
+namespace {
+
+Source source_of(const LaunchPlan& plan, NamespaceType type) {
+    auto found = Source::inherit;
+    int count = 0;
+    for (const auto& entry : plan.namespaces)
+        if (entry.type == type) {
+            found = entry.source;
+            ++count;
+        }
+    CHECK(count <= 1);
+    return found;
+}
+
+Json with_namespaces(const std::string& list) {
+    auto json = config(R"({"hostname": null})");
+    json["linux"]["namespaces"] = Json::parse(list);
+    return json;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "the sandbox's net, ipc and uts replace the spec's, mount and cgroup are the container's") {
+    for (const auto* list : {R"([{"type":"pid"},{"type":"network"},{"type":"ipc"},{"type":"uts"}])",
+                             R"([{"type":"pid"},{"type":"mount"},{"type":"cgroup"}])"}) {
+        const auto plan = plan_of(with_namespaces(list));
+        CHECK(source_of(plan, NamespaceType::network) == Source::sandbox);
+        CHECK(source_of(plan, NamespaceType::ipc) == Source::sandbox);
+        CHECK(source_of(plan, NamespaceType::uts) == Source::sandbox);
+        CHECK(source_of(plan, NamespaceType::mount) == Source::create);
+        CHECK(source_of(plan, NamespaceType::cgroup) == Source::create);
+        CHECK(source_of(plan, NamespaceType::user) == Source::inherit);
+        CHECK(plan.must_match_sandbox.empty());
+    }
+}
+
+TEST_CASE("a spec that asks for the host's namespaces is told that it gets the sandbox's") {
+    const auto plan = plan_of(with_namespaces(R"([{"type":"mount"}])"));
+    for (const auto* name : {"host's network", "host's ipc", "host's uts", "host's pid"})
+        CHECK(has_warning(plan, name));
+    CHECK(plan.warnings.size() == 4 + 1);  // and ambient capabilities
+}
+
+TEST_CASE("a sandbox on the host's network gives the host's, and says so") {
+    auto with = request();
+    with.sandbox.has_net = false;
+    const auto plan = plan_of(config(), with);
+    CHECK(source_of(plan, NamespaceType::network) == Source::inherit);
+    CHECK(has_warning(plan, "asks for a network namespace; the container gets the host's"));
+}
+
+TEST_CASE("an entry with a path must be the sandbox's own namespace") {
+    const auto plan = plan_of(
+        with_namespaces(
+            R"([{"type":"pid","path":"/proc/7/ns/pid"},{"type":"network","path":"/run/netns/a"}])"),
+        request(PidMode::pod));
+    REQUIRE(plan.must_match_sandbox.size() == 2);
+    CHECK(plan.must_match_sandbox[0].type == NamespaceType::network);
+    CHECK(plan.must_match_sandbox[0].path == "/run/netns/a");
+    CHECK(plan.must_match_sandbox[1].path == "/proc/7/ns/pid");
+    CHECK(source_of(plan, NamespaceType::network) == Source::sandbox);
+}
+
+TEST_CASE("the PID namespace follows the pid mode") {
+    CHECK(source_of(plan_of(config(), request(PidMode::pod)), NamespaceType::pid) ==
+          Source::sandbox);
+    CHECK(source_of(plan_of(config()), NamespaceType::pid) == Source::create);
+    CHECK(source_of(plan_of(config(), request(PidMode::node)), NamespaceType::pid) ==
+          Source::inherit);
+    const auto joined = with_namespaces(R"([{"type":"pid","path":"/proc/7/ns/pid"},
+        {"type":"network"},{"type":"ipc"},{"type":"uts"}])");
+    CHECK(pointer_of(joined) == "/linux/namespaces/0/path");
+    CHECK(pointer_of(joined, request(PidMode::node)) == "/linux/namespaces/0/path");
+    CHECK(problems_of(joined, request(PidMode::pod)).empty());
+}
+
+TEST_CASE("pid modes that are not there yet are refused by name") {
+    for (const auto mode : {PidMode::nested, PidMode::target})
+        CHECK_THROWS_WITH(plan_of(config(), request(mode)),
+                          Catch::Contains(std::string(covey::spec::pid_mode_name(mode))));
+}
+
+TEST_CASE("mount and cgroup namespaces cannot be joined, user namespaces not used") {
+    CHECK(pointer_of(with_namespaces(R"([{"type":"mount","path":"/proc/7/ns/mnt"}])")) ==
+          "/linux/namespaces/0/path");
+    CHECK(pointer_of(with_namespaces(R"([{"type":"cgroup","path":"/proc/7/ns/cgroup"}])")) ==
+          "/linux/namespaces/0/path");
+    CHECK(pointer_of(with_namespaces(R"([{"type":"user"}])")) == "/linux/namespaces/0");
+}
+
+TEST_CASE("a time namespace is the sandbox's or refused") {
+    const auto json = with_namespaces(R"([{"type":"time"}])");
+    CHECK(pointer_of(json) == "/linux/namespaces/0");
+    auto with = request();
+    with.sandbox.has_time = true;
+    CHECK(source_of(plan_of(json, with), NamespaceType::time) == Source::sandbox);
+    CHECK(source_of(plan_of(config(), with), NamespaceType::time) == Source::sandbox);
+}
+
+TEST_CASE("a hostname is the sandbox's business") {
+    const auto plan = plan_of(config(R"({"hostname": "one", "domainname": "two"})"));
+    CHECK_FALSE(plan.hostname);
+    CHECK_FALSE(plan.domainname);
+    CHECK(has_warning(plan, "hostname 'one'"));
+    CHECK(has_warning(plan, "domainname 'two'"));
+}
+
+TEST_CASE("sysctls of the sandbox's namespaces are named, the host's are refused") {
+    const auto plan = plan_of(config(R"({"linux": {"sysctl": {"net.ipv4.ip_forward": "1",
+        "net/ipv4/conf/eth0.1/forwarding": "1", "kernel.msgmax": "65536", "fs.mqueue.msg_max": "9",
+        "kernel.domainname": "x"}}})"));
+    CHECK(plan.sysctls.empty());
+    for (const auto* key : {"net.ipv4.ip_forward", "net/ipv4/conf/eth0.1/forwarding",
+                            "kernel.msgmax", "fs.mqueue.msg_max", "kernel.domainname"})
+        CHECK(has_warning(plan, std::string("sysctl ") + key + " is not applied"));
+    CHECK(pointer_of(config(R"({"linux": {"sysctl": {"kernel.core_pattern": "|/x"}}})")) ==
+          "/linux/sysctl/kernel.core_pattern");
+    CHECK(pointer_of(config(R"({"linux": {"sysctl": {"kernel/core_pattern": "|/x"}}})")) ==
+          "/linux/sysctl/kernel~1core_pattern");
+}
