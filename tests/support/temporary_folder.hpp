@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -19,9 +20,11 @@ class TemporaryFolder {
         path_ = path;
         fd_ = UniqueFd{::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    TemporaryFolder(TemporaryFolder&& other) noexcept
+        : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
+    TemporaryFolder& operator=(TemporaryFolder&&) = delete;
     ~TemporaryFolder() {
+        if (path_.empty()) return;
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
