@@ -65,30 +65,32 @@ download() {
 
 # fetch FOLDER PACKAGE…: the packages and the shared libraries they depend on, unpacked, not installed.
 fetch() {
-    local folder=$1 package deb name
-    shift
-    local queue=("$@") seen=" "
+    local folder=$1 level=("${@:2}") seen=" " package deb name next
     rm -rf "$folder.new" && mkdir -p "$folder.new"
-    while ((${#queue[@]} > 0)); do
-        package=${queue[0]}
-        queue=("${queue[@]:1}")
-        [[ $seen == *" $package "* ]] && continue
-        seen+="$package "
-        rm -f "$cache/debs/${package}"_*.deb
-        download "$package" >"$cache/apt.log" 2>&1 || {
-            refresh_lists && download "$package" >"$cache/apt.log" 2>&1
+    while ((${#level[@]} > 0)); do
+        for package in "${level[@]}"; do
+            seen+="$package "
+            rm -f "$cache/debs/${package}"_*.deb
+        done
+        say "downloading ${level[*]}"
+        download "${level[@]}" >"$cache/apt.log" 2>&1 || {
+            refresh_lists && download "${level[@]}" >"$cache/apt.log" 2>&1
         } || {
             cat "$cache/apt.log" >&2
-            fail "cannot download the package $package, see above"
+            fail "cannot download ${level[*]}, see above"
         }
-        deb=$(echo "$cache/debs/${package}"_*.deb)
-        say "unpacking ${deb##*/}"
-        dpkg -x "$deb" "$folder.new"
-        # Of what a package wants at run time only the libraries matter for one program of it.
-        for name in $(dpkg -f "$deb" Pre-Depends Depends | sed 's/^[A-Za-z-]*: //' | tr ',' '\n' |
-            sed 's/|.*//; s/(.*//; s/:any//; s/ //g'); do
-            [[ $name == lib* ]] && queue+=("$name")
+        next=()
+        for package in "${level[@]}"; do
+            deb=$(echo "$cache/debs/${package}"_*.deb)
+            dpkg -x "$deb" "$folder.new"
+            # Of what a package wants at run time only the libraries matter for one program of it.
+            for name in $(dpkg -f "$deb" Pre-Depends Depends | sed 's/^[A-Za-z-]*: //' | tr ',' '\n' |
+                sed 's/|.*//; s/(.*//; s/:any//; s/ //g'); do
+                [[ $name == lib* || $name == zlib* ]] || continue
+                [[ $seen == *" $name "* || " ${next[*]-} " == *" $name "* ]] || next+=("$name")
+            done
         done
+        level=("${next[@]}")
     done
 }
 
@@ -141,14 +143,15 @@ clean_up() {
     local status=$?
     trap - EXIT INT TERM HUP
     if [[ -n $daemon ]]; then
+        if [[ $status != 0 ]]; then
+            "$bin/covey" ps -a >&2 || true
+            tail -n 20 "$work/coveyd.log" >&2 || true
+        fi
         "$bin/covey" -q sandbox rm -f nginx || true
         kill "$daemon" 2>/dev/null || true
         wait "$daemon" 2>/dev/null || true
     fi
-    if [[ -n $work ]]; then
-        [[ $status == 0 ]] || { [[ -s $work/coveyd.log ]] && tail -n 20 "$work/coveyd.log" >&2; }
-        rm -rf "$work"
-    fi
+    [[ -z $work ]] || rm -rf "$work"
     exit "$status"
 }
 

@@ -4,6 +4,7 @@
 #include "covey/error.hpp"
 #include "covey/version.hpp"
 #include "ctl/commands.hpp"
+#include "ctl/options.hpp"
 #include "ctl/report.hpp"
 #include "ctl/terminal.hpp"
 
@@ -11,8 +12,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
-#include <map>
 #include <optional>
 
 #include <unistd.h>
@@ -20,25 +21,35 @@
 namespace covey::ctl {
 namespace {
 
+Format parse_format(const std::string& name) {
+    static constexpr std::array<std::string_view, 4> kNames{"table", "wide", "json", "name"};
+    const auto found = std::find(kNames.begin(), kNames.end(), name);
+    if (found == kNames.end())
+        throw Error(Code::invalid_argument,
+                    fmt::format("-o {}: unknown format{}", name, did_you_mean(name, kNames)))
+            .with_fix("-o table, wide, json or name");
+    return static_cast<Format>(found - kNames.begin());
+}
+
 void add_global_options(CLI::App& app, Settings& settings) {
-    app.add_option("-H,--socket", settings.socket, "coveyd's socket")
+    app.add_option("-H,--socket", settings.socket,
+                   fmt::format("coveyd's socket; {} if absent", kDefaultSocket))
         ->envname("COVEY_SOCKET")
-        ->type_name("PATH")
-        ->capture_default_str();
-    static const std::map<std::string, Format> kFormats{{"table", Format::table},
-                                                        {"wide", Format::wide},
-                                                        {"json", Format::json},
-                                                        {"name", Format::name}};
-    app.add_option("-o,--output", settings.format, "table, wide, json or name")
-        ->transform(CLI::Transformer(kFormats).description(""))
+        ->type_name("PATH");
+    app.add_option_function<std::string>(
+           "-o,--output",
+           [&settings](const std::string& name) { settings.format = parse_format(name); },
+           "table, wide, json or name")
         ->type_name("FORMAT");
-    app.add_flag("!--no-headers", settings.headers, "tables without their first line");
+    app.add_flag_callback(
+        "--no-headers", [&settings] { settings.headers = false; },
+        "tables without their first line");
     app.add_flag("-q,--quiet", settings.quiet, "lists: names only; else: only errors");
     app.add_flag("--curl", settings.curl, "print the calls as curl lines instead of making them");
     app.add_flag("-v,--verbose", settings.verbose, "errors with their code and causes");
 }
 
-void add_commands(CLI::App& app, Session& session) {
+void add_commands(const Options& app, Session& session) {
     add_sandbox(app, session);
     add_run(app, session);
     add_ps(app, session);
@@ -69,8 +80,14 @@ std::string path_of(const CLI::App& app) {
                                        : path_of(*app.get_parent()) + " " + app.get_name();
 }
 
-Error usage_error(const CLI::App& app, std::string detail) {
-    return Error(Code::invalid_argument, std::move(detail)).with_fix(path_of(app) + " --help");
+/// `detail` behind the name of the command, which covey itself does not need: its errors begin so.
+Error usage_error(const CLI::App& app, std::string_view detail) {
+    const std::string path = path_of(app);
+    return Error(Code::invalid_argument,
+                 app.get_parent() == nullptr
+                     ? std::string{detail}
+                     : fmt::format("{}: {}", path.substr(path.find(' ') + 1), detail))
+        .with_fix(path + " --help");
 }
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
@@ -78,29 +95,30 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
     return did_you_mean(word, views);
 }
 
-/// Words that no command took. `app` is the innermost command that was chosen.
-void refuse_leftovers(const CLI::App& app) {
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-    std::vector<std::string> options, names;
+std::vector<std::string> option_names(const CLI::App& app) {
+    std::vector<std::string> names;
     for (const CLI::App* level = &app; level != nullptr; level = level->get_parent())
         for (const CLI::Option* option : level->get_options())
             for (const auto& name : option->get_lnames())
-                options.push_back("--" + name);
-    for (const CLI::App* command : commands)
-        names.push_back(command->get_name());
+                names.push_back("--" + name);
+    return names;
+}
 
-    for (const auto& word : app.remaining()) {
-        if (word.starts_with('-')) {
-            const std::string name = word.substr(0, word.find('='));
-            throw usage_error(app, fmt::format("{}: unknown option '{}'{}", path_of(app), name,
-                                               suggestion(name, options)));
-        }
-        if (!commands.empty())
-            throw usage_error(app, fmt::format("{}: unknown command '{}'{}", path_of(app), word,
-                                               suggestion(word, names)));
-        throw usage_error(app, fmt::format("{}: one word too many: '{}'", path_of(app), word));
+/// A word that no command took. `app` is the innermost command that was chosen.
+Error unknown_word(const CLI::App& app, const std::string& word, const Session& session) {
+    if (word.starts_with('-')) {
+        const std::string name = word.substr(0, word.find('='));
+        Error error = usage_error(
+            app, fmt::format("unknown option '{}'{}", name, suggestion(name, option_names(app))));
+        if (session.runs_a_program && app.count("CMD") > 0)
+            error.set_fix("if it belongs to the command, put -- before the command");
+        return error;
     }
-    if (!commands.empty()) throw usage_error(app, fmt::format("{}: which command?", path_of(app)));
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(command->get_name());
+    if (names.empty()) return usage_error(app, fmt::format("one word too many: '{}'", word));
+    return usage_error(app, fmt::format("unknown command '{}'{}", word, suggestion(word, names)));
 }
 
 const CLI::App& innermost(const CLI::App& app) {
@@ -116,23 +134,24 @@ void report(const Error& error, bool verbose) {
 }
 
 /// Help as CLI11 writes it, errors in our words. Answers nothing when there is work to do.
-std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
+std::optional<int> parse(CLI::App& app, const Session& session,
+                         std::vector<std::string> arguments) {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     try {
         app.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
-        print(innermost(app).help());
+        print(app.help());
         return 0;
     } catch (const CLI::CallForVersion& version) {
         print(fmt::format("{}\n", version.what()));
         return 0;
     } catch (const CLI::ParseError& failure) {
-        throw usage_error(innermost(app),
-                          fmt::format("{}: {}", path_of(innermost(app)), failure.what()));
+        throw usage_error(innermost(app), failure.what());
     }
-    // Inner leftovers stay with the inner command, those before it with the outer one.
-    for (const CLI::App* level = &innermost(app); level != nullptr; level = level->get_parent())
-        if (level == &innermost(app) || level->remaining_size() > 0) refuse_leftovers(*level);
+    const CLI::App& chosen = innermost(app);
+    if (const auto words = app.remaining(true); !words.empty())
+        throw unknown_word(chosen, words.front(), session);
+    if (!session.chosen) throw usage_error(chosen, "which command?");
     return std::nullopt;
 }
 
@@ -143,18 +162,19 @@ int parse_and_run(Session& session, std::vector<std::string> arguments, bool& st
     app.fallthrough();   // global options may stand after the command
     app.allow_extras();  // to name what is wrong in our own words
     app.require_subcommand(0, 1);
+    add_global_options(app, session.settings);
+    add_commands(Options(app), session);
+    // After the commands: they would inherit it.
     app.footer(
         "A pod in three lines:\n"
         "  covey sandbox create web\n"
         "  covey run web --pid pod --name app -d --rootfs DIR -- CMD\n"
         "  covey tree web");
-    add_global_options(app, session.settings);
-    add_commands(app, session);
 
     session.trailing = cut_trailing(arguments);
-    if (const auto status = parse(app, std::move(arguments))) return *status;
+    if (const auto status = parse(app, session, std::move(arguments))) return *status;
     if (!session.trailing.empty() && !session.runs_a_program)
-        throw usage_error(innermost(app), path_of(innermost(app)) + ": takes no command after --");
+        throw usage_error(innermost(app), "takes no command after --");
     started = true;
     return session.chosen();
 }

@@ -8,7 +8,6 @@
 #include "ctl/text_safety.hpp"
 #include "sys/file.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -123,9 +122,9 @@ int doctor(const Session& session) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Session& session) {
-    app.add_subcommand("doctor", "Check whether this host can run pods, and say what to fix")
-        ->callback([&session] { session.chosen = [&session] { return doctor(session); }; });
+void add_doctor(const Options& app, Session& session) {
+    app.command("doctor", "Check whether this host can run pods, and say what to fix")
+        .chosen([&session] { session.chosen = [&session] { return doctor(session); }; });
 }
 
 }  // namespace covey::ctl

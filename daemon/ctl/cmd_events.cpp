@@ -5,7 +5,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/text_safety.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -110,14 +109,13 @@ int events(const Session& session, const EventsOptions& options) {
 
 }  // namespace
 
-void add_events(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("events", "Show what happened (-f: and what happens)");
+void add_events(const Options& app, Session& session) {
+    const Options command = app.command("events", "Show what happened (-f: and what happens)");
     const auto options = std::make_shared<EventsOptions>();
-    command->add_flag("-f,--follow", options->follow, "go on with what happens");
-    command->add_option("--since", options->since, "only events after this number")
-        ->type_name("SEQ");
-    command->add_option("-s,--sandbox", options->sandbox, "only of this sandbox");
-    command->callback([options, &session] {
+    command.flag("-f,--follow", options->follow, "go on with what happens");
+    command.value("--since", "SEQ", options->since, "only events after this number");
+    command.value("-s,--sandbox", "TEXT", options->sandbox, "only of this sandbox");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return events(session, *options); };
     });
 }

@@ -5,8 +5,6 @@
 #include "ctl/requests.hpp"
 #include "ctl/terminal.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 #include <optional>
 
@@ -24,7 +22,7 @@ int run(const Session& session, ExecOptions options) {
     ExecRequest& wish = options.exec;
     wish.command.insert(wish.command.end(), session.trailing.begin(), session.trailing.end());
     if (wish.command.empty())
-        throw Error(Code::invalid_argument, "covey exec: say which command to run")
+        throw Error(Code::invalid_argument, "exec: say which command to run")
             .with_fix("put it last: covey exec CONTAINER -- CMD");
     wish.container = session.container_id(wish.container);
     wish.streams_input = options.input;
@@ -48,23 +46,19 @@ int run(const Session& session, ExecOptions options) {
 
 }  // namespace
 
-void add_exec(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("exec", "Run a command in a running container");
+void add_exec(const Options& app, Session& session) {
+    const Options command = app.command("exec", "Run a command in a running container");
     const auto options = std::make_shared<ExecOptions>();
     auto& wish = options->exec;
-    command->add_option("CONTAINER", wish.container, "its id, or SANDBOX/CONTAINER")->required();
-    command->add_option("CMD", wish.command, "what to run; put -- before it");
-    command->add_flag("-i,--interactive", options->input, "pass standard input on");
-    command->add_flag("-t,--tty", wish.terminal, "give it a terminal");
-    command->add_option("-u,--user", wish.user, "numbers in the container")->type_name("UID[:GID]");
-    command->add_option("-e,--env", wish.env, "an environment variable")
-        ->type_name("NAME=VALUE")
-        ->expected(1);
-    command->add_option("-w,--cwd", wish.cwd, "its working directory")->type_name("DIR");
-    command->add_option("--cap-add", wish.capabilities, "add a capability")
-        ->type_name("CAP")
-        ->expected(1);
-    command->callback([options, &session] {
+    command.required("CONTAINER", wish.container, "its id, or SANDBOX/CONTAINER");
+    command.optional("CMD", wish.command, "what to run; put -- before it");
+    command.flag("-i,--interactive", options->input, "pass standard input on");
+    command.flag("-t,--tty", wish.terminal, "give it a terminal");
+    command.value("-u,--user", "UID[:GID]", wish.user, "numbers in the container");
+    command.values("-e,--env", "NAME=VALUE", wish.env, "an environment variable");
+    command.value("-w,--cwd", "DIR", wish.cwd, "its working directory");
+    command.values("--cap-add", "CAP", wish.capabilities, "add a capability");
+    command.chosen([options, &session] {
         session.runs_a_program = true;
         session.chosen = [options, &session] { return run(session, *options); };
     });

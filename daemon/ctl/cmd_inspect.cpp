@@ -5,7 +5,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <memory>
@@ -36,12 +35,11 @@ int inspect(const Session& session, const std::string& name) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("inspect", "Print a container or a sandbox as JSON");
+void add_inspect(const Options& app, Session& session) {
+    const Options command = app.command("inspect", "Print a container or a sandbox as JSON");
     const auto name = std::make_shared<std::string>();
-    command->add_option("NAME", *name, "a container's id, SANDBOX/CONTAINER or a sandbox's id")
-        ->required();
-    command->callback([name, &session] {
+    command.required("NAME", *name, "a container's id, SANDBOX/CONTAINER or a sandbox's id");
+    command.chosen([name, &session] {
         session.chosen = [name, &session] { return inspect(session, *name); };
     });
 }

@@ -2,8 +2,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 
 namespace covey::ctl {
@@ -26,15 +24,13 @@ int kill_containers(const Session& session, const KillOptions& options) {
 
 }  // namespace
 
-void add_kill(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("kill", "Send a signal to a container");
+void add_kill(const Options& app, Session& session) {
+    const Options command = app.command("kill", "Send a signal to a container");
     const auto options = std::make_shared<KillOptions>();
-    command->add_option("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER")->required();
-    command->add_option("-s,--signal", options->signal, "HUP, SIGHUP or 1")
-        ->type_name("SIG")
-        ->capture_default_str();
-    command->add_flag("--all", options->all, "to every process, not only the first");
-    command->callback([options, &session] {
+    command.required("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER");
+    command.value("-s,--signal", "SIG", options->signal, "HUP, SIGHUP or 1");
+    command.flag("--all", options->all, "to every process, not only the first");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return kill_containers(session, *options); };
     });
 }

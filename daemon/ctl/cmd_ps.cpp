@@ -7,7 +7,6 @@
 #include "ctl/tree.hpp"
 #include "ctl/units.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -101,12 +100,13 @@ int ps(const Session& session, const PsOptions& options) {
 
 }  // namespace
 
-void add_ps(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("ps", "List containers (-o json: all, as coveyd says them)");
+void add_ps(const Options& app, Session& session) {
+    const Options command =
+        app.command("ps", "List containers (-o json: all, as coveyd says them)");
     const auto options = std::make_shared<PsOptions>();
-    command->add_option("-s,--sandbox", options->sandbox, "only of this sandbox");
-    command->add_flag("-a,--all", options->all, "stopped ones too");
-    command->callback([options, &session] {
+    command.value("-s,--sandbox", "TEXT", options->sandbox, "only of this sandbox");
+    command.flag("-a,--all", options->all, "stopped ones too");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return ps(session, *options); };
     });
 }

@@ -2,8 +2,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 
 namespace covey::ctl {
@@ -26,12 +24,12 @@ int rm(const Session& session, const RmOptions& options) {
 
 }  // namespace
 
-void add_rm(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("rm", "Delete a container");
+void add_rm(const Options& app, Session& session) {
+    const Options command = app.command("rm", "Delete a container");
     const auto options = std::make_shared<RmOptions>();
-    command->add_option("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER")->required();
-    command->add_flag("-f,--force", options->force, "end it first if it runs");
-    command->callback([options, &session] {
+    command.required("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER");
+    command.flag("-f,--force", options->force, "end it first if it runs");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return rm(session, *options); };
     });
 }

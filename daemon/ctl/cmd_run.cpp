@@ -8,7 +8,6 @@
 #include "ctl/run_attached.hpp"
 #include "ctl/temporary_bundle.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -25,8 +24,7 @@ struct RunOptions {
 };
 
 Error usage(std::string detail, std::string fix) {
-    return Error(Code::invalid_argument, "covey run: " + std::move(detail))
-        .with_fix(std::move(fix));
+    return Error(Code::invalid_argument, "run: " + std::move(detail)).with_fix(std::move(fix));
 }
 
 void check(const RunOptions& options) {
@@ -147,45 +145,33 @@ int run(const Session& session, RunOptions options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("run", "Run a container in a sandbox");
+void add_run(const Options& app, Session& session) {
+    const Options command = app.command("run", "Run a container in a sandbox");
     const auto options = std::make_shared<RunOptions>();
     auto& wish = options->container;
-    command->add_option("SANDBOX", wish.sandbox, "the sandbox to run in")->required();
-    command->add_option("CMD", options->command, "what to run; put -- before it");
-    command->add_option("--name", wish.id, "the container's id; made up if absent");
-    command->add_option("--rootfs", options->rootfs, "folder that becomes its /")->type_name("DIR");
-    command->add_option("--bundle", options->bundle, "OCI bundle: a folder with config.json")
-        ->type_name("DIR");
-    command->add_option("--pid", wish.pid_mode, "where its processes live: pod, container or node")
-        ->type_name("MODE");
-    command->add_flag("-d,--detach", options->detach, "leave it running in the background");
-    command->add_flag("-i,--hold-stdin", options->input,
-                      "pass standard input on; with -d: an input that never ends");
-    command->add_flag("-t,--tty", options->terminal, "give it a terminal (with -d)");
-    command->add_flag("--rm", options->remove, "delete it when it has ended (without -d)");
-    command->add_option("--cap-add", wish.add_capabilities, "add a capability")
-        ->type_name("CAP")
-        ->expected(1);
-    command->add_option("--cap-drop", wish.drop_capabilities, "drop a capability")
-        ->type_name("CAP")
-        ->expected(1);
-    command->add_option("-u,--user", options->user, "numbers in the container")
-        ->type_name("UID[:GID]");
-    command->add_option("-e,--env", options->env, "an environment variable")
-        ->type_name("NAME=VALUE")
-        ->expected(1);
-    command->add_option("-w,--cwd", options->cwd, "its working directory")->type_name("DIR");
-    command->add_flag("--read-only", options->read_only,
-                      "a root filesystem that cannot be written");
-    command
-        ->add_option("--mount", options->mounts,
-                     "type=bind,src=DIR,dst=DIR[,ro] or type=tmpfs,dst=DIR")
-        ->type_name("MOUNT")
-        ->expected(1);
-    command->add_option("--stdout", wish.out, "file:PATH, fifo:PATH or null")->type_name("TARGET");
-    command->add_option("--stderr", wish.err, "file:PATH, fifo:PATH or null")->type_name("TARGET");
-    command->callback([options, &session] {
+    command.required("SANDBOX", wish.sandbox, "the sandbox to run in");
+    command.optional("CMD", options->command, "what to run; put -- before it");
+    command.value("--name", "TEXT", wish.id, "the container's id; made up if absent");
+    command.value("--rootfs", "DIR", options->rootfs, "folder that becomes its /");
+    command.value("--bundle", "DIR", options->bundle, "OCI bundle: a folder with config.json");
+    command.value("--pid", "MODE", wish.pid_mode,
+                  "where its processes live: pod, container or node");
+    command.flag("-d,--detach", options->detach, "leave it running in the background");
+    command.flag("-i,--hold-stdin", options->input,
+                 "pass standard input on; with -d: an input that never ends");
+    command.flag("-t,--tty", options->terminal, "give it a terminal (with -d)");
+    command.flag("--rm", options->remove, "delete it when it has ended (without -d)");
+    command.values("--cap-add", "CAP", wish.add_capabilities, "add a capability");
+    command.values("--cap-drop", "CAP", wish.drop_capabilities, "drop a capability");
+    command.value("-u,--user", "UID[:GID]", options->user, "numbers in the container");
+    command.values("-e,--env", "NAME=VALUE", options->env, "an environment variable");
+    command.value("-w,--cwd", "DIR", options->cwd, "its working directory");
+    command.flag("--read-only", options->read_only, "a root filesystem that cannot be written");
+    command.values("--mount", "MOUNT", options->mounts,
+                   "type=bind,src=DIR,dst=DIR[,ro] or type=tmpfs,dst=DIR");
+    command.value("--stdout", "TARGET", wish.out, "file:PATH, fifo:PATH or null");
+    command.value("--stderr", "TARGET", wish.err, "file:PATH, fifo:PATH or null");
+    command.chosen([options, &session] {
         session.runs_a_program = true;
         session.chosen = [options, &session] { return run(session, *options); };
     });

@@ -8,7 +8,6 @@
 #include "ctl/tree.hpp"
 #include "ctl/units.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -131,61 +130,55 @@ int remove_all(const Session& session, const std::vector<std::string>& ids, bool
     return 0;
 }
 
-void add_create(CLI::App& group, Session& session) {
-    auto* command =
-        group.add_subcommand("create", "Create a sandbox: a pod's namespaces and /pause");
+void add_create(const Options& group, Session& session) {
+    const Options command = group.command("create", "Create a sandbox: a pod's namespaces and /pause");
     const auto options = std::make_shared<CreateOptions>();
     auto& wish = options->sandbox;
-    command->add_option("NAME", wish.id, "its id")->required();
-    command->add_option("--hostname", wish.hostname, "its host name; the id if absent");
-    command->add_option("--pid", wish.pid_mode, "default of its containers: pod, container or node")
-        ->type_name("MODE");
-    command->add_option("--net", options->net, "network: new, host or a path")->type_name("NS");
-    command->add_option("--ipc", options->ipc, "IPC: new, host or a path")->type_name("NS");
-    command->add_option("--uts", options->uts, "host name: new, host or a path")->type_name("NS");
-    command->add_option("--sysctl", options->sysctls, "a sysctl of its namespaces")
-        ->type_name("NAME=VALUE")
-        ->expected(1);
-    command->add_option("--label", options->labels, "a label")
-        ->type_name("NAME=VALUE")
-        ->expected(1);
-    command->add_option("--cgroup-parent", wish.cgroup_parent, "cgroup below which it gets its own")
-        ->type_name("PATH");
-    command->callback([options, &session] {
+    command.required("NAME", wish.id, "its id");
+    command.value("--hostname", "TEXT", wish.hostname, "its host name; the id if absent");
+    command.value("--pid", "MODE", wish.pid_mode,
+                  "default of its containers: pod, container or node");
+    command.value("--net", "NS", options->net, "network: new, host or a path");
+    command.value("--ipc", "NS", options->ipc, "IPC: new, host or a path");
+    command.value("--uts", "NS", options->uts, "host name: new, host or a path");
+    command.values("--sysctl", "NAME=VALUE", options->sysctls, "a sysctl of its namespaces");
+    command.values("--label", "NAME=VALUE", options->labels, "a label");
+    command.value("--cgroup-parent", "PATH", wish.cgroup_parent,
+                  "cgroup below which it gets its own");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return create(session, *options); };
     });
 }
 
 }  // namespace
 
-void add_sandbox(CLI::App& app, Session& session) {
-    auto* group = app.add_subcommand("sandbox", "Create, list and remove sandboxes");
-    group->require_subcommand(0, 1);
-    add_create(*group, session);
+void add_sandbox(const Options& app, Session& session) {
+    const Options group = app.group("sandbox", "Create, list and remove sandboxes");
+    add_create(group, session);
 
-    group->add_subcommand("ls", "List sandboxes")->callback([&session] {
+    group.command("ls", "List sandboxes").chosen([&session] {
         session.chosen = [&session] { return list(session); };
     });
 
     const auto name = std::make_shared<std::string>();
-    auto* inspect_command = group->add_subcommand("inspect", "Print a sandbox as JSON");
-    inspect_command->add_option("NAME", *name, "the sandbox")->required();
-    inspect_command->callback([name, &session] {
+    const Options inspect_command = group.command("inspect", "Print a sandbox as JSON");
+    inspect_command.required("NAME", *name, "the sandbox");
+    inspect_command.chosen([name, &session] {
         session.chosen = [name, &session] { return inspect(session, *name); };
     });
 
     const auto names = std::make_shared<std::vector<std::string>>();
-    auto* stop_command = group->add_subcommand("stop", "End every container, then pause");
-    stop_command->add_option("NAME", *names, "the sandboxes")->required();
-    stop_command->callback([names, &session] {
+    const Options stop_command = group.command("stop", "End every container, then pause");
+    stop_command.required("NAME", *names, "the sandboxes");
+    stop_command.chosen([names, &session] {
         session.chosen = [names, &session] { return stop(session, *names); };
     });
 
     const auto force = std::make_shared<bool>(false);
-    auto* rm_command = group->add_subcommand("rm", "Delete a sandbox");
-    rm_command->add_option("NAME", *names, "the sandboxes")->required();
-    rm_command->add_flag("-f,--force", *force, "end what runs in it first");
-    rm_command->callback([names, force, &session] {
+    const Options rm_command = group.command("rm", "Delete a sandbox");
+    rm_command.required("NAME", *names, "the sandboxes");
+    rm_command.flag("-f,--force", *force, "end what runs in it first");
+    rm_command.chosen([names, force, &session] {
         session.chosen = [names, force, &session] { return remove_all(session, *names, *force); };
     });
 }

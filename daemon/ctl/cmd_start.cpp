@@ -2,8 +2,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 
 namespace covey::ctl {
@@ -20,11 +18,11 @@ int start(const Session& session, const std::vector<std::string>& names) {
 
 }  // namespace
 
-void add_start(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("start", "Start a created container");
+void add_start(const Options& app, Session& session) {
+    const Options command = app.command("start", "Start a created container");
     const auto names = std::make_shared<std::vector<std::string>>();
-    command->add_option("CONTAINER", *names, "ids, or SANDBOX/CONTAINER")->required();
-    command->callback([names, &session] {
+    command.required("CONTAINER", *names, "ids, or SANDBOX/CONTAINER");
+    command.chosen([names, &session] {
         session.chosen = [names, &session] { return start(session, *names); };
     });
 }

@@ -2,8 +2,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 #include <optional>
 
@@ -26,13 +24,12 @@ int stop(const Session& session, const StopOptions& options) {
 
 }  // namespace
 
-void add_stop(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("stop", "Stop a container: SIGTERM, later SIGKILL");
+void add_stop(const Options& app, Session& session) {
+    const Options command = app.command("stop", "Stop a container: SIGTERM, later SIGKILL");
     const auto options = std::make_shared<StopOptions>();
-    command->add_option("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER")->required();
-    command->add_option("-t,--time", options->seconds, "seconds until SIGKILL; 10 if absent")
-        ->type_name("SEC");
-    command->callback([options, &session] {
+    command.required("CONTAINER", options->names, "ids, or SANDBOX/CONTAINER");
+    command.value("-t,--time", "SEC", options->seconds, "seconds until SIGKILL; 10 if absent");
+    command.chosen([options, &session] {
         session.chosen = [options, &session] { return stop(session, *options); };
     });
 }

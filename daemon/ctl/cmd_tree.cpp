@@ -7,7 +7,6 @@
 #include "ctl/tree.hpp"
 #include "ctl/units.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <memory>
@@ -61,11 +60,11 @@ int tree(const Session& session, const std::string& wanted) {
 
 }  // namespace
 
-void add_tree(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("tree", "Show the processes of a sandbox by container");
+void add_tree(const Options& app, Session& session) {
+    const Options command = app.command("tree", "Show the processes of a sandbox by container");
     const auto sandbox = std::make_shared<std::string>();
-    command->add_option("SANDBOX", *sandbox, "the sandbox; all if absent");
-    command->callback([sandbox, &session] {
+    command.optional("SANDBOX", *sandbox, "the sandbox; all if absent");
+    command.chosen([sandbox, &session] {
         session.chosen = [sandbox, &session] { return tree(session, *sandbox); };
     });
 }

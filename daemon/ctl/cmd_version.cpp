@@ -5,7 +5,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/text_safety.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace covey::ctl {
@@ -32,8 +31,8 @@ int version(const Session& session) {
 
 }  // namespace
 
-void add_version(CLI::App& app, Session& session) {
-    app.add_subcommand("version", "Show the versions of covey and coveyd")->callback([&session] {
+void add_version(const Options& app, Session& session) {
+    app.command("version", "Show the versions of covey and coveyd").chosen([&session] {
         session.chosen = [&session] { return version(session); };
     });
 }

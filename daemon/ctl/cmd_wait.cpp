@@ -3,7 +3,6 @@
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <memory>
@@ -21,11 +20,11 @@ int wait(const Session& session, const std::string& name) {
 
 }  // namespace
 
-void add_wait(CLI::App& app, Session& session) {
-    auto* command = app.add_subcommand("wait", "Wait until a container ends; exit with its code");
+void add_wait(const Options& app, Session& session) {
+    const Options command = app.command("wait", "Wait until a container ends; exit with its code");
     const auto name = std::make_shared<std::string>();
-    command->add_option("CONTAINER", *name, "its id, or SANDBOX/CONTAINER")->required();
-    command->callback([name, &session] {
+    command.required("CONTAINER", *name, "its id, or SANDBOX/CONTAINER");
+    command.chosen([name, &session] {
         session.runs_a_program = true;
         session.chosen = [name, &session] { return wait(session, *name); };
     });

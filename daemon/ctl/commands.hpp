@@ -3,27 +3,24 @@
 // Called by app.cpp only. Thread rule: one thread. Do not block.
 #pragma once
 
+#include "ctl/options.hpp"
 #include "ctl/session.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace covey::ctl {
 
-void add_doctor(CLI::App& app, Session& session);
-void add_events(CLI::App& app, Session& session);
-void add_exec(CLI::App& app, Session& session);
-void add_inspect(CLI::App& app, Session& session);
-void add_kill(CLI::App& app, Session& session);
-void add_ps(CLI::App& app, Session& session);
-void add_rm(CLI::App& app, Session& session);
-void add_run(CLI::App& app, Session& session);
-void add_sandbox(CLI::App& app, Session& session);
-void add_start(CLI::App& app, Session& session);
-void add_stop(CLI::App& app, Session& session);
-void add_tree(CLI::App& app, Session& session);
-void add_version(CLI::App& app, Session& session);
-void add_wait(CLI::App& app, Session& session);
+void add_doctor(const Options& app, Session& session);
+void add_events(const Options& app, Session& session);
+void add_exec(const Options& app, Session& session);
+void add_inspect(const Options& app, Session& session);
+void add_kill(const Options& app, Session& session);
+void add_ps(const Options& app, Session& session);
+void add_rm(const Options& app, Session& session);
+void add_run(const Options& app, Session& session);
+void add_sandbox(const Options& app, Session& session);
+void add_start(const Options& app, Session& session);
+void add_stop(const Options& app, Session& session);
+void add_tree(const Options& app, Session& session);
+void add_version(const Options& app, Session& session);
+void add_wait(const Options& app, Session& session);
 
 }  // namespace covey::ctl

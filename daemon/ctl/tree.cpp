@@ -95,11 +95,15 @@ class Drawing {
             pids.insert(process->pid);
         for (const auto* process : group.processes)
             if (!pids.contains(process->ppid)) draw_branch(group, *process, "", "");
+        // Numbers may have been used again while they were read: no process is left out for that.
+        for (const auto* process : group.processes)
+            draw_branch(group, *process, "", "");
     }
 
     /// `indent` stands before the children of the process, `mark` before the process itself.
     void draw_branch(const Group& group, const ProcessAnswer& process, const std::string& indent,
                      const std::string& mark) {
+        if (!drawn_.insert(&process).second) return;
         add(label_, process, mark);
         label_ = further_label_;
         std::vector<const ProcessAnswer*> children;
@@ -133,6 +137,7 @@ class Drawing {
 
     const TreeFacts& facts_;
     std::string label_, further_label_;
+    std::set<const ProcessAnswer*> drawn_;
     Table table_{{{" ", Align::left},
                   {"PID", Align::right},
                   {"HOSTPID", Align::right},

@@ -1,0 +1,150 @@
+// What the command sends, what it makes of answers, and how its errors read.
+#include "catch.hpp"
+#include "covey/error.hpp"
+#include "ctl/answers.hpp"
+#include "ctl/curl_line.hpp"
+#include "ctl/frames.hpp"
+#include "ctl/report.hpp"
+#include "ctl/requests.hpp"
+
+#include <fstream>
+#include <map>
+#include <string>
+
+using namespace covey::ctl;
+using covey::Code;
+using covey::Error;
+
+TEST_CASE("a container's request says only what was asked for") {
+    const Request plain = create_container({.id = "nginx", .sandbox = "web", .bundle = "/b"});
+    CHECK(plain.method == "PUT");
+    CHECK(plain.target == "/v1/containers/nginx");
+    CHECK(plain.body == R"({"sandbox":"web","bundle":"/b"})");
+
+    CreateContainerRequest all{.id = "s", .sandbox = "web", .bundle = "/b", .pid_mode = "pod"};
+    all.add_capabilities = {"SYS_PTRACE"};
+    all.drop_capabilities = {"CHOWN"};
+    all.in = "hold";
+    CHECK(create_container(all).body ==
+          R"({"sandbox":"web","bundle":"/b","pidMode":"pod",)"
+          R"("capabilities":{"add":["SYS_PTRACE"],"drop":["CHOWN"]},"stdio":{"stdin":"hold"}})");
+}
+
+TEST_CASE("a sandbox's namespaces are words or paths") {
+    CreateSandboxRequest wish{.id = "web", .pid_mode = "pod"};
+    CHECK(create_sandbox({.id = "web"}).body == "{}");
+    wish.namespaces = {{"net", "host"}, {"uts", "/proc/1/ns/uts"}};
+    CHECK(create_sandbox(wish).body ==
+          R"({"pidMode":"pod","namespaces":{"net":"host","uts":{"path":"/proc/1/ns/uts"}}})");
+}
+
+TEST_CASE("every byte of an exec's command survives the query") {
+    const Request request = exec({.container = "c",
+                                  .user = "1:2",
+                                  .command = {"sh", "-c", "a b&c=d+é"},
+                                  .env = {"X=1"},
+                                  .capabilities = {"KILL"}});
+    CHECK(request.target ==
+          "/v1/containers/c/"
+          "exec?cmd=sh&cmd=-c&cmd=a%20b%26c%3Dd%2B%C3%A9&env=X%3D1&user=1%3A2&cap=KILL");
+    CHECK(request.accept == "application/vnd.docker.multiplexed-stream");
+    CHECK(exec({.container = "c", .command = {"sh"}, .terminal = true}).accept.empty());
+}
+
+TEST_CASE("the curl line makes the same call") {
+    CHECK(curl_line("/run/c.sock", get("sandboxes")) ==
+          "curl -sS --unix-socket /run/c.sock http://covey/v1/sandboxes");
+    CHECK(curl_line("/run/c.sock", kill("n", "HUP", false)) ==
+          R"(curl -sS --unix-socket /run/c.sock -X POST -H 'Content-Type: application/json' )"
+          R"(-d '{"signal":"HUP"}' http://covey/v1/containers/n/kill)");
+    CHECK(curl_line("/a b", remove("sandboxes", "w", Force::yes)) ==
+          "curl -sS --unix-socket '/a b' -X DELETE 'http://covey/v1/sandboxes/w?force=true'");
+    CHECK(curl_line("/s", exec({.container = "c",
+                                .command = {"cat"},
+                                .terminal = true,
+                                .streams_input = true})) ==
+          "curl -sSN --unix-socket /s -T . -X POST "
+          "'http://covey/v1/containers/c/exec?cmd=cat&tty=true'");
+}
+
+TEST_CASE("frames come out whole however they arrive") {
+    const std::string bytes = std::string("\1\0\0\0\0\0\0\2hi", 10) +
+                              std::string("\2\0\0\0\0\0\0\3err", 11) +
+                              std::string("\1\0\0\0\0\0\0\0", 8);
+    for (std::size_t step = 1; step <= bytes.size(); ++step) {
+        FrameReader reader;
+        std::string out, err;
+        for (std::size_t at = 0; at < bytes.size(); at += step)
+            for (const Piece& piece : reader.feed(std::string_view{bytes}.substr(at, step)))
+                (piece.stream == Stream::error ? err : out) += piece.bytes;
+        CHECK(out == "hi");
+        CHECK(err == "err");
+        CHECK(reader.at_boundary());
+    }
+}
+
+TEST_CASE("a body that ends inside a frame or names no stream is noticed") {
+    FrameReader reader;
+    CHECK(reader.feed(std::string("\1\0\0\0\0\0\0\5hi", 10)).size() == 1);
+    CHECK_FALSE(reader.at_boundary());
+    FrameReader confused;
+    CHECK_THROWS_AS(confused.feed("HTTP/1.1"), Error);
+}
+
+TEST_CASE("a problem is one line, its remedy, and with -v what led to it") {
+    const Error error = decode_problem(
+        404,
+        R"({"code":"not_found","detail":"no sandbox 'web'","fix":"covey sandbox ls","causes":["open: ENOENT"]})");
+    CHECK(error.code() == Code::not_found);
+    CHECK(error_report(error, false) == "covey: no sandbox 'web'\n  fix: covey sandbox ls\n");
+    CHECK(error_report(error, true) ==
+          "covey: no sandbox 'web'\n  code: not_found\n  cause: open: ENOENT\n  fix: covey sandbox "
+          "ls\n");
+}
+
+TEST_CASE("every fault of a bad configuration is told without -v") {
+    const Error error = decode_problem(
+        400,
+        R"({"code":"invalid_spec","detail":"2 problems","fix":"f","causes":["/root: missing","/mounts/0: bad"]})");
+    CHECK(error_report(error, false) ==
+          "covey: 2 problems\n  cause: /root: missing\n  cause: /mounts/0: bad\n  fix: f\n");
+}
+
+TEST_CASE("an answer that is no problem still becomes an error") {
+    for (const char* body : {"", "<html>", "[]", "{}", R"({"code":7})"}) {
+        const Error error = decode_problem(502, body);
+        CHECK(error.code() == Code::internal);
+        CHECK(error.detail() == "coveyd answered with HTTP status 502");
+    }
+    CHECK_THROWS_AS(decode_sandbox("[]"), Error);
+    CHECK_THROWS_AS(decode_sandbox("not json"), Error);
+}
+
+TEST_CASE("an error's text cannot speak to the terminal") {
+    const Error error = Error(Code::not_found, "no container '\033[31m'").with_fix("x\ny");
+    CHECK(error_report(error, false) == "covey: no container '?[31m'\n  fix: x?y\n");
+}
+
+TEST_CASE("exit statuses are those of the closed list of errors") {
+    std::ifstream table(COVEY_ERRORS_YAML);
+    REQUIRE(table.good());
+    std::string line, code;
+    int compared = 0;
+    while (std::getline(table, line)) {
+        if (const auto at = line.find("- code: "); at != line.npos) code = line.substr(at + 8);
+        if (line.starts_with("    exit: ")) {
+            INFO(code);
+            CHECK(exit_status(covey::code_from_name(code)) == std::stoi(line.substr(10)));
+            ++compared;
+        }
+    }
+    CHECK(compared == 16);
+}
+
+TEST_CASE("fields of a later daemon are ignored and missing ones are no error") {
+    const auto containers =
+        decode_containers(R"({"items":[{"id":"a","pid":"later","new":{}},7],"new":1})");
+    REQUIRE(containers.size() == 1);
+    CHECK(containers[0].id == "a");
+    CHECK(containers[0].pid == 0);
+}
