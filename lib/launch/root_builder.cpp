@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
+#include "launch/copy_up.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -120,7 +121,9 @@ void RootBuilder::mount(const plan::MountFilesystem& operation) {
         sys::open_filesystem(operation.type).or_throw("open filesystem type", operation.type);
     if (const auto set = sys::configure(context, "source", operation.source); !set)
         throw filesystem_error(context, set.error(), "set source", operation.source);
-    auto mount = create_filesystem(context, operation.type, operation.options, operation.flags.set);
+    auto mount = create_filesystem(context, operation.type, operation.options,
+                                   operation.copy_up ? 0 : operation.flags.set);
+    if (operation.copy_up) copy_up(root_, operation.target, mount);
     attach_with_flags(std::move(mount), operation.flags, operation.target);
 }
 

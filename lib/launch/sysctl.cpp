@@ -2,16 +2,16 @@
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
-#include "sys/kernel_defs.hpp"
+#include "sys/path.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <unistd.h>
 
 namespace covey::launch {
 namespace {
@@ -35,15 +35,12 @@ std::string dotted(const std::string& key) {
 }
 
 UniqueFd open_parameter(FdRef folder, const std::string& path, const std::string& key) {
-    open_how how{};
-    how.flags = O_WRONLY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
-    const long fd = ::syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how);
-    if (fd < 0)
-        throw Error::from_errno(errno, "open sysctl", key)
+    auto parameter = sys::open_beneath(folder, path, O_WRONLY);
+    if (!parameter)
+        throw Error::from_errno(parameter.error(), "open sysctl", key)
             .with_code(Code::invalid_argument)
             .with_fix("name a parameter that `sysctl -a` shows on this host");
-    return UniqueFd{static_cast<int>(fd)};
+    return std::move(parameter).value();
 }
 
 }  // namespace

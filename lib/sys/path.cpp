@@ -43,6 +43,16 @@ Result<UniqueFd> open_in_root(FdRef root, std::string_view path, std::uint64_t f
     return Errno{errno};
 }
 
+Result<UniqueFd> open_beneath(FdRef folder, std::string_view path, std::uint64_t flags) {
+    open_how how{};
+    how.flags = flags | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
+    const long fd =
+        ::syscall(SYS_openat2, folder.get(), std::string{path}.c_str(), &how, sizeof how);
+    if (fd < 0) return Errno{errno};
+    return UniqueFd{static_cast<int>(fd)};
+}
+
 Result<UniqueFd> find_in_root(FdRef root, std::string_view path) {
     return open_in_root(root, path, O_PATH | O_NOFOLLOW);
 }

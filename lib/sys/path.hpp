@@ -18,6 +18,9 @@ namespace covey::sys {
 /// bounded number of times, then it is the error.
 Result<UniqueFd> open_in_root(FdRef root, std::string_view path, std::uint64_t flags,
                               mode_t mode = 0);
+/// openat2 strictly below `folder`: no "..", no symlink at all, no other mount. For kernel trees
+/// (/proc/sys, cgroupfs) where a name is the caller's.
+Result<UniqueFd> open_beneath(FdRef folder, std::string_view path, std::uint64_t flags);
 /// An O_PATH descriptor of what is there; never follows a symlink in the last component.
 Result<UniqueFd> find_in_root(FdRef root, std::string_view path);
 /// The folder `path`, made component by component where it is missing (mode 0755).
