@@ -15,13 +15,39 @@ using namespace covey::ctl;
 using covey::Code;
 using covey::Error;
 
+namespace {
+
+CreateContainerRequest container(const std::string& id) {
+    CreateContainerRequest wish;
+    wish.id = id;
+    wish.sandbox = "web";
+    wish.bundle = "/b";
+    return wish;
+}
+
+CreateSandboxRequest web() {
+    CreateSandboxRequest wish;
+    wish.id = "web";
+    return wish;
+}
+
+ExecRequest exec_of(std::vector<std::string> command) {
+    ExecRequest wish;
+    wish.container = "c";
+    wish.command = std::move(command);
+    return wish;
+}
+
+}  // namespace
+
 TEST_CASE("a container's request says only what was asked for") {
-    const Request plain = create_container({.id = "nginx", .sandbox = "web", .bundle = "/b"});
+    const Request plain = create_container(container("nginx"));
     CHECK(plain.method == "PUT");
     CHECK(plain.target == "/v1/containers/nginx");
     CHECK(plain.body == R"({"sandbox":"web","bundle":"/b"})");
 
-    CreateContainerRequest all{.id = "s", .sandbox = "web", .bundle = "/b", .pid_mode = "pod"};
+    CreateContainerRequest all = container("s");
+    all.pid_mode = "pod";
     all.add_capabilities = {"SYS_PTRACE"};
     all.drop_capabilities = {"CHOWN"};
     all.in = "hold";
@@ -31,24 +57,26 @@ TEST_CASE("a container's request says only what was asked for") {
 }
 
 TEST_CASE("a sandbox's namespaces are words or paths") {
-    CreateSandboxRequest wish{.id = "web", .pid_mode = "pod"};
-    CHECK(create_sandbox({.id = "web"}).body == "{}");
+    CreateSandboxRequest wish = web();
+    CHECK(create_sandbox(wish).body == "{}");
+    wish.pid_mode = "pod";
     wish.namespaces = {{"net", "host"}, {"uts", "/proc/1/ns/uts"}};
     CHECK(create_sandbox(wish).body ==
           R"({"pidMode":"pod","namespaces":{"net":"host","uts":{"path":"/proc/1/ns/uts"}}})");
 }
 
 TEST_CASE("every byte of an exec's command survives the query") {
-    const Request request = exec({.container = "c",
-                                  .user = "1:2",
-                                  .command = {"sh", "-c", "a b&c=d+é"},
-                                  .env = {"X=1"},
-                                  .capabilities = {"KILL"}});
+    ExecRequest wish = exec_of({"sh", "-c", "a b&c=d+é"});
+    wish.env = {"X=1"};
+    wish.user = "1:2";
+    wish.capabilities = {"KILL"};
+    const Request request = exec(wish);
     CHECK(request.target ==
           "/v1/containers/c/"
           "exec?cmd=sh&cmd=-c&cmd=a%20b%26c%3Dd%2B%C3%A9&env=X%3D1&user=1%3A2&cap=KILL");
     CHECK(request.accept == "application/vnd.docker.multiplexed-stream");
-    CHECK(exec({.container = "c", .command = {"sh"}, .terminal = true}).accept.empty());
+    wish.terminal = true;
+    CHECK(exec(wish).accept.empty());
 }
 
 TEST_CASE("the curl line makes the same call") {
@@ -59,10 +87,9 @@ TEST_CASE("the curl line makes the same call") {
           R"(-d '{"signal":"HUP"}' http://covey/v1/containers/n/kill)");
     CHECK(curl_line("/a b", remove("sandboxes", "w", Force::yes)) ==
           "curl -sS --unix-socket '/a b' -X DELETE 'http://covey/v1/sandboxes/w?force=true'");
-    CHECK(curl_line("/s", exec({.container = "c",
-                                .command = {"cat"},
-                                .terminal = true,
-                                .streams_input = true})) ==
+    ExecRequest cat = exec_of({"cat"});
+    cat.terminal = cat.streams_input = true;
+    CHECK(curl_line("/s", exec(cat)) ==
           "curl -sSN --unix-socket /s -T . -X POST "
           "'http://covey/v1/containers/c/exec?cmd=cat&tty=true'");
 }
