@@ -1,0 +1,231 @@
+#include "api/container_codec.hpp"
+
+#include "api/body_reader.hpp"
+#include "api/capability_codec.hpp"
+#include "api/error_codec.hpp"
+#include "api/sandbox_codec.hpp"
+#include "base/id.hpp"
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace covey::daemon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 9> kFields{
+    "id", "sandbox", "bundle", "pidMode", "target", "access", "capabilities", "stdio", "labels"};
+constexpr std::array<std::string_view, 2> kCapabilityFields{"add", "drop"};
+constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stderr"};
+constexpr std::array<std::string_view, 2> kKillFields{"signal", "all"};
+constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
+constexpr std::size_t kLongestPath = 4095;
+constexpr double kLongestStop = 86400;  // seconds
+
+std::uint64_t read_mask(BodyReader& reader, std::string_view key) {
+    std::uint64_t mask = 0;
+    const auto names = reader.texts(key);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (const auto bit = capability_bit(names[i]))
+            mask |= *bit;
+        else
+            reader.problems().add(fmt::format("{}/{}", reader.at(key), i),
+                                  unknown_capability(names[i]),
+                                  "capabilities(7) lists the names; CAP_ may be left out");
+    }
+    return mask;
+}
+
+void read_capabilities(BodyReader& reader, CreateContainerAction& action) {
+    const auto* const value = reader.find("capabilities");
+    if (value == nullptr) return;
+    BodyReader change{*value, reader.at("capabilities"), reader.problems(), kCapabilityFields};
+    action.add_capabilities = read_mask(change, "add");
+    action.drop_capabilities = read_mask(change, "drop");
+    if ((action.add_capabilities & action.drop_capabilities) != 0)
+        reader.problem("capabilities", "the same capability is in 'add' and in 'drop'",
+                       "name each capability in one of the two");
+}
+
+/// A stdio value: null, file:/path, fifo:/path, for stdin also hold.
+void read_stream(BodyReader& reader, std::string_view key, std::string& out) {
+    const auto value = reader.text(key);
+    if (!value) return;
+    const bool is_input = key == "stdin";
+    const bool has_path = value->starts_with("file:/") || value->starts_with("fifo:/");
+    if (*value != "null" && !(is_input && *value == "hold") && !has_path)
+        reader.problem(key,
+                       fmt::format("'{}' must be \"null\", \"file:/path\"{} \"fifo:/path\"{}",
+                                   *value, is_input ? "," : " or", is_input ? " or \"hold\"" : ""),
+                       "use null, or file: or fifo: with an absolute path");
+    else if (value->size() > kLongestPath)
+        reader.problem(key, fmt::format("must have at most {} bytes", kLongestPath));
+    out = *value;
+}
+
+void read_stdio(BodyReader& reader, core::Stdio& stdio) {
+    const auto* const value = reader.find("stdio");
+    if (value == nullptr) return;
+    BodyReader streams{*value, reader.at("stdio"), reader.problems(), kStdioFields};
+    read_stream(streams, "stdin", stdio.in);
+    read_stream(streams, "stdout", stdio.out);
+    read_stream(streams, "stderr", stdio.err);
+}
+
+void read_bundle(BodyReader& reader, std::string& bundle) {
+    reader.require("bundle", "name the absolute path of an OCI bundle on the host");
+    const auto path = reader.text("bundle");
+    if (!path) return;
+    if (!path->starts_with('/') || path->size() > kLongestPath)
+        reader.problem("bundle", fmt::format("'{}' must be an absolute path", *path),
+                       "name the absolute path of an OCI bundle on the host");
+    bundle = *path;
+}
+
+void read_sandbox(BodyReader& reader, std::string& sandbox) {
+    reader.require("sandbox", "name the sandbox: GET /v1/sandboxes lists them");
+    const auto id = reader.text("sandbox");
+    if (!id) return;
+    require_valid_id(*id, "sandbox id");
+    sandbox = *id;
+}
+
+/// "SIGHUP", "HUP", "1" or 1.
+int read_signal(BodyReader& reader, int absent) {
+    const auto* const value = reader.find("signal");
+    if (value == nullptr) return absent;
+    std::string name;
+    if (value->is_string())
+        name = value->get<std::string>();
+    else if (value->is_number_integer())
+        name = value->dump();
+    else
+        reader.problem("signal", "must be a signal's name or number");
+    const auto number = spec::signal_number(name);
+    if (!number && !name.empty())
+        reader.problem("signal",
+                       fmt::format("unknown signal '{}'{}", name,
+                                   did_you_mean(to_upper(name), spec::signal_names())),
+                       "use a name such as SIGHUP or HUP, or a number from 1 to 64");
+    return number.value_or(absent);
+}
+
+}  // namespace
+
+CreateContainerAction decode_container(const std::string& id, std::string_view body) {
+    require_valid_id(id, "container id");
+    const auto document = parse_body(body);
+    BodyProblems problems;
+    BodyReader reader{document, "", problems, kFields};
+    CreateContainerAction action;
+    action.id = read_id(reader, id, "container id");
+    read_sandbox(reader, action.sandbox);
+    read_bundle(reader, action.bundle);
+    action.pid_mode = read_pid_mode(reader);
+    read_capabilities(reader, action);
+    read_stdio(reader, action.stdio);
+    action.labels = reader.text_map("labels");
+    problems.throw_if_any();
+    return action;
+}
+
+KillAction decode_kill(const std::string& id, std::string_view body) {
+    require_valid_id(id, "container id");
+    const auto document = parse_body(body);
+    BodyProblems problems;
+    BodyReader reader{document, "", problems, kKillFields};
+    KillAction action;
+    action.container = id;
+    action.signal = read_signal(reader, action.signal);
+    action.all = reader.flag("all").value_or(false);
+    problems.throw_if_any();
+    return action;
+}
+
+StopContainerAction decode_stop(const std::string& id, std::string_view body) {
+    require_valid_id(id, "container id");
+    const auto document = parse_body(body);
+    BodyProblems problems;
+    BodyReader reader{document, "", problems, kStopFields};
+    StopContainerAction action;
+    action.container = id;
+    if (const auto seconds = reader.number("timeout", 0, kLongestStop))
+        action.timeout = std::chrono::milliseconds{std::llround(*seconds * 1000)};
+    problems.throw_if_any();
+    return action;
+}
+
+void require_empty_body(std::string_view body) {
+    const auto document = parse_body(body);
+    BodyProblems problems;
+    const BodyReader reader{document, "", problems, {}};
+    problems.throw_if_any();
+}
+
+Json exit_json(const core::ExitRecord& exit) {
+    Json json{{"exitCode", exit.exit_code}};
+    if (exit.signal != 0) json["signal"] = spec::signal_name(exit.signal);
+    json["oomKilled"] = exit.oom_killed;
+    json["exitedAt"] = rfc3339(exit.exited_at);
+    if (!exit.reason.empty()) json["reason"] = exit.reason;
+    return json;
+}
+
+Json container_json(const ContainerView& view) {
+    const auto& facts = view.facts;
+    const auto& config = facts.config;
+    Json json{
+        {"id", config.id},
+        {"sandbox", view.request.sandbox},
+        {"state", core::state_name(facts.state)},
+        {"pid", facts.pid},
+        {"podPid", facts.pod_pid},
+        {"pidMode", spec::pid_mode_name(config.pid_mode)},
+        {"access", "open"},
+        {"bundle", config.bundle},
+        {"command", facts.command},
+        {"terminal", facts.terminal},
+        {"capabilities",
+         {{"add", spec::capability_names_of(config.add_capabilities)},
+          {"drop", spec::capability_names_of(config.drop_capabilities)}}},
+        {"stdio",
+         {{"stdin", config.stdio.in}, {"stdout", config.stdio.out}, {"stderr", config.stdio.err}}},
+        {"labels", view.request.labels},
+        {"warnings", facts.warnings},
+        {"cgroup", facts.cgroup},
+        {"createdAt", rfc3339(facts.created_at)}};
+    if (facts.started_at != 0) json["startedAt"] = rfc3339(facts.started_at);
+    if (facts.exit) json["exit"] = exit_json(*facts.exit);
+    json["resourceVersion"] = view.resource_version;
+    return json;
+}
+
+bool ContainerFilter::fits(const ContainerView& view) const {
+    return has_labels(view.request.labels, labels) &&
+           (!sandbox || *sandbox == view.request.sandbox) &&
+           (!state || *state == core::state_name(view.facts.state));
+}
+
+Response container_response(const ContainerView& view, unsigned status) {
+    return json_response(container_json(view), status);
+}
+
+Response exit_response(const core::ExitRecord& exit) {
+    return json_response(exit_json(exit));
+}
+
+Response list_response(const std::vector<ContainerView>& views, const ContainerFilter& filter,
+                       std::uint64_t resource_version) {
+    Json items = Json::array();
+    for (const auto& view : views)
+        if (filter.fits(view)) items.push_back(container_json(view));
+    return json_response({{"items", std::move(items)}, {"resourceVersion", resource_version}});
+}
+
+}  // namespace covey::daemon

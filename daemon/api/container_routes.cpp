@@ -1,0 +1,100 @@
+#include "api/call.hpp"
+#include "api/container_codec.hpp"
+#include "api/error_codec.hpp"
+#include "api/query.hpp"
+#include "api/sandbox_codec.hpp"
+#include "base/id.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace covey::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, 3> kListParameters{"label", "sandbox", "state"};
+constexpr std::array<std::string_view, 1> kDeleteParameters{"force"};
+constexpr std::array<std::string_view, 1> kWaitParameters{"timeout"};
+constexpr std::uint64_t kLongestWait = 86400;  // seconds
+
+Response list(Call& call) {
+    const Query query{call.target.query, kListParameters};
+    const ContainerFilter filter{query.all("label"), query.id("sandbox", "sandbox id"),
+                                 query.one("state")};
+    require_label_filters(filter.labels);
+    require_state_filter(filter.state, kContainerStates);
+    return list_response(call.engine.containers(), filter, call.engine.newest_event());
+}
+
+asio::awaitable<Response> create(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    auto created = co_await call.engine.create_container(decode_container(call.id(), body));
+    co_return container_response(created.view, created.was_there ? 200 : 201);
+}
+
+asio::awaitable<Response> remove(Call& call) {
+    const Query query{call.target.query, kDeleteParameters};
+    co_await call.engine.delete_container(call.id(), query.flag("force"));
+    co_return Response{204, {}, {}, {}};
+}
+
+asio::awaitable<Response> start(Call& call) {
+    require_empty_body(co_await call.exchange.body());
+    co_return container_response(co_await call.engine.start_container(call.id()));
+}
+
+asio::awaitable<Response> kill(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    co_await call.engine.kill_container(decode_kill(call.id(), body));
+    co_return Response{204, {}, {}, {}};
+}
+
+asio::awaitable<Response> stop(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    co_return container_response(co_await call.engine.stop_container(decode_stop(call.id(), body)));
+}
+
+asio::awaitable<Response> wait(Call& call) {
+    using namespace asio::experimental::awaitable_operators;
+    const Query query{call.target.query, kWaitParameters};
+    const auto asked = query.milliseconds("timeout", kLongestWait);
+    const milliseconds limit{asked.value_or(static_cast<std::int64_t>(kLongestWait) * 1000)};
+    do {
+        // Whoever waits for a client that is gone waits for nobody.
+        auto outcome =
+            co_await (call.engine.wait_container(call.id(), limit) || call.exchange.hangup());
+        auto* const exit = std::get_if<0>(&outcome);
+        if (exit == nullptr) throw ClientGone{};
+        if (*exit) co_return exit_response(**exit);
+    } while (!asked);
+    throw Error(Code::timeout,
+                fmt::format("container '{}' did not end within {} ms", call.id(), limit.count()))
+        .with_fix("ask again, or stop it: POST /v1/containers/" + call.id() + "/stop");
+}
+
+}  // namespace
+
+asio::awaitable<Response> answer_container_call(Call& call) {
+    const Operation operation = call.match.route->operation;
+    if (operation == Operation::list_containers) co_return list(call);
+    require_valid_id(call.id(), "container id");
+    if (operation == Operation::delete_container) co_return co_await remove(call);
+    if (operation == Operation::wait_container) co_return co_await wait(call);
+    require_no_query(call.target.query);
+    if (operation == Operation::put_container) co_return co_await create(call);
+    if (operation == Operation::get_container)
+        co_return container_response(call.engine.container(call.id()));
+    if (operation == Operation::start_container) co_return co_await start(call);
+    if (operation == Operation::kill_container) co_return co_await kill(call);
+    co_return co_await stop(call);
+}
+
+}  // namespace covey::daemon

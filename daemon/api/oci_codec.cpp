@@ -1,0 +1,90 @@
+#include "api/oci_codec.hpp"
+
+#include "api/body_reader.hpp"
+#include "api/error_codec.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace covey::daemon {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// OCI's word and ours.
+constexpr std::array kJoined{
+    std::pair{std::string_view{"pid"}, "pid"},   std::pair{std::string_view{"network"}, "net"},
+    std::pair{std::string_view{"ipc"}, "ipc"},   std::pair{std::string_view{"uts"}, "uts"},
+    std::pair{std::string_view{"time"}, "time"},
+};
+
+Json::iterator find_entry(Json& entries, std::string_view type) {
+    return std::find_if(entries.begin(), entries.end(), [type](const Json& entry) {
+        return entry.value("type", std::string{}) == type;
+    });
+}
+
+void require_entries(const Json& entries) {
+    if (!entries.is_array())
+        throw Error(Code::invalid_argument, "/linux/namespaces: must be an array");
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const Json& entry = entries[i];
+        if (!entry.is_object() || !entry.contains("type") || !entry["type"].is_string())
+            throw Error(Code::invalid_argument,
+                        fmt::format("/linux/namespaces/{}: must be an object with a type", i));
+    }
+    // A user namespace of its own would own none of the sandbox's namespaces.
+    for (const Json& entry : entries)
+        if (entry["type"] == "user")
+            throw Error(Code::invalid_spec,
+                        "/linux/namespaces: has a user namespace, but the sandbox has none")
+                .with_fix("remove the entry 'user' and the id mappings");
+}
+
+void join(Json& entries, const core::SandboxFacts& facts) {
+    for (const auto& [type, name] : kJoined) {
+        const auto entry = find_entry(entries, type);
+        const auto ours = facts.namespaces.find(name);
+        const bool ours_is_host = ours == facts.namespaces.end() || ours->second.path.empty();
+        if (ours_is_host) {
+            // No entry means the host's.
+            if (entry != entries.end()) entries.erase(entry);
+        } else if (entry != entries.end()) {
+            *entry = {{"type", type}, {"path", ours->second.path}};
+        } else {
+            entries.push_back({{"type", type}, {"path", ours->second.path}});
+        }
+    }
+}
+
+}  // namespace
+
+std::string join_oci_config(std::string_view text, const SandboxView& sandbox) {
+    if (sandbox.facts.state != core::SandboxState::ready)
+        throw Error(Code::failed_precondition,
+                    fmt::format("sandbox '{}' is {}, not ready", sandbox.facts.id,
+                                core::state_name(sandbox.facts.state)))
+            .with_fix("delete it and create it again");
+    // The strict reader checks; the document is read once more because it must keep its order.
+    if (!parse_body(text).is_object())
+        throw Error(Code::invalid_argument, "the body: must be an object")
+            .with_fix("send the bundle's config.json");
+    Json config = text.find_first_not_of(" \t\r\n") == std::string_view::npos ? Json::object()
+                                                                              : Json::parse(text);
+    Json& system = config["linux"];
+    if (system.is_null()) system = Json::object();
+    if (!system.is_object()) throw Error(Code::invalid_argument, "/linux: must be an object");
+    Json& entries = system["namespaces"];
+    if (entries.is_null()) entries = Json::array();
+    require_entries(entries);
+    join(entries, sandbox.facts);
+    config.erase("hostname");
+    config.erase("domainname");
+    return to_text(config);
+}
+
+}  // namespace covey::daemon

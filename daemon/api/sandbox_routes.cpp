@@ -1,0 +1,76 @@
+#include "api/call.hpp"
+#include "api/container_codec.hpp"
+#include "api/error_codec.hpp"
+#include "api/oci_codec.hpp"
+#include "api/process_codec.hpp"
+#include "api/query.hpp"
+#include "api/sandbox_codec.hpp"
+#include "base/id.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace covey::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::array<std::string_view, 2> kListParameters{"label", "state"};
+constexpr std::array<std::string_view, 1> kDeleteParameters{"force"};
+
+Response list(Call& call) {
+    const Query query{call.target.query, kListParameters};
+    const SandboxFilter filter{query.all("label"), query.one("state")};
+    require_label_filters(filter.labels);
+    require_state_filter(filter.state, kSandboxStates);
+    return list_response(call.engine.sandboxes(), filter, call.engine.newest_event());
+}
+
+asio::awaitable<Response> create(Call& call, std::optional<std::string> id) {
+    const std::string body = co_await call.exchange.body();
+    auto created = co_await call.engine.create_sandbox(decode_sandbox(id, body));
+    co_return sandbox_response(created.view, created.was_there ? 200 : 201);
+}
+
+asio::awaitable<Response> remove(Call& call) {
+    const Query query{call.target.query, kDeleteParameters};
+    co_await call.engine.delete_sandbox(call.id(), query.flag("force"));
+    co_return Response{204, {}, {}, {}};
+}
+
+asio::awaitable<Response> stop(Call& call) {
+    require_empty_body(co_await call.exchange.body());
+    co_return sandbox_response(co_await call.engine.stop_sandbox(call.id()));
+}
+
+asio::awaitable<Response> join(Call& call) {
+    const SandboxView sandbox = call.engine.sandbox(call.id());
+    const std::string config = co_await call.exchange.body();
+    co_return Response{200, "application/json", join_oci_config(config, sandbox), {}};
+}
+
+}  // namespace
+
+asio::awaitable<Response> answer_sandbox_call(Call& call) {
+    const Operation operation = call.match.route->operation;
+    if (operation == Operation::list_sandboxes) co_return list(call);
+    if (operation == Operation::delete_sandbox) {
+        require_valid_id(call.id(), "sandbox id");
+        co_return co_await remove(call);
+    }
+    require_no_query(call.target.query);
+    if (operation == Operation::post_sandbox) co_return co_await create(call, std::nullopt);
+    require_valid_id(call.id(), "sandbox id");
+    if (operation == Operation::put_sandbox) co_return co_await create(call, call.id());
+    if (operation == Operation::get_sandbox)
+        co_return sandbox_response(call.engine.sandbox(call.id()));
+    if (operation == Operation::stop_sandbox) co_return co_await stop(call);
+    if (operation == Operation::list_processes)
+        co_return process_response(call.engine.processes(call.id()));
+    co_return co_await join(call);
+}
+
+}  // namespace covey::daemon

@@ -1,0 +1,45 @@
+#include "daemon/config.hpp"
+
+#include "covey/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+
+namespace covey::daemon {
+
+ParsedCommandLine parse_command_line(int argc, char** argv) {
+    ParsedCommandLine result;
+    Config& config = result.config;
+    CLI::App app{
+        "coveyd keeps the containers of a pod together: an HTTP API on a Unix socket.\n"
+        "Killing it, with any signal, leaves all sandboxes running; started again it finds them."};
+    app.set_version_flag("--version", "coveyd " COVEY_VERSION);
+    app.add_option("--socket", config.socket, "Path of the API's socket")
+        ->envname("COVEY_SOCKET")
+        ->capture_default_str();
+    app.add_option("--root", config.root, "Folder of the state, for one daemon alone")
+        ->envname("COVEY_ROOT")
+        ->capture_default_str();
+    const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
+                                                   {"info", log::Level::info},
+                                                   {"warning", log::Level::warning},
+                                                   {"error", log::Level::error}};
+    app.add_option("--log-level", config.log_level, "debug, info, warning or error")
+        ->transform(CLI::CheckedTransformer(levels))
+        ->default_str("info");
+    const std::map<std::string, log::Format> formats{{"text", log::Format::text},
+                                                     {"json", log::Format::json}};
+    app.add_option("--log-format", config.log_format, "text or json, on stderr")
+        ->transform(CLI::CheckedTransformer(formats))
+        ->default_str("text");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);  // prints
+        result.exit_status = status == 0 ? 0 : 2;
+    }
+    return result;
+}
+
+}  // namespace covey::daemon
