@@ -47,6 +47,8 @@ UniqueFd open_parameter(FdRef folder, const std::string& path, const std::string
 
 std::string sysctl_namespace(const std::string& key) {
     const auto name = dotted(key);
+    // "net/../vm/swappiness" is the host's; no real name has an empty part.
+    if (name.find("..") != std::string::npos) return {};
     if (name.starts_with("net.")) return "net";
     if (name.starts_with("fs.mqueue.") ||
         std::find(kIpcKeys.begin(), kIpcKeys.end(), name) != kIpcKeys.end())

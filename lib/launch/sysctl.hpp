@@ -8,7 +8,7 @@
 namespace covey::launch {
 
 /// Whether a key belongs to a namespace of its own, and to which: "net", "ipc", "uts", or "" for a
-/// parameter of the whole host, which no container may set.
+/// parameter of the whole host, which no pod may set.
 [[nodiscard]] std::string sysctl_namespace(const std::string& key);
 /// Keys in dotted or slashed form. Written beneath a held /proc/sys, without following a symlink or
 /// crossing a mount. Throws naming the key.
