@@ -55,6 +55,7 @@ class Launcher {
   private:
     void read_and_compile();
     void open_on_host();
+    void open_proc_source();
     void check_namespace_paths();
     void enter_cgroup();
     void enter_namespaces();
@@ -72,6 +73,7 @@ class Launcher {
     const LaunchInput& input_;
     plan::LaunchPlan plan_;
     Sources sources_;
+    ProcSource proc_;
     Stdio stdio_;
     UniqueFd gate_;
     std::vector<std::pair<UniqueFd, std::uint64_t>> joined_paths_;
@@ -96,11 +98,25 @@ void Launcher::open_on_host() {
                 .or_throw("open", kGateName);
     stdio_ = open_stdio(input_.stdio);
     sources_ = open_sources(plan_);
+    open_proc_source();
     for (const auto& entry : plan_.namespaces) {
         if (entry.source != Source::path) continue;
         auto file = sys::open(entry.path, O_RDONLY).or_throw("open namespace", entry.path);
         joined_paths_.emplace_back(std::move(file), spec::info(entry.type).clone_flag);
     }
+}
+
+void Launcher::open_proc_source() {
+    if (plan_.pid_mode != spec::PidMode::pod) return;
+    proc_.pid_namespace = input_.pod.pid;
+    if (!input_.pod.proc_tree.valid()) return;
+    // A container that may remount must not share a superblock with its neighbours.
+    constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
+    if ((plan_.process.capabilities.bounding & kSysAdmin) != 0)
+        proc_.context = input_.pod.proc_context;
+    else
+        proc_.clone = sys::clone_tree(input_.pod.proc_tree, "", sys::Recursive::no)
+                          .or_throw("clone", "the pod's procfs");
 }
 
 void Launcher::check_namespace_paths() {
@@ -182,9 +198,7 @@ void Launcher::enter_namespaces() {
 void Launcher::build_root() {
     fault_point("launch.build");
     ::umask(0);  // modes of device nodes and mount points are the plan's
-    ProcSource proc;
-    if (plan_.pid_mode == spec::PidMode::pod) proc = {input_.pod.pid, input_.pod.proc_context};
-    builder_.emplace(plan_, sources_, proc);
+    builder_.emplace(plan_, sources_, std::move(proc_));
     builder_->attach_root();
     builder_->run(plan::Runner::launcher);
     builder_->make_working_directory();
@@ -248,6 +262,7 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     born.pidfd = std::move(child.value().pidfd);
     born.terminal = std::move(terminal.master);
     born.held_stdin = std::move(stdio_.held);
+    born.used_proc_context = builder_->used_proc_context();
     born.command = plan_.process.args;
     born.warnings = plan_.warnings;
     send_born(input_.handshake, born);

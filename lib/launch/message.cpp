@@ -61,6 +61,7 @@ Born decode_born(Fields fields, std::vector<UniqueFd> fds) {
     born.pid = static_cast<pid_t>(parse_u32(fields.next()).value_or(0));
     const bool has_terminal = fields.next() == "1";
     const bool has_held = fields.next() == "1";
+    born.used_proc_context = fields.next() == "1";
     born.command = fields.list();
     born.warnings = fields.list();
     const std::size_t wanted = 1U + (has_terminal ? 1U : 0U) + (has_held ? 1U : 0U);
@@ -88,6 +89,7 @@ void send_born(FdRef socket, const Born& born) {
     put(packet, std::to_string(born.pid));
     put(packet, born.terminal ? "1" : "0");
     put(packet, born.held_stdin ? "1" : "0");
+    put(packet, born.used_proc_context ? "1" : "0");
     put_list(packet, born.command);
     put_list(packet, born.warnings);
     std::vector<FdRef> fds{born.pidfd.ref()};

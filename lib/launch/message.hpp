@@ -28,6 +28,7 @@ struct Born {
     UniqueFd pidfd;
     UniqueFd terminal;    // pty master, if the process has a terminal
     UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
+    bool used_proc_context = false;
     std::vector<std::string> command, warnings;
 };
 struct Ready {};

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <type_traits>
 #include <utility>
 
@@ -43,7 +44,7 @@ UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::Mo
 }  // namespace
 
 RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
-    : plan_(plan), sources_(sources), proc_(proc) {
+    : plan_(plan), sources_(sources), proc_(std::move(proc)) {
 }
 
 void RootBuilder::attach_root() {
@@ -128,16 +129,24 @@ void RootBuilder::mount(const plan::MountFilesystem& operation) {
 }
 
 void RootBuilder::mount(const plan::MountProc& operation) {
-    auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
-    FdRef chosen = context;
-    if (proc_.pid_namespace.valid()) {
-        const auto set = sys::configure_fd(context, "pidns", proc_.pid_namespace);
-        if (!set && proc_.context.valid())
-            chosen = proc_.context;
-        else if (!set)
-            throw filesystem_error(context, set.error(), "set option", "pidns");
+    if (proc_.clone && operation.options.empty())
+        return attach_with_flags(std::move(proc_.clone), operation.flags, operation.target);
+    const auto own = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    FdRef context = own;
+    if (proc_.context.valid()) {
+        context = proc_.context;
+        used_proc_context_ = true;
+    } else if (proc_.pid_namespace.valid()) {
+        const auto set = sys::configure_fd(own, "pidns", proc_.pid_namespace);
+        if (!set && set.error() == EINVAL)
+            throw Error(Code::resource_exhausted, "the sandbox has no procfs context left")
+                .with_fix(
+                    "on kernels before 6.18 a sandbox can make 8 containers with CAP_SYS_ADMIN in "
+                    "mode pod: "
+                    "create a new sandbox, or drop the capability");
+        if (!set) throw filesystem_error(own, set.error(), "set option", "pidns");
     }
-    auto mount = create_filesystem(chosen, "proc", operation.options, operation.flags.set);
+    auto mount = create_filesystem(context, "proc", operation.options, operation.flags.set);
     attach_with_flags(std::move(mount), operation.flags, operation.target);
 }
 

@@ -13,9 +13,10 @@
 
 namespace covey::launch {
 
-/// Where a procfs comes from. Both invalid: a plain one, of the caller's PID namespace.
+/// Where a procfs comes from. All invalid: a plain one, of the caller's PID namespace.
 struct ProcSource {
     FdRef pid_namespace{-1};  // procfs `pidns=` (Linux 6.18)
+    UniqueFd clone;           // a detached clone of the pod's shared procfs (older kernels)
     FdRef context{-1};        // a context that pause's set-up stage opened (older kernels)
 };
 
@@ -35,6 +36,7 @@ class RootBuilder {
     void close();
 
     [[nodiscard]] FdRef root() const noexcept { return root_; }
+    [[nodiscard]] bool used_proc_context() const noexcept { return used_proc_context_; }
     /// Opened by the BindConsole operation.
     [[nodiscard]] Terminal& terminal() noexcept { return terminal_; }
 
@@ -59,6 +61,7 @@ class RootBuilder {
     UniqueFd
         empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
     Terminal terminal_;
+    bool used_proc_context_ = false;
 };
 
 }  // namespace covey::launch

@@ -63,6 +63,7 @@ Container::~Container() {
 
 void Container::launch() {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    proc_context_ = context_.sandbox.take_proc_context();
     fault_point("container.clone");
     // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and waitid(2) then needs no
     // __WALL.
@@ -91,8 +92,7 @@ void Container::run_launcher(FdRef handshake) {
     input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
     input.stdio = {facts_.config.stdio.in, facts_.config.stdio.out, facts_.config.stdio.err};
     input.pod = context_.sandbox.namespaces();
-    const auto context = context_.sandbox.take_proc_context();
-    input.pod.proc_context = context;
+    input.pod.proc_context = proc_context_;
     input.cgroups = &context_.host;
     input.cgroup_path = facts_.cgroup;
     input.state_folder = folder_;
@@ -101,6 +101,8 @@ void Container::run_launcher(FdRef handshake) {
 }
 
 void Container::on_born(launch::Born born) {
+    if (!born.used_proc_context) context_.sandbox.give_back_proc_context(std::move(proc_context_));
+    proc_context_.reset();
     main_ = std::move(born.pidfd);
     facts_.pid = born.pid;
     facts_.command = std::move(born.command);

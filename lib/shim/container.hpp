@@ -91,6 +91,7 @@ class Container {
     std::unique_ptr<Launching> launching_;
     UniqueFd main_;  // pidfd
     UniqueFd held_stdin_;
+    UniqueFd proc_context_;  // lent by the sandbox for the launch
     std::unique_ptr<TerminalCopy> terminal_;
     std::optional<sys::ExitStatus> main_exit_;
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone

@@ -2,6 +2,7 @@
 // hand.
 #include "base/log.hpp"
 #include "core/shim_process.hpp"
+#include "shim/dump_plan.hpp"
 #include "shim/shim.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
@@ -9,12 +10,15 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include <sys/stat.h>
 
 using namespace covey;
 
-int main(int argc, char**) {
+int main(int argc, char** argv) {
+    if (argc >= 3 && argc <= 4 && std::string_view{argv[1]} == "--dump-plan")
+        return shim::dump_plan(argv[2], argc == 4 ? argv[3] : "container");
     if (argc != 2 || !sys::stat_fd(FdRef{core::kShimListenFd})) {
         std::fputs("covey-shim: started by coveyd, not by hand (see `covey sandbox create`)\n",
                    stderr);

@@ -4,6 +4,7 @@
 #include "base/rollback.hpp"
 #include "launch/message.hpp"
 #include "launch/sandbox_setup.hpp"
+#include "launch/sysctl.hpp"
 #include "shim/clock.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -57,6 +58,25 @@ UniqueFd open_wished(const core::NamespaceWish& wish, const PodNamespaceType& ty
                     fmt::format("{} is not a {} namespace", wish.path, type.name))
             .with_fix(fmt::format("name a file such as /proc/<pid>/ns/{}", type.name));
     return std::move(file).value();
+}
+
+/// A pod sets parameters of its own namespaces, never the host's.
+void check_sysctls(const core::SandboxConfig& config) {
+    for (const auto& [key, value] : config.sysctls) {
+        const auto owner = launch::sysctl_namespace(key);
+        if (owner.empty())
+            throw Error(Code::invalid_argument,
+                        fmt::format("sysctl {} belongs to no namespace of a pod", key))
+                .with_fix("it would change the whole host: set it there, with sysctl(8)");
+        for (const auto& type : kTypes)
+            if (owner == type.name && wish_for(config, type).kind == Kind::host)
+                throw Error(Code::invalid_argument,
+                            fmt::format("sysctl {} would change the host: the pod shares its {} "
+                                        "namespace",
+                                        key, owner))
+                    .with_fix(
+                        fmt::format("leave it out, or give the pod a new {} namespace", owner));
+    }
 }
 
 constexpr int kHandshakeLimit = 10'000;  // milliseconds
@@ -113,6 +133,7 @@ Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, Fd
 }
 
 void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program) {
+    check_sysctls(config);
     auto group = cgroup::Group::create(host_, facts_.cgroup + "/pause");
     launch::SandboxSetup setup;
     setup.hostname = hostname_for(config);
@@ -144,6 +165,18 @@ void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program
     pause_ = std::move(child.pidfd);
     facts_.pause_pid = child.pid;
     proc_contexts_ = wait_for_exec(sockets.parent);
+    if (!proc_contexts_.empty()) keep_procfs();
+}
+
+void Sandbox::keep_procfs() {
+    // Kernels without `pidns=`: only an attached mount can be cloned, so the shim gets a mount
+    // namespace of its own (a slave: what the host mounts still comes in) and hides one procfs of
+    // the pod in it.
+    sys::unshare(CLONE_NEWNS).or_throw("unshare", "the shim's mount namespace");
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
+    const auto context = take_proc_context();
+    proc_tree_ = sys::finish_filesystem(context, 0).or_throw("create filesystem", "proc");
+    sys::attach_at(proc_tree_, sys::kCwd, "/").or_throw("attach", "the pod's procfs");
 }
 
 void Sandbox::note_namespaces(const core::SandboxConfig& config) {
@@ -170,7 +203,8 @@ launch::PodNamespaces Sandbox::namespaces() const {
         const auto found = namespaces_.find(name);
         return found == namespaces_.end() ? FdRef{-1} : found->second.ref();
     };
-    return {find("pid"), find("net"), find("ipc"), find("uts"), find("time"), FdRef{-1}};
+    return {find("pid"),  find("net"), find("ipc"), find("uts"),
+            find("time"), proc_tree_,  FdRef{-1}};
 }
 
 plan::SandboxView Sandbox::view() const {
@@ -183,6 +217,10 @@ UniqueFd Sandbox::take_proc_context() {
     auto context = std::move(proc_contexts_.back());
     proc_contexts_.pop_back();
     return context;
+}
+
+void Sandbox::give_back_proc_context(UniqueFd context) {
+    if (context) proc_contexts_.push_back(std::move(context));
 }
 
 void Sandbox::kill_pause() {

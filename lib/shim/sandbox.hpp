@@ -25,8 +25,9 @@ class Sandbox {
     /// For a launcher; valid while the sandbox is.
     [[nodiscard]] launch::PodNamespaces namespaces() const;
     [[nodiscard]] plan::SandboxView view() const;
-    /// For kernels whose procfs has no `pidns=`: a context is good for one mount.
+    /// A context for one launch, or an invalid one; what was not used is given back.
     [[nodiscard]] UniqueFd take_proc_context();
+    void give_back_proc_context(UniqueFd context);
 
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
@@ -37,6 +38,7 @@ class Sandbox {
 
   private:
     void start_pause(const core::SandboxConfig& config, FdRef pause_program);
+    void keep_procfs();
     void note_namespaces(const core::SandboxConfig& config);
 
     const cgroup::Host& host_;
@@ -44,6 +46,7 @@ class Sandbox {
     UniqueFd pause_;
     std::map<std::string, UniqueFd> namespaces_;
     std::vector<UniqueFd> proc_contexts_;
+    UniqueFd proc_tree_;
 };
 
 }  // namespace covey::shim
