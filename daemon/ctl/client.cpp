@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "covey/version.hpp"
+#include "sys/file.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -10,6 +11,7 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <sstream>
 #include <utility>
 
@@ -40,6 +42,22 @@ Error unreachable(const std::string& path, int error) {
 Error broken_off(std::string_view what) {
     return Error(Code::unavailable, fmt::format("coveyd ended the connection {}", what))
         .with_fix("see whether it still runs: covey version");
+}
+
+/// A path that fits into an address: a longer one by way of its folder, which `folder` keeps open.
+std::string short_name(const std::string& path, UniqueFd& folder) {
+    if (path.empty())
+        throw Error(Code::invalid_argument, "the socket's path is empty")
+            .with_fix("covey -H /run/covey/covey.sock");
+    if (path.size() <= kLongestSocketPath) return path;
+    const std::size_t slash = path.rfind('/');
+    auto opened = sys::open_dir(slash == path.npos ? "." : path.substr(0, slash + 1));
+    if (!opened) throw unreachable(path, opened.error());
+    folder = std::move(opened).value();
+    const std::string name =
+        sys::fd_path(folder) + "/" + path.substr(slash == path.npos ? 0 : slash + 1);
+    if (name.size() > kLongestSocketPath) throw unreachable(path, ENAMETOOLONG);
+    return name;
 }
 
 /// The head, and the body if it is all there.
@@ -82,17 +100,14 @@ struct Exchange::State {
 
 Exchange::Exchange(const std::string& socket_path, const Request& request)
     : state_(std::make_unique<State>()) {
-    if (socket_path.empty() || socket_path.size() > kLongestSocketPath)
-        throw Error(Code::invalid_argument,
-                    fmt::format("'{}' is no path of a Unix socket (1 to {} bytes)", socket_path,
-                                kLongestSocketPath))
-            .with_fix("covey -H /run/covey/covey.sock");
+    UniqueFd folder;
+    const std::string name = short_name(socket_path, folder);
     boost::system::error_code failure;
     state_->socket.open(Local{}, failure);
     // Asio's sockets are not close-on-exec at birth; nothing here execs, and none shall leak if it
     // does.
     if (!failure) ::fcntl(state_->socket.native_handle(), F_SETFD, FD_CLOEXEC);
-    if (!failure) state_->socket.connect(Local::endpoint{socket_path}, failure);
+    if (!failure) state_->socket.connect(Local::endpoint{name}, failure);
     if (!failure) state_->socket.non_blocking(true, failure);
     if (failure) throw unreachable(socket_path, failure.value());
 
