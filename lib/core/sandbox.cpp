@@ -92,6 +92,7 @@ Sandbox::~Sandbox() = default;
 
 Sandbox Sandbox::create(std::string_view id, const SandboxOptions& options) {
     const auto config = core::sandbox_config(id, options);
+    const auto& helpers = programs();
     const auto root = store::StateDir::open(options.state_root);
     const auto cache = root.folder("cache/seccomp");
     core::SandboxRecord record;
@@ -108,7 +109,7 @@ Sandbox Sandbox::create(std::string_view id, const SandboxOptions& options) {
     rollback.add([state] { remove_folder(state->root, state->id); });
     core::write_sandbox_record(state->folder, record);
 
-    auto spawned = core::spawn_shim(programs(), config.id, state->folder, cache);
+    auto spawned = core::spawn_shim(helpers, config.id, state->folder, cache);
     state->shim = std::move(spawned.process);
     rollback.add([state] {
         if (state->shim.pidfd.valid()) core::dismantle(state->root, state->id, state->shim);

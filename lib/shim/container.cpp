@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -71,7 +72,15 @@ void Container::launch() {
         sys::clone_process({0, SIGCHLD, group_->clone_target()}).or_throw("clone", "launcher");
     if (launcher.pid == 0) run_launcher(sockets.child);
     group_events_ = group_->open_events();
-    if (group_events_) context_.loop.watch(group_events_, EPOLLPRI, [this] { finish_if_empty(); });
+    if (group_events_)
+        context_.loop.watch(group_events_, EPOLLPRI, [this] {
+            // The event is pending until the file is read; a fresh descriptor has one from the
+            // start.
+            std::array<char, 64> text{};
+            [[maybe_unused]] const auto got =
+                ::pread(group_events_.get(), text.data(), text.size(), 0);
+            finish_if_empty();
+        });
     launching_ = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
         Launching::Callbacks{[this](launch::Born born) { on_born(std::move(born)); },

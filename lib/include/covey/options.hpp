@@ -1,4 +1,5 @@
 // Options of covey::Sandbox and covey::Container. Plain values; every default is the API's.
+// `= {}` lets `{.pid_mode = …}` be written without a warning about the other members.
 // Thread rule: values.
 #pragma once
 
@@ -19,17 +20,17 @@ struct SandboxOptions {
     /// Folder for the sandbox's state; made with mode 0700. Must be the caller's alone.
     std::string state_root = "/run/covey/lib";
     /// Empty: the sandbox's id.
-    std::string hostname;
+    std::string hostname = {};
     /// net, ipc, uts, time → "new", "host" or an absolute nsfs path.
-    std::map<std::string, std::string> namespaces;
-    std::map<std::string, std::string> sysctls;
+    std::map<std::string, std::string> namespaces = {};
+    std::map<std::string, std::string> sysctls = {};
     std::string cgroup_parent = "/covey";
 };
 
 struct ContainerOptions {
     PidMode pid_mode = PidMode::container;
     /// Names with or without CAP_.
-    std::vector<std::string> add_capabilities, drop_capabilities;
+    std::vector<std::string> add_capabilities = {}, drop_capabilities = {};
     /// "null", "file:/path", "fifo:/path"; for stdin also "hold" (open, never ends).
     std::string stdin_ = "null", stdout_ = "null", stderr_ = "null";
 };
@@ -42,11 +43,11 @@ struct ExitStatus {
 };
 
 struct ExecOptions {
-    std::vector<std::string> args;
-    std::vector<std::string> env;  // NAME=value, added to the container's
-    std::optional<uid_t> uid;
-    std::optional<gid_t> gid;
-    std::optional<std::string> cwd;
+    std::vector<std::string> args = {};
+    std::vector<std::string> env = {};  // NAME=value, added to the container's
+    std::optional<uid_t> uid = {};
+    std::optional<gid_t> gid = {};
+    std::optional<std::string> cwd = {};
     /// Borrowed descriptors for the process's standard streams; -1: /dev/null.
     int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1;
 };
