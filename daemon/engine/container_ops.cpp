@@ -50,8 +50,8 @@ asio::awaitable<void> make_container(StatePtr state, SandboxPtr sandbox, Contain
     write_container_record(folder, {Phase::creating, request, {}}, state->boot_id);
     fault_point("engine.container_intent");
     const auto link = sandbox->link;
-    auto facts =
-        co_await link->ask<core::ContainerFacts>(core::CreateContainer{config_of(request)});
+    core::RequestBody wish = core::CreateContainer{config_of(request)};
+    auto facts = co_await link->ask<core::ContainerFacts>(std::move(wish));
     fault_point("engine.container_made");
     commit_container(*state, *sandbox, *container, std::move(facts));
 }
@@ -81,7 +81,8 @@ asio::awaitable<bool> send_signal(SandboxPtr sandbox, std::string id, int signal
     if (!sandbox->has_shim()) co_return false;
     const auto link = sandbox->link;
     try {
-        (void)co_await link->ask<core::Done>(core::KillContainer{id, signal, all});
+        core::RequestBody wish = core::KillContainer{id, signal, all};
+        (void)co_await link->ask<core::Done>(std::move(wish));
     } catch (const Error& error) {
         if (error.code() != Code::failed_precondition) throw;
         co_return false;
@@ -115,7 +116,8 @@ asio::awaitable<void> undo_container(StatePtr state, SandboxPtr sandbox, std::st
     try {
         if (sandbox->has_shim()) {
             const auto link = sandbox->link;
-            (void)co_await link->ask<core::Done>(core::DeleteContainer{id, true});
+            core::RequestBody wish = core::DeleteContainer{id, true};
+            (void)co_await link->ask<core::Done>(std::move(wish));
         }
     } catch (const Error& error) {
         if (error.code() != Code::not_found)
@@ -168,7 +170,8 @@ asio::awaitable<ContainerView> start_container(StatePtr state, std::string id) {
     std::optional<core::ContainerFacts> facts;
     std::exception_ptr failed;
     try {
-        facts = co_await link->ask<core::ContainerFacts>(core::StartContainer{id});
+        core::RequestBody wish = core::StartContainer{id};
+        facts = co_await link->ask<core::ContainerFacts>(std::move(wish));
     } catch (...) {
         failed = std::current_exception();
     }
@@ -190,8 +193,8 @@ asio::awaitable<void> kill_container(StatePtr state, KillAction action) {
     require_open(*sandbox);
     const BusyGuard busy(sandbox);
     const auto link = sandbox->link;
-    (void)co_await link->ask<core::Done>(
-        core::KillContainer{action.container, action.signal, action.all});
+    core::RequestBody wish = core::KillContainer{action.container, action.signal, action.all};
+    (void)co_await link->ask<core::Done>(std::move(wish));
 }
 
 asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerAction action) {
@@ -224,7 +227,8 @@ asio::awaitable<void> delete_container(StatePtr state, std::string id, bool forc
     if (sandbox->has_shim()) {
         const auto link = sandbox->link;
         try {
-            (void)co_await link->ask<core::Done>(core::DeleteContainer{id, force});
+            core::RequestBody wish = core::DeleteContainer{id, force};
+            (void)co_await link->ask<core::Done>(std::move(wish));
         } catch (const Error& error) {
             if (error.code() != Code::not_found && error.code() != Code::sandbox_gone) throw;
         }

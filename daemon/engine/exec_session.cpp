@@ -19,7 +19,8 @@ namespace {
 asio::awaitable<void> kill_exec(std::shared_ptr<ShimLink> link, std::string container,
                                 std::string exec) {
     try {
-        (void)co_await link->ask<core::Done>(core::KillExec{container, exec});
+        core::RequestBody wish = core::KillExec{container, exec};
+        (void)co_await link->ask<core::Done>(std::move(wish));
     } catch (const Error& error) {
         // It ended by itself just now, or its container or the whole shim did.
         if (error.code() == Code::not_found || error.code() == Code::sandbox_gone ||
@@ -128,7 +129,8 @@ asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction ac
     std::optional<ShimLink::Answer> answer;
     std::exception_ptr failed;
     try {
-        answer = co_await link->call(core::Exec{config}, lent);
+        core::RequestBody wish = core::Exec{config};
+        answer = co_await link->call(std::move(wish), lent);
     } catch (const Error& error) {
         failed = std::current_exception();
         if (error.code() == Code::timeout)  // it may begin yet, with nobody at its streams

@@ -35,7 +35,8 @@ asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox) {
     try {
         attach_link(state, sandbox, state->surroundings->connect(sandbox->folder));
         const auto link = sandbox->link;
-        auto answer = co_await link->call(core::Status{});
+        core::RequestBody question = core::Status{};
+        auto answer = co_await link->call(std::move(question));
         status = status_from_items(std::move(answer.items));
     } catch (const Error& error) {
         if (error.code() == Code::timeout) status.shim = ShimStatus::Shim::silent;

@@ -131,7 +131,8 @@ asio::awaitable<void> end_execs(Recovery& recovery, SandboxPtr sandbox, const Sh
         sandbox->execs.insert_or_assign({facts.container, facts.exec}, std::move(exec));
         const auto link = sandbox->link;
         try {
-            (void)co_await link->ask<core::Done>(core::KillExec{facts.container, facts.exec});
+            core::RequestBody wish = core::KillExec{facts.container, facts.exec};
+            (void)co_await link->ask<core::Done>(std::move(wish));
         } catch (const Error& error) {
             log::debug("exec was gone already", {{"problem", error.detail()}});
         }

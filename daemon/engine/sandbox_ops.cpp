@@ -62,8 +62,8 @@ asio::awaitable<void> make_sandbox(StatePtr state, SandboxPtr sandbox) {
     spawn_shim(state, sandbox);
     fault_point("engine.shim_spawned");
     const auto link = sandbox->link;
-    auto facts =
-        co_await link->ask<core::SandboxFacts>(core::CreateSandbox{config_of(sandbox->request)});
+    core::RequestBody wish = core::CreateSandbox{config_of(sandbox->request)};
+    auto facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
     fault_point("engine.sandbox_made");
     commit_sandbox(*state, *sandbox, std::move(facts));
 }

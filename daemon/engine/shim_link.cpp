@@ -68,7 +68,9 @@ asio::awaitable<ShimLink::Answer> ShimLink::call(core::RequestBody body, std::ve
     } const forget{*this, number};
     pending_.emplace(number, pending);
 
-    co_await send(core::encode(core::Request{number, std::move(body)}), fds, *pending, deadline);
+    const core::Request request{number, std::move(body)};
+    std::string packet = core::encode(request);
+    co_await send(std::move(packet), fds, *pending, deadline);
     while (!pending->answered && alive() && Clock::now() < deadline)
         co_await pending->done.wait_until(deadline);
     if (!pending->answered && !alive()) throw gone_error();

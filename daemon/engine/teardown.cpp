@@ -92,8 +92,12 @@ void mark_dead(EngineState& state, SandboxEntry& sandbox) {
 asio::awaitable<bool> end_by_request(SandboxPtr sandbox) {
     if (!sandbox->has_shim()) co_return false;
     const auto link = sandbox->link;
+    core::RequestBody stop = core::StopSandbox{}, shutdown = core::Shutdown{};
     try {
-        (void)co_await link->ask<core::Done>(core::Shutdown{});
+        // One that never became complete may still be running.
+        if (!sandbox->complete && sandbox->facts.state == core::SandboxState::ready)
+            (void)co_await link->ask<core::SandboxFacts>(std::move(stop));
+        (void)co_await link->ask<core::Done>(std::move(shutdown));
     } catch (const Error& error) {
         log::debug("shim refused to end",
                    {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
@@ -141,13 +145,13 @@ asio::awaitable<void> bury(StatePtr state, SandboxPtr sandbox) {
 
 asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
     if (sandbox->complete && sandbox->facts.state == core::SandboxState::stopped) co_return;
-    // A create that hangs (a mount that does not answer) does not keep the pod alive.
-    co_await wait_idle(sandbox, kIdleLimit);
+    // What is under way in it is not waited for: the shim cuts creations short and refuses new ones.
     bool stopped = false;
     if (sandbox->has_shim()) {
         const auto link = sandbox->link;
+        core::RequestBody wish = core::StopSandbox{};
         try {
-            const auto facts = co_await link->ask<core::SandboxFacts>(core::StopSandbox{});
+            const auto facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
             sandbox->facts.stopped_at = facts.stopped_at;
             stopped = true;
         } catch (const Error& error) {
