@@ -28,10 +28,13 @@ std::uint64_t capability_mask(const std::vector<std::string>& names, std::string
     std::uint64_t mask = 0;
     for (const auto& name : names) {
         const auto number = spec::capability_number(name);
-        if (!number)
-            throw Error(Code::invalid_argument,
-                        std::string{option} + ": unknown capability '" + name + "'" +
-                            did_you_mean(to_upper(name), spec::capability_names()));
+        if (!number) {
+            auto full = to_upper(name);
+            if (!full.starts_with("CAP_")) full.insert(0, "CAP_");
+            throw Error(Code::invalid_argument, std::string{option} + ": unknown capability '" +
+                                                    name + "'" +
+                                                    did_you_mean(full, spec::capability_names()));
+        }
         mask |= std::uint64_t{1} << static_cast<unsigned>(*number);
     }
     return mask;

@@ -3,6 +3,7 @@
 #include "sys/kernel_defs.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -51,6 +52,15 @@ Result<std::optional<ExitStatus>> wait_with(FdRef pidfd, int flags) {
     return std::optional{status};
 }
 
+/// CLONE_CLEAR_SIGHAND resets handlers but leaves ignored signals ignored (clone3(2)), and so does
+/// execve(2): a container would never hear the SIGTERM that its shim ignores.
+void reset_ignored_signals() {
+    // All zero is SIG_DFL. Not sigaction(3): it refuses 32 and 33, which may be ignored as well.
+    constexpr std::array<std::uint64_t, 4> kDefault{};
+    for (int signal = 1; signal <= SIGRTMAX; ++signal)
+        ::syscall(SYS_rt_sigaction, signal, kDefault.data(), nullptr, sizeof(std::uint64_t));
+}
+
 }  // namespace
 
 Result<Child> clone_process(const CloneArguments& arguments) {
@@ -70,6 +80,7 @@ Result<Child> clone_process(const CloneArguments& arguments) {
         pid = ::syscall(SYS_clone, arguments.flags | kPidfdFlag | static_cast<unsigned>(arguments.exit_signal),
                         nullptr, &pidfd, nullptr, 0);
     if (pid < 0) return last_errno();
+    if (pid == 0) reset_ignored_signals();
     return Child{static_cast<pid_t>(pid), UniqueFd{pid == 0 ? -1 : pidfd}};
 }
 

@@ -2,10 +2,12 @@
 // built programs. Thread rule: the test thread.
 #pragma once
 
+#include "catch.hpp"
 #include "covey/sandbox.hpp"
 #include "support/bundle.hpp"
 #include "support/leak_check.hpp"
 
+#include <filesystem>
 #include <string>
 
 namespace covey::test {
@@ -26,11 +28,24 @@ inline const bool kFacadePrepared = [] {
     return false;
 }();
 
-/// A state root, and options that use it. What stays in it is removed when the case ends, after it
-/// was counted.
+/// A state root, and options that use it. A case that fails half-way does not spoil the next: what
+/// it leaves is discarded.
 class Pod {
   public:
     Pod() { options_.state_root = root_.path(); }
+    Pod(const Pod&) = delete;
+    Pod& operator=(const Pod&) = delete;
+    ~Pod() {
+        std::error_code none;
+        for (const auto& entry :
+             std::filesystem::directory_iterator{root_.path() + "/sandboxes", none}) {
+            try {
+                Sandbox::discard(entry.path().filename().string(), root_.path());
+            } catch (const Error& error) {
+                WARN(error.detail());
+            }
+        }
+    }
     Sandbox create(const std::string& id) { return Sandbox::create(id, options_); }
     [[nodiscard]] const std::string& root() const { return root_.path(); }
     [[nodiscard]] SandboxOptions& options() { return options_; }

@@ -48,9 +48,9 @@ TEST_CASE("bad options are refused by name before anything is made") {
         SandboxOptions options;
         options.state_root = pod.root();
         change(options);
-        auto error = error_of([&] { (void)Sandbox::create("web", options); });
+        auto error = error_of([&] { (void)Sandbox::create("facade", options); });
         CHECK(error.code() == Code::invalid_argument);
-        CHECK_FALSE(has_state(pod, "web"));
+        CHECK_FALSE(has_state(pod, "facade"));
         return error.detail();
     };
     CHECK(refused([](auto& o) { o.namespaces["nett"] = "new"; }).find("did you mean 'net'") !=
@@ -70,12 +70,12 @@ TEST_CASE("the same id twice is refused, and the first pod is not touched") {
     COVEY_REQUIRES("root");
     Pod pod;
     Pod elsewhere;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const auto pid = sandbox.pid();
-    CHECK(error_of([&] { (void)pod.create("web"); }).code() == Code::already_exists);
+    CHECK(error_of([&] { (void)pod.create("facade"); }).code() == Code::already_exists);
     // Another state root, the same cgroup.
-    CHECK(error_of([&] { (void)elsewhere.create("web"); }).code() == Code::already_exists);
-    CHECK_FALSE(has_state(elsewhere, "web"));
+    CHECK(error_of([&] { (void)elsewhere.create("facade"); }).code() == Code::already_exists);
+    CHECK_FALSE(has_state(elsewhere, "facade"));
     CHECK(sandbox.pid() == pid);
     const Bundle bundle;
     auto container = sandbox.create_container("app", bundle.path(), {});
@@ -88,7 +88,7 @@ TEST_CASE("the same id twice is refused, and the first pod is not touched") {
 TEST_CASE("a container that cannot be made is refused by name and leaves nothing") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const auto refused = [&](const std::string& bundle, const ContainerOptions& options) {
         return error_of([&] { (void)sandbox.create_container("app", bundle, options); });
     };
@@ -100,7 +100,7 @@ TEST_CASE("a container that cannot be made is refused by name and leaves nothing
     CHECK(refused(bundle.path(), options).detail().find("SYS_PTRACE") != std::string::npos);
     bundle.configure({.args = {"/bin/probe"}, .patch = R"({"process":{"cwd":7}})"});
     CHECK(refused(bundle.path(), {}).code() == Code::invalid_spec);
-    CHECK(std::filesystem::is_empty(pod.root() + "/sandboxes/web/containers"));
+    CHECK(std::filesystem::is_empty(pod.root() + "/sandboxes/facade/containers"));
     sandbox.remove();
 }
 
@@ -108,19 +108,19 @@ TEST_CASE("a pod whose shim was killed is found to be gone, and can be removed")
     COVEY_REQUIRES("root");
     Pod pod;
     const Bundle bundle;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     auto container = sandbox.create_container("app", bundle.path(), {});
     container.start();
     const auto pause = sys::pidfd_open(sandbox.pid()).or_throw("pidfd_open", "pause");
     ::kill(shim_of(sandbox), SIGKILL);
     CHECK(error_of([&] { (void)container.wait(kLong); }).code() == Code::sandbox_gone);
-    const auto gone = error_of([&] { (void)Sandbox::open("web", pod.root()); });
+    const auto gone = error_of([&] { (void)Sandbox::open("facade", pod.root()); });
     CHECK(gone.code() == Code::sandbox_gone);
     CHECK(gone.fix().find("discard") != std::string::npos);
-    CHECK(error_of([&] { (void)pod.create("web"); }).code() == Code::already_exists);
+    CHECK(error_of([&] { (void)pod.create("facade"); }).code() == Code::already_exists);
     sandbox.remove();
     CHECK(sys::wait_ended(pause, 5000));
-    CHECK_FALSE(has_state(pod, "web"));
+    CHECK_FALSE(has_state(pod, "facade"));
 }
 
 TEST_CASE("discard removes what a dead process and its dead shim have left") {
@@ -128,13 +128,13 @@ TEST_CASE("discard removes what a dead process and its dead shim have left") {
     Pod pod;
     pid_t shim = 0;
     {
-        auto sandbox = pod.create("web");
+        auto sandbox = pod.create("facade");
         shim = shim_of(sandbox);
         ::kill(shim, SIGKILL);
     }
-    Sandbox::discard("web", pod.root());
-    CHECK_FALSE(has_state(pod, "web"));
-    CHECK_NOTHROW(Sandbox::discard("web", pod.root()));
+    Sandbox::discard("facade", pod.root());
+    CHECK_FALSE(has_state(pod, "facade"));
+    CHECK_NOTHROW(Sandbox::discard("facade", pod.root()));
     ::waitpid(shim, nullptr, 0);  // its handle is gone, so nobody reaped it
 }
 
@@ -144,10 +144,10 @@ TEST_CASE("a program that ended leaves its pod, which another opens and removes"
     ::setenv("COVEY_TEST_ROOT", pod.root().c_str(), 1);
     const auto run = run_self("[leaves-a-pod]");
     INFO(run.output);
-    auto sandbox = Sandbox::open("web", pod.root());
+    auto sandbox = Sandbox::open("facade", pod.root());
     CHECK(sandbox.pid() > 0);
     sandbox.remove();
-    CHECK_FALSE(has_state(pod, "web"));
+    CHECK_FALSE(has_state(pod, "facade"));
 }
 
 TEST_CASE("creates a pod and ends", "[.][leaves-a-pod]") {
@@ -155,7 +155,7 @@ TEST_CASE("creates a pod and ends", "[.][leaves-a-pod]") {
     options.state_root = std::getenv("COVEY_TEST_ROOT");
     // The shim inherits stderr and lives on: run_self() would wait for it.
     if (std::freopen("/dev/null", "w", stderr) == nullptr) std::_Exit(1);
-    (void)Sandbox::create("web", options);
+    (void)Sandbox::create("facade", options);
     std::_Exit(0);  // before the leak check, which is the caller's
 }
 
@@ -177,12 +177,12 @@ TEST_CASE("fails to create a pod and leaves nothing", "[.][fails-to-create]") {
     options.state_root = pod.root();
     std::string detail;
     try {
-        (void)Sandbox::create("web", options);
+        (void)Sandbox::create("facade", options);
     } catch (const Error& error) {
         detail = error.detail();
     }
     CHECK(detail.find("injected fault") != std::string::npos);
-    CHECK_FALSE(has_state(pod, "web"));
-    CHECK_FALSE(std::filesystem::exists("/sys/fs/cgroup/unified/covey/web.pod"));
+    CHECK_FALSE(has_state(pod, "facade"));
+    CHECK_FALSE(std::filesystem::exists("/sys/fs/cgroup/unified/covey/facade.pod"));
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // the shim was reaped
 }

@@ -57,8 +57,8 @@ Code code_of(const std::function<void()>& action) {
 TEST_CASE("a container's life by the library: created, running, stopped, gone") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
-    CHECK(sandbox.id() == "web");
+    auto sandbox = pod.create("facade");
+    CHECK(sandbox.id() == "facade");
     REQUIRE(sandbox.pid() > 0);
     for (const char* type : {"pid", "net", "ipc", "uts"})
         CHECK(inode_of(sandbox.namespace_path(type)) ==
@@ -84,14 +84,14 @@ TEST_CASE("a container's life by the library: created, running, stopped, gone") 
     container.remove();
     CHECK(code_of([&] { (void)sandbox.container("nginx"); }) == Code::not_found);
     sandbox.remove();
-    CHECK_FALSE(std::filesystem::exists(pod.root() + "/sandboxes/web"));
+    CHECK_FALSE(std::filesystem::exists(pod.root() + "/sandboxes/facade"));
     CHECK_NOTHROW(sandbox.remove());
 }
 
 TEST_CASE("an exec gets the caller's streams and gives its exit status") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const Bundle bundle;
     auto container = sandbox.create_container("app", bundle.path(), in_pod());
     container.start();
@@ -116,7 +116,7 @@ TEST_CASE("an exec gets the caller's streams and gives its exit status") {
 TEST_CASE("wait in one thread does not hold up kill in another") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const Bundle bundle;
     auto container = sandbox.create_container("app", bundle.path(), in_pod());
     container.start();
@@ -135,10 +135,10 @@ TEST_CASE("another handle finds the pod, and remove ends what runs") {
     COVEY_REQUIRES("root");
     Pod pod;
     const Bundle bundle;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     sandbox.create_container("app", bundle.path(), in_pod()).start();
     sandbox.create_container("alone", bundle.path(), {}).start();
-    auto other = Sandbox::open("web", pod.root());
+    auto other = Sandbox::open("facade", pod.root());
     CHECK(other.pid() == sandbox.pid());
     auto container = other.container("app");
     CHECK(container.state() == "running");
@@ -151,7 +151,7 @@ TEST_CASE("another handle finds the pod, and remove ends what runs") {
     CHECK_NOTHROW(sandbox.stop());
     sandbox.remove();
     CHECK_NOTHROW(other.remove());
-    CHECK(code_of([&] { (void)Sandbox::open("web", pod.root()); }) == Code::not_found);
+    CHECK(code_of([&] { (void)Sandbox::open("facade", pod.root()); }) == Code::not_found);
 }
 
 TEST_CASE("capabilities and a namespace of the host are as asked") {
@@ -159,7 +159,7 @@ TEST_CASE("capabilities and a namespace of the host are as asked") {
     Pod pod;
     pod.options().namespaces["net"] = "host";
     pod.options().hostname = "covey-test";
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const auto bundle = Bundle::probe({"state"});
     auto options = in_pod();
     options.add_capabilities = {"sys_ptrace"};

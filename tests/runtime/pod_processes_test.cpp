@@ -34,7 +34,7 @@ const core::PodProcess& of(const std::vector<core::PodProcess>& all, const std::
 TEST_CASE("every process of a pod has its container and its numbers in each namespace") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const Bundle bundle;
     auto shared = sandbox.create_container("shared", bundle.path(), {.pid_mode = PidMode::pod});
     auto alone = sandbox.create_container("alone", bundle.path(), {});
@@ -58,13 +58,13 @@ TEST_CASE("every process of a pod has its container and its numbers in each name
     CHECK(of(all, "node").pod_pid == 0);
     CHECK(of(all, "node").container_pid == node.pid());
     sandbox.remove();
-    CHECK(core::list_pod_processes(cgroup::detect(), "/covey/web.pod", 1).empty());
+    CHECK(core::list_pod_processes(cgroup::detect(), "/covey/facade.pod", 1).empty());
 }
 
 TEST_CASE("a thousand processes are listed in a few tens of milliseconds") {
     COVEY_REQUIRES("root");
     Pod pod;
-    auto sandbox = pod.create("web");
+    auto sandbox = pod.create("facade");
     const auto bundle = Bundle::probe({"fork", "1000"});
     auto container = sandbox.create_container("many", bundle.path(), {.pid_mode = PidMode::pod});
     container.start();
