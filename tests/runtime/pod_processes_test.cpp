@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include <sys/stat.h>
 
@@ -61,7 +62,7 @@ TEST_CASE("every process of a pod has its container and its numbers in each name
     CHECK(core::list_pod_processes(cgroup::detect(), "/covey/facade.pod", 1).empty());
 }
 
-TEST_CASE("a thousand processes are listed in a few tens of milliseconds") {
+TEST_CASE("a thousand processes are listed in no time to speak of") {
     COVEY_REQUIRES("root");
     Pod pod;
     auto sandbox = pod.create("facade");
@@ -73,14 +74,15 @@ TEST_CASE("a thousand processes are listed in a few tens of milliseconds") {
     while (all.size() < 1002 && std::chrono::steady_clock::now() < until)
         all = list(sandbox);
     CHECK(all.size() == 1002);
-    auto best = std::chrono::microseconds::max();
+    auto best = std::clock_t{0};
     for (int round = 0; round < 5; ++round) {
-        const auto start = std::chrono::steady_clock::now();
+        const auto start = std::clock();
         (void)list(sandbox);
-        best = std::min(best, std::chrono::duration_cast<std::chrono::microseconds>(
-                                  std::chrono::steady_clock::now() - start));
+        const auto used = std::clock() - start;
+        best = round == 0 ? used : std::min(best, used);
     }
-    WARN("1,002 processes in " << best.count() << " µs");
-    CHECK(best < std::chrono::milliseconds{200});  // 20 ms when optimised on an idle machine
+    const auto milliseconds = 1000.0 * static_cast<double>(best) / CLOCKS_PER_SEC;
+    WARN("1,002 processes in " << milliseconds << " ms of processor time");
+    CHECK(milliseconds < 500);  // about 20 when optimised; here for what grows with the square
     sandbox.remove();
 }
