@@ -14,7 +14,8 @@
 namespace covey::shim {
 namespace {
 
-constexpr std::size_t kMostClients = 8;
+// coveyd has one connection; the façade one for each call under way, waits included.
+constexpr std::size_t kMostClients = 64;
 constexpr std::size_t kMostUnread = 1U << 20U;  // bytes
 
 }  // namespace
