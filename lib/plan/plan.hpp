@@ -88,7 +88,7 @@ struct LaunchPlan {
     std::vector<std::pair<std::string, std::string>> sysctls;
 
     cgroup::Limits limits;
-    std::vector<cgroup::DeviceRule> device_rules;
+    std::vector<cgroup::DeviceRule> device_rules;  // the spec's; cgroup adds the default ones
 
     ProcessPlan process;
     /// What the spec asked for and does not get, and why: shown in the API's answer.

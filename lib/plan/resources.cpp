@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 namespace covey::plan {
 namespace {
 
@@ -70,27 +68,10 @@ void unified(Sections& s, const std::map<std::string, std::string>& files) {
     }
 }
 
-/// Everything is denied but what the spec and the default devices (devices.cpp) allow. The order is
-/// runc's: later rules win.
-void device_rules(Sections& s) {
-    auto& rules = s.plan.device_rules;
-    rules.push_back({false, 'a', {}, {}, "rwm"});
-    if (s.spec.linux.resources)
-        for (const auto& rule : s.spec.linux.resources->devices)
-            rules.push_back({rule.allow, rule.type, rule.major, rule.minor, rule.access});
-    // mknod is harmless: using the node is what counts.
-    rules.push_back({true, 'c', {}, {}, "m"});
-    rules.push_back({true, 'b', {}, {}, "m"});
-    struct Number {
-        std::int64_t major;
-        std::optional<std::int64_t> minor;
-    };
-    // null, zero, full, random, urandom, tty, console, ptmx, pts/*:
-    // Documentation/admin-guide/devices.
-    static constexpr std::array<Number, 9> kDefault{
-        {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, std::nullopt}}};
-    for (const auto& number : kDefault)
-        rules.push_back({true, 'c', number.major, number.minor, "rwm"});
+/// The spec's own; lib/cgroup puts them between "deny all" and the default devices.
+void device_rules(Sections& s, const std::vector<spec::DeviceCgroup>& rules) {
+    for (const auto& rule : rules)
+        s.plan.device_rules.push_back({rule.allow, rule.type, rule.major, rule.minor, rule.access});
 }
 
 }  // namespace
@@ -101,9 +82,9 @@ void compile_resources(Sections& s) {
             fmt::format("cgroupsPath '{}' is not applied: the container's cgroup is below its "
                         "sandbox's",
                         s.spec.linux.cgroups_path));
-    device_rules(s);
     const auto& resources = s.spec.linux.resources;
     if (!resources) return;
+    device_rules(s, resources->devices);
     s.plan.limits.pids_max = limit_or_nothing(resources->pids_limit);
     if (resources->memory) memory(s, *resources->memory);
     if (resources->cpu) cpu(s, *resources->cpu);
