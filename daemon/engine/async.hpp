@@ -1,6 +1,9 @@
 // The few things that coroutines of the engine need to wait for each other: a signal, locks by
-// name, and running an operation to its end although nobody waits for it any more. Thread rule: the
-// io_context's one thread. Nothing blocks; waiting suspends the coroutine.
+// name, and running an operation to its end although nobody waits for it any more.
+// Rules for everybody's coroutines, because g++ 12 gets them wrong: no brace-initialised temporary
+// inside a co_await expression (it is copied bit by bit and destroyed twice), and no co_await in a
+// condition.
+// Thread rule: the io_context's one thread. Nothing blocks; waiting suspends the coroutine.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -92,7 +92,8 @@ asio::awaitable<bool> send_signal(SandboxPtr sandbox, std::string id, int signal
 
 asio::awaitable<void> kill_all(SandboxPtr sandbox, ContainerPtr container) {
     (void)co_await send_signal(sandbox, container->request.id, SIGKILL, true);
-    if (co_await wait_exit(container, Clock::now() + kKillLimit)) co_return;
+    const bool ended = co_await wait_exit(container, Clock::now() + kKillLimit);
+    if (ended) co_return;
     throw Error(Code::timeout, fmt::format("container '{}' has processes left {} s after SIGKILL",
                                            container->request.id, kKillLimit.count() / 1000))
         .with_fix(

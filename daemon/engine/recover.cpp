@@ -47,16 +47,25 @@ asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox) {
     co_return status;
 }
 
+/// Ours have the pins' paths; the shim's know first that the sandbox has stopped.
+core::SandboxFacts facts_on_disk(FdRef folder, const SandboxRecord& record) {
+    const auto told = read_sandbox_facts(folder);
+    auto facts = record.last_facts.value_or(told.value_or(core::SandboxFacts{}));
+    if (told && told->state == core::SandboxState::stopped) {
+        facts.state = told->state;
+        facts.stopped_at = told->stopped_at;
+        facts.pause_pid = 0;
+    }
+    return facts;
+}
+
 SandboxPtr open_entry(EngineState& state, const std::string& id, UniqueFd folder,
                       const SandboxRecord& record) {
     auto sandbox = std::make_shared<SandboxEntry>(state.executor);
     sandbox->request = record.request;
     sandbox->path = state.sandbox_path(id);
     sandbox->folder = std::move(folder);
-    if (record.last_facts)
-        sandbox->facts = *record.last_facts;
-    else if (auto facts = read_sandbox_facts(sandbox->folder))
-        sandbox->facts = std::move(*facts);
+    sandbox->facts = facts_on_disk(sandbox->folder, record);
     sandbox->facts.id = id;
     sandbox->facts.shim_pid = record.shim_pid;
     sandbox->facts.shim_start_time = record.shim_start_time;
@@ -121,10 +130,10 @@ asio::awaitable<void> adopt(Recovery& recovery, SandboxPtr sandbox, ShimStatus s
     take_sandbox_facts(*recovery.state, *sandbox, status);
     publish_missing(recovery, *sandbox);
     co_await recover_containers(recovery, sandbox, status);
+    publish_missing_stop(recovery, *sandbox);
     if (sandbox->early_stop) sandbox_stopped(*recovery.state, *sandbox);
     if (status.shim == ShimStatus::Shim::dead) co_await bury(recovery.state, sandbox);
     co_await end_execs(recovery, sandbox, status);
-    publish_missing_stop(recovery, *sandbox);
 }
 
 asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {

@@ -43,7 +43,8 @@ asio::awaitable<void> kill_shim(SandboxPtr sandbox) {
     const auto process = sandbox->process;
     if (!process) co_return;
     process->kill();
-    if (!co_await process->wait_ended(Clock::now() + kEndLimit))
+    const bool ended = co_await process->wait_ended(Clock::now() + kEndLimit);
+    if (!ended)
         log::error("a shim does not die", {{"sandbox", sandbox->request.id}});
 }
 
@@ -166,7 +167,8 @@ asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
 }
 
 asio::awaitable<void> remove_pod(StatePtr state, SandboxPtr sandbox) {
-    if (!co_await end_by_request(sandbox)) co_await kill_shim(sandbox);
+    const bool ended = co_await end_by_request(sandbox);
+    if (!ended) co_await kill_shim(sandbox);
     co_await clear_group(state, sandbox->cgroup(), kClearLimit);
     co_await wait_idle(sandbox, kIdleLimit);
     state->surroundings->unpin(sandbox->folder);
