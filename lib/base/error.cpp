@@ -53,6 +53,8 @@ Code code_from_errno(int error) noexcept {
             return Code::already_exists;
         case EINVAL:
         case ENOTDIR:
+        case EISDIR:
+        case ENOEXEC:
         case ELOOP:
         case ENAMETOOLONG:
             return Code::invalid_argument;
