@@ -1,0 +1,198 @@
+// Fault injection: every named step of a sandbox's creation, of a launch and of an exec fails once.
+// The operation then fails with an error that names the step, and nothing of it is left.
+#include "catch.hpp"
+#include "kernel/pod_lab.hpp"
+#include "support/requires.hpp"
+#include "support/run_program.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <regex>
+#include <set>
+
+using namespace covey;
+using namespace covey::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// By what a fault there makes fail. The last case compares these with the source.
+const std::set<std::string> kSandboxSteps{
+    "core.create_sandbox", "core.pin",      "core.spawn_shim",    "sandbox.cgroup", "sandbox.clone",
+    "sandbox.drop",        "sandbox.facts", "sandbox.namespaces", "sandbox.root"};
+const std::set<std::string> kCreateSteps{
+    "container.cgroup",   "container.clone", "container.folder", "init.start",
+    "launch.attach_root", "launch.build",    "launch.cgroup",    "launch.clone",
+    "launch.cut",         "launch.drop",     "launch.mount",     "launch.namespaces",
+    "launch.open",        "launch.pivot",    "launch.read",      "launch.root",
+    "launch.source"};
+const std::set<std::string> kStartSteps{"init.exec"};
+const std::set<std::string> kExecSteps{"exec.cgroup",        "exec.clone", "exec.compile",
+                                       "exec.create_cgroup", "exec.drop",  "exec.namespaces"};
+
+/// With something of every kind: a bind mount, a terminal, limits, masked paths.
+constexpr const char* kPatch = R"({"process":{"terminal":true},
+    "linux":{"resources":{"pids":{"limit":50}}}})";
+
+/// Set while a shim is spawned, to which it goes. (This process has looked at it before, and so is
+/// not concerned.)
+class FailAt {
+  public:
+    explicit FailAt(const std::string& step) { ::setenv("COVEY_FAIL_AT", step.c_str(), 1); }
+    FailAt(const FailAt&) = delete;
+    FailAt& operator=(const FailAt&) = delete;
+    ~FailAt() { ::unsetenv("COVEY_FAIL_AT"); }
+};
+
+bool names(const Error& error, const std::string& step) {
+    return error.detail().find("injected fault at " + step) != std::string::npos;
+}
+
+/// The pod's group in a v1 hierarchy, made for the sake of a container's limits, goes with the pod.
+void check_nothing_new(const Snapshot& before, const std::vector<pid_t>& processes) {
+    CHECK(eventually([&] { return processes_of("lab.pod") == processes; }));
+    auto now = take_snapshot();
+    std::erase_if(now.cgroups, [](const auto& path) { return path.ends_with("/lab.pod"); });
+    CHECK(now.mounts == before.mounts);
+    CHECK(now.descriptors == before.descriptors);
+    for (const auto& path : now.cgroups)
+        if (path.find("/lab.pod/") != std::string::npos && !path.ends_with("/pause"))
+            CHECK_THAT(before.cgroups, Catch::Matchers::VectorContains(path));
+}
+
+void check_no_container_left(Lab& lab) {
+    CHECK(fs::is_empty(lab.state() + "/containers"));
+    CHECK(error_of([&] { (void)lab.sandbox().container("refused"); }).code() == Code::not_found);
+    CHECK(processes_of("refused.ctr").empty());
+}
+
+}  // namespace
+
+TEST_CASE("a fault at any step of a sandbox's creation leaves nothing") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    for (const auto& step : kSandboxSteps) {
+        // In a program of its own: some of the steps are the library's.
+        const auto run = run_self("[fails-to-create-a-sandbox]", {{"COVEY_FAIL_AT", step + ":1"}});
+        INFO(step << "\n" << run.output);
+        CHECK(run.status == 0);
+    }
+}
+
+TEST_CASE("fails to create a sandbox", "[.][fails-to-create-a-sandbox]") {
+    use_built_programs();
+    const std::string wanted = std::getenv("COVEY_FAIL_AT");
+    Pod pod;
+    const auto error = error_of([&] { pod.create("faulty").remove(); });
+    INFO(error.detail());
+    CHECK(names(error, wanted.substr(0, wanted.find(':'))));
+    CHECK(fs::is_empty(pod.root() + "/sandboxes"));
+}
+
+TEST_CASE("a fault at any step of a create leaves nothing, and the sandbox goes on") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    for (const auto& step : kCreateSteps) {
+        const FailAt fault{step + ":1"};
+        for (const auto mode : {PidMode::pod, PidMode::container}) {
+            Lab lab;
+            const auto bind = lab.folder() + "/bind";
+            fs::create_directory(bind);
+            fs::create_directory(lab.state() + "/containers");
+            const std::string mount = R"({"process":{"terminal":true},"mounts":[
+                {"destination":"/proc","type":"proc"},
+                {"destination":"/dev","type":"tmpfs"},
+                {"destination":"/dev/pts","type":"devpts","options":["newinstance","ptmxmode=0666"]},
+                {"destination":"/data","type":"none","source":")" +
+                                      bind + R"(","options":["bind"]}],"root":{"readonly":false}})";
+            const auto before = take_snapshot();
+            const auto processes = processes_of("lab.pod");
+            const auto error = lab.refused(probe_bundle({"exit", "0"}, mount), in_mode(mode));
+            INFO(step << ": " << error.detail());
+            CHECK(names(error, step));
+            check_no_container_left(lab);
+            check_nothing_new(before, processes);
+            CHECK(lab.sandbox().pid() > 0);
+        }
+    }
+}
+
+TEST_CASE("a fault at any of the mount operations leaves nothing") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    for (const auto mode : {PidMode::pod, PidMode::container}) {
+        int number = 1;
+        for (bool failed = true; failed; ++number) {
+            const FailAt fault{"launch.mount:" + std::to_string(number)};
+            Lab lab;
+            fs::create_directory(lab.state() + "/containers");
+            const auto before = take_snapshot();
+            const auto processes = processes_of("lab.pod");
+            const auto error = lab.refused(probe_bundle({"exit", "0"}, kPatch), in_mode(mode));
+            INFO("mount " << number << ": " << error.detail());
+            failed = error.detail() != "nothing was thrown";
+            if (failed) {
+                CHECK(names(error, "launch.mount"));
+                CHECK(error.detail().find("mount op") != std::string::npos);
+            }
+            check_no_container_left(lab);
+            check_nothing_new(before, processes);
+            REQUIRE(number < 100);
+        }
+        CHECK(number > 20);  // the operations of the usual bundle
+    }
+}
+
+TEST_CASE("a fault at any step of a start ends the container, which says so") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    for (const auto& step : kStartSteps) {
+        const FailAt fault{step + ":1"};
+        Lab lab;
+        const auto before = take_snapshot();
+        const auto processes = processes_of("lab.pod");
+        auto container = lab.create("app", probe_bundle({"exit", "0"}, kPatch));
+        const auto error = error_of([&] { container.start(); });
+        INFO(error.detail());
+        CHECK(names(error, step));
+        CHECK(container.wait(kLong)->exit_code == 1);
+        container.remove();
+        CHECK(processes_of("app.ctr").empty());
+        check_nothing_new(before, processes);
+    }
+}
+
+TEST_CASE("a fault at any step of an exec leaves the container as it was") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    for (const auto& step : kExecSteps) {
+        const FailAt fault{step + ":1"};
+        Lab lab;
+        auto container = lab.start("app", probe_bundle({"sleep", "forever"}));
+        const auto before = take_snapshot();
+        const auto processes = processes_of("lab.pod");
+        const auto error = error_of([&] { (void)exec(container, {"exit", "0"}); });
+        INFO(step << ": " << error.detail());
+        CHECK(names(error, step));
+        check_nothing_new(before, processes);
+        CHECK(processes_of("app.ctr").size() == 1);
+        CHECK(container.state() == "running");
+    }
+}
+
+TEST_CASE("every fault point of the source is in the tables above") {
+    std::set<std::string> known;
+    for (const auto* steps : {&kSandboxSteps, &kCreateSteps, &kStartSteps, &kExecSteps})
+        known.insert(steps->begin(), steps->end());
+    std::set<std::string> found;
+    const std::regex call{R"rx(fault_point\("([^"]+)"\))rx"};
+    for (const char* folder : {"launch", "shim", "core"})
+        for (const auto& entry :
+             fs::directory_iterator{std::string{COVEY_SOURCE_DIR} + "/lib/" + folder}) {
+            const auto text = text_of(entry.path());
+            for (std::sregex_iterator at{text.begin(), text.end(), call}, end; at != end; ++at)
+                found.insert((*at)[1]);
+        }
+    CHECK(found == known);
+}
