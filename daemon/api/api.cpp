@@ -1,3 +1,4 @@
+// In coroutines every temporary of a co_await has a name: g++ 12 copies unnamed ones bit by bit.
 #include "api/api.hpp"
 
 #include "api/call.hpp"
@@ -97,7 +98,8 @@ asio::awaitable<void> Api::answer(Exchange& exchange) {
     Target target = parse_target(request.target);
     Match match = match_route(request.method, target);
     if (match.route == nullptr) {
-        co_await exchange.respond(method_not_allowed(request, match));
+        Response refusal = method_not_allowed(request, match);
+        co_await exchange.respond(std::move(refusal));
         co_return;
     }
     Call call{engine_, exchange, std::move(target), std::move(match)};

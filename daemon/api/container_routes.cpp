@@ -36,30 +36,38 @@ Response list(Call& call) {
 
 asio::awaitable<Response> create(Call& call) {
     const std::string body = co_await call.exchange.body();
-    auto created = co_await call.engine.create_container(decode_container(call.id(), body));
+    CreateContainerAction action = decode_container(call.id(), body);
+    const auto created = co_await call.engine.create_container(std::move(action));
     co_return container_response(created.view, created.was_there ? 200 : 201);
 }
 
 asio::awaitable<Response> remove(Call& call) {
     const Query query{call.target.query, kDeleteParameters};
-    co_await call.engine.delete_container(call.id(), query.flag("force"));
+    std::string id = call.id();
+    co_await call.engine.delete_container(std::move(id), query.flag("force"));
     co_return Response{204, {}, {}, {}};
 }
 
 asio::awaitable<Response> start(Call& call) {
-    require_empty_body(co_await call.exchange.body());
-    co_return container_response(co_await call.engine.start_container(call.id()));
+    const std::string body = co_await call.exchange.body();
+    require_empty_body(body);
+    std::string id = call.id();
+    const ContainerView view = co_await call.engine.start_container(std::move(id));
+    co_return container_response(view);
 }
 
 asio::awaitable<Response> kill(Call& call) {
     const std::string body = co_await call.exchange.body();
-    co_await call.engine.kill_container(decode_kill(call.id(), body));
+    KillAction action = decode_kill(call.id(), body);
+    co_await call.engine.kill_container(std::move(action));
     co_return Response{204, {}, {}, {}};
 }
 
 asio::awaitable<Response> stop(Call& call) {
     const std::string body = co_await call.exchange.body();
-    co_return container_response(co_await call.engine.stop_container(decode_stop(call.id(), body)));
+    StopContainerAction action = decode_stop(call.id(), body);
+    const ContainerView view = co_await call.engine.stop_container(std::move(action));
+    co_return container_response(view);
 }
 
 asio::awaitable<Response> wait(Call& call) {
@@ -69,8 +77,10 @@ asio::awaitable<Response> wait(Call& call) {
     const milliseconds limit{asked.value_or(static_cast<std::int64_t>(kLongestWait) * 1000)};
     do {
         // Whoever waits for a client that is gone waits for nobody.
-        auto outcome =
-            co_await (call.engine.wait_container(call.id(), limit) || call.exchange.hangup());
+        std::string id = call.id();
+        auto ended = call.engine.wait_container(std::move(id), limit);
+        auto gone = call.exchange.hangup();
+        auto outcome = co_await (std::move(ended) || std::move(gone));
         auto* const exit = std::get_if<0>(&outcome);
         if (exit == nullptr) throw ClientGone{};
         if (*exit) co_return exit_response(**exit);

@@ -83,7 +83,9 @@ asio::awaitable<void> stream_events(Call& call) {
     co_await call.exchange.begin(std::move(head));
     const std::string opened = stream_opened_line(newest);
     co_await call.exchange.write(opened);
-    auto outcome = co_await (send_events(call, *reader, filter) || call.exchange.hangup());
+    auto sending = send_events(call, *reader, filter);
+    auto gone = call.exchange.hangup();
+    auto outcome = co_await (std::move(sending) || std::move(gone));
     auto* const failure = std::get_if<0>(&outcome);
     if (failure == nullptr) throw ClientGone{};
     try {

@@ -51,7 +51,7 @@ struct Relay {
         if (!fd) return;
         descriptor.assign(fd.get());
         [[maybe_unused]] const int owned_now = fd.release();
-        descriptor.native_non_blocking(true);
+        descriptor.non_blocking(true);  // else read_some() polls
     }
 
     Exchange& exchange;
@@ -85,7 +85,8 @@ asio::awaitable<void> pump_output(Relay& relay, Descriptor& source, OutputStream
         error_code error;
         const std::size_t got = source.read_some(asio::buffer(bytes), error);
         if (got > 0) {
-            co_await send_piece(relay, encode_output(relay.form, stream, {bytes.data(), got}));
+            std::string piece = encode_output(relay.form, stream, {bytes.data(), got});
+            co_await send_piece(relay, std::move(piece));
         } else if (error == asio::error::would_block) {
             if (relay.exit) co_return;
             co_await source.async_wait(Descriptor::wait_read,
@@ -155,13 +156,17 @@ asio::awaitable<void> finish(Relay& relay, const Call& call, const std::exceptio
 
 asio::awaitable<void> stream_exec(Call& call) {
     const StreamForm form = stream_form(call.exchange.request().accept);
-    const auto session = co_await call.engine.exec(decode_exec(call.id(), call.target.query));
-    Relay relay{call.exchange, form, *session, co_await asio::this_coro::executor};
+    ExecAction action = decode_exec(call.id(), call.target.query);
+    const auto session = co_await call.engine.exec(std::move(action));
+    const auto executor = co_await asio::this_coro::executor;
+    Relay relay{call.exchange, form, *session, executor};
     StreamHead head{std::string{content_type(form)}, {}};
     head.headers.emplace_back("Trailer", "Covey-Exit-Code");
     head.headers.emplace_back("Covey-Exec-Id", session->facts().exec);
     co_await call.exchange.begin(std::move(head));
-    auto outcome = co_await (relay_output(relay) || relay_input(relay));
+    auto output = relay_output(relay);
+    auto input = relay_input(relay);
+    auto outcome = co_await (std::move(output) || std::move(input));
     auto* const failure = std::get_if<0>(&outcome);
     if (failure == nullptr) throw ClientGone{};
     co_await finish(relay, call, *failure);

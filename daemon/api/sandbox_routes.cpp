@@ -31,19 +31,24 @@ Response list(Call& call) {
 
 asio::awaitable<Response> create(Call& call, std::optional<std::string> id) {
     const std::string body = co_await call.exchange.body();
-    auto created = co_await call.engine.create_sandbox(decode_sandbox(id, body));
+    CreateSandboxAction action = decode_sandbox(id, body);
+    const auto created = co_await call.engine.create_sandbox(std::move(action));
     co_return sandbox_response(created.view, created.was_there ? 200 : 201);
 }
 
 asio::awaitable<Response> remove(Call& call) {
     const Query query{call.target.query, kDeleteParameters};
-    co_await call.engine.delete_sandbox(call.id(), query.flag("force"));
+    std::string id = call.id();
+    co_await call.engine.delete_sandbox(std::move(id), query.flag("force"));
     co_return Response{204, {}, {}, {}};
 }
 
 asio::awaitable<Response> stop(Call& call) {
-    require_empty_body(co_await call.exchange.body());
-    co_return sandbox_response(co_await call.engine.stop_sandbox(call.id()));
+    const std::string body = co_await call.exchange.body();
+    require_empty_body(body);
+    std::string id = call.id();
+    const SandboxView view = co_await call.engine.stop_sandbox(std::move(id));
+    co_return sandbox_response(view);
 }
 
 asio::awaitable<Response> join(Call& call) {
@@ -62,9 +67,11 @@ asio::awaitable<Response> answer_sandbox_call(Call& call) {
         co_return co_await remove(call);
     }
     require_no_query(call.target.query);
-    if (operation == Operation::post_sandbox) co_return co_await create(call, std::nullopt);
+    std::optional<std::string> id;
+    if (operation == Operation::post_sandbox) co_return co_await create(call, std::move(id));
     require_valid_id(call.id(), "sandbox id");
-    if (operation == Operation::put_sandbox) co_return co_await create(call, call.id());
+    id = call.id();
+    if (operation == Operation::put_sandbox) co_return co_await create(call, std::move(id));
     if (operation == Operation::get_sandbox)
         co_return sandbox_response(call.engine.sandbox(call.id()));
     if (operation == Operation::stop_sandbox) co_return co_await stop(call);

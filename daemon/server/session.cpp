@@ -85,8 +85,10 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   private:
     asio::awaitable<bool> serve_one(bool first);
     asio::awaitable<bool> read_head(bool first);
+    asio::awaitable<void> answer_failure(const Error& error);
     asio::awaitable<bool> fill();
     asio::awaitable<void> fill_or_throw();
+    [[noreturn]] void throw_unfinished() const;
     void take_head();
     asio::awaitable<void> send_continue();
     template <typename Buffers>
@@ -142,13 +144,17 @@ asio::awaitable<bool> Session::fill() {
 }
 
 asio::awaitable<void> Session::fill_or_throw() {
-    if (co_await fill()) co_return;
+    const bool more = co_await fill();
+    if (!more) throw_unfinished();
+}
+
+/// The request does not come to its end.
+void Session::throw_unfinished() const {
     if (!late_) throw ClientGone{};
-    throw Error(
-        Code::timeout,
-        parser_->is_header_done()
-            ? fmt::format("the body did not come within {} s", kBodyLimit.count())
-            : fmt::format("the request's head did not come within {} s", kHeadLimit.count()))
+    const bool in_body = parser_->is_header_done();
+    throw Error(Code::timeout,
+                fmt::format("the request's {} did not come within {} s", in_body ? "body" : "head",
+                            (in_body ? kBodyLimit : kHeadLimit).count()))
         .with_fix("send the request without pauses");
 }
 
@@ -209,7 +215,8 @@ asio::awaitable<std::string> Session::body() {
     for (std::size_t size = 0;;) {
         if (size > kMostBodyBytes) throw body_too_large();
         text.resize(size + (length ? static_cast<std::size_t>(*length) - size : kReadBytes) + 1);
-        const std::size_t got = co_await read_some(std::span{text}.subspan(size));
+        const std::span<char> room = std::span{text}.subspan(size);
+        const std::size_t got = co_await read_some(room);
         size += got;
         if (got > 0) continue;
         text.resize(size);
@@ -284,6 +291,11 @@ asio::awaitable<void> Session::hangup() {
 
 // ---- requests
 
+asio::awaitable<void> Session::answer_failure(const Error& error) {
+    Response response = handler_.problem(error, request_);
+    co_await respond(std::move(response));
+}
+
 asio::awaitable<bool> Session::serve_one(bool first) {
     request_ = Request{{}, {}, {}, next_request_id(), peer_};
     begun_ = keep_ = expects_continue_ = false;
@@ -295,7 +307,7 @@ asio::awaitable<bool> Session::serve_one(bool first) {
     }
     const auto start = std::chrono::steady_clock::now();
     if (failure)
-        co_await respond(handler_.problem(*failure, request_));
+        co_await answer_failure(*failure);
     else
         co_await handler_.handle(*this);
     log_request(start);
