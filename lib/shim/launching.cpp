@@ -66,12 +66,20 @@ void Launching::handle(launch::Message message) {
     if (auto* born = std::get_if<launch::Born>(&message)) {
         born_ = true;
         callbacks_.born(std::move(*born));
+        if (ready_) on_ready();
     } else if (std::holds_alternative<launch::Ready>(message)) {
-        cancel_deadline();
-        callbacks_.ready();
+        // Launcher and init share their end: a quick init speaks before the launcher tells its
+        // birth.
+        ready_ = true;
+        if (born_) on_ready();
     } else if (!std::exchange(failed_, true)) {
         callbacks_.failed(std::get<launch::Failed>(message).error);
     }
+}
+
+void Launching::on_ready() {
+    cancel_deadline();
+    callbacks_.ready();
 }
 
 void Launching::close() {

@@ -15,6 +15,7 @@ class Launching {
   public:
     struct Callbacks {
         std::function<void(launch::Born)> born;
+        /// Always after `born`.
         std::function<void()> ready;
         /// Also when the launcher ends without a word, or takes longer than 30 s.
         std::function<void(Error)> failed;
@@ -36,6 +37,7 @@ class Launching {
 
   private:
     void handle(launch::Message message);
+    void on_ready();
     void close();
     void reap();
 
@@ -43,7 +45,7 @@ class Launching {
     UniqueFd handshake_, launcher_;
     Callbacks callbacks_;
     Loop::Timer deadline_ = 0;
-    bool born_ = false, failed_ = false;
+    bool born_ = false, ready_ = false, failed_ = false;
 };
 
 }  // namespace covey::shim
