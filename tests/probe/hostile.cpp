@@ -100,19 +100,29 @@ void check_capabilities(Hunt& hunt, const std::string& folder) {
     }
 }
 
-/// Only a stopped tracee can be let go; one that never stops is let go by its end or ours.
+/// A stop that is a signal's delivery goes on with that signal; one of ptrace's own with none.
+void detach(pid_t pid, int status) {
+    const bool is_event = (status >> 16) != 0;
+    ptrace(PTRACE_DETACH, pid, nullptr, is_event ? 0L : static_cast<long>(WSTOPSIG(status)));
+}
+
+/// Only a stopped tracee can be let go; one that is late to stop is let go by release_late_ones.
 void let_go(pid_t pid) {
     ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr);
     for (int tries = 0; tries < 100; ++tries) {
         int status = 0;
         const pid_t got = waitpid(pid, &status, WNOHANG | __WALL);
         if (got < 0 || (got == pid && !WIFSTOPPED(status))) return;
-        if (got == pid) {
-            ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
-            return;
-        }
+        if (got == pid) return detach(pid, status);
         poll(nullptr, 0, 1);
     }
+}
+
+/// Or they would be held for ever, and their launch with them.
+void release_late_ones() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0;)
+        if (WIFSTOPPED(status)) detach(pid, status);
 }
 
 bool seize(Hunt& hunt, pid_t pid) {
@@ -146,6 +156,7 @@ std::string identity(const std::string& pid) {
 
 void hunt_once(Hunt& hunt) {
     ++hunt.tally.rounds;
+    release_late_ones();
     for (const auto& name : list("/proc")) {
         const auto pid = static_cast<pid_t>(std::strtol(name.c_str(), nullptr, 10));
         if (pid <= 0 || pid == getpid()) continue;
