@@ -107,14 +107,37 @@ Result<void> set_propagation_of_all(std::uint64_t propagation) {
     return {};
 }
 
+namespace {
+
+/// Which mount a name leads to. STATX_MNT_ID: Linux 5.8.
+Result<std::uint64_t> mount_id(int dir, const char* name) {
+    struct statx status {};
+    if (::statx(dir, name, AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0) return last_errno();
+    return std::uint64_t{status.stx_mnt_id};
+}
+
+}  // namespace
+
 Result<void> pivot_into(FdRef root) {
+    const auto own = mount_id(root.get(), "");
+    if (!own) return Errno{own.error()};
     if (::fchdir(root.get()) < 0) return last_errno();
     // The old root lands on top of the new one at "." (pivot_root(2), "pivot_root(".", ".")") and
     // is detached from there, so no folder for it is needed and none is left.
     if (::syscall(SYS_pivot_root, ".", ".") < 0) return last_errno();
-    if (::umount2(".", MNT_DETACH) < 0) return last_errno();
-    if (::chdir("/") < 0) return last_errno();
-    return {};
+    // umount2(2) takes what is on top: where the host has something mounted over its "/", that goes
+    // first, and the host's root would stay. "/.." is what a container would see then.
+    constexpr int kMostLayers = 64;
+    for (int layer = 0; layer < kMostLayers; ++layer) {
+        const auto top = mount_id(AT_FDCWD, "/..");
+        if (!top) return Errno{top.error()};
+        if (top.value() == own.value()) {
+            if (::chdir("/") < 0) return last_errno();
+            return {};
+        }
+        if (::umount2(".", MNT_DETACH) < 0) return last_errno();
+    }
+    return Errno{EBUSY};
 }
 
 Result<void> detach_at(FdRef dir, std::string_view path) {
