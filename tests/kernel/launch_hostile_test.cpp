@@ -3,9 +3,13 @@
 #include "catch.hpp"
 #include "kernel/pod_lab.hpp"
 #include "support/requires.hpp"
+#include "support/run_program.hpp"
 
+#include <cstdio>
 #include <filesystem>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 using namespace covey;
@@ -223,4 +227,32 @@ TEST_CASE("a script that names the launcher's own program as its interpreter get
     REQUIRE(::stat(shim.c_str(), &after) == 0);
     CHECK(after.st_mtim.tv_sec == before.st_mtim.tv_sec);
     CHECK(after.st_ino == before.st_ino);
+}
+
+// Seen failing before pivot_into looked at what umount2(2) had left: the host's root was there.
+TEST_CASE("no container sees the root of a host that has something mounted over it") {
+    COVEY_REQUIRES("root");
+    const int status = in_new_namespaces(CLONE_NEWNS, [] {
+        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 100;
+        for (int layer = 0; layer < 2; ++layer)
+            if (::mount("over", "/", "tmpfs", 0, nullptr) != 0) return 101;
+        const auto run = run_self("[over-mounted]");
+        if (run.status != 0) std::fputs(run.output.c_str(), stderr);
+        return run.status;
+    });
+    CHECK(status == 0);
+}
+
+TEST_CASE("runs where something is mounted over the root", "[.][over-mounted]") {
+    Lab lab;
+    for (const auto mode : {PidMode::pod, PidMode::container}) {
+        const auto own = lab.run({"ls", "/"}, "{}", in_mode(mode)).out;
+        CHECK(own.find("\"proc\"") != std::string::npos);
+        CHECK(lab.run({"ls", "/.."}, "{}", in_mode(mode)).out == own);
+        CHECK(lab.run({"ls", "/proc/self/root/.."}, "{}", in_mode(mode)).out == own);
+        auto container = lab.start("app", probe_bundle({"sleep", "forever"}), in_mode(mode));
+        CHECK(exec(container, {"ls", "/"}).out == own);
+        CHECK(exec(container, {"ls", "/.."}).out == own);
+        container.remove(true);
+    }
 }

@@ -142,6 +142,19 @@ TEST_CASE("a spec's namespace path must be the pod's own") {
     }
 }
 
+TEST_CASE("above a container's root is its root, for its execs too") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    for (const auto mode : {PidMode::pod, PidMode::container, PidMode::node}) {
+        auto container = lab.start("app", probe_bundle({"sleep", "forever"}), in_mode(mode));
+        const auto own = exec(container, {"ls", "/"}).out;
+        CHECK(own == "[\"bin\",\"dev\",\"etc\",\"proc\",\"run\",\"sys\",\"tmp\"]\n");
+        CHECK(exec(container, {"ls", "/.."}).out == own);
+        container.remove(true);
+        CHECK(lab.run({"ls", "/.."}, "{}", in_mode(mode)).out == own);
+    }
+}
+
 TEST_CASE("the hostname is the pod's, or its id") {
     COVEY_REQUIRES("root");
     {
