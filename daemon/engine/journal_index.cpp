@@ -25,7 +25,10 @@ void JournalIndex::take(const EventRecord& event) {
         container.sandbox = event.sandbox;
         container.created |= event.type == "container.created";
         container.started |= event.type == "container.started";
-        container.exited |= event.type == "container.exited";
+        if (event.type == "container.exited") {
+            container.exited = true;
+            container.exit = event.exit;
+        }
         if (event.exec.empty()) return;
         auto& exec = container.execs[event.exec];
         exec.started |= event.type == "exec.started";

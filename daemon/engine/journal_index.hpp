@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace covey::daemon {
@@ -21,6 +22,7 @@ class JournalIndex {
     struct Container {
         std::string sandbox;
         bool created = false, started = false, exited = false;
+        std::optional<core::ExitRecord> exit;
         std::map<std::string, Exec> execs;
     };
     struct Sandbox {

@@ -81,13 +81,17 @@ void discard(EngineState& state, const std::string& id, FdRef folder) {
 }
 
 /// The facts of a sandbox that is complete, from the shim or else from disk.
-void take_sandbox_facts(EngineState& state, SandboxEntry& sandbox, const ShimStatus& status) {
+void take_sandbox_facts(Recovery& recovery, SandboxEntry& sandbox, const ShimStatus& status) {
     auto known = std::move(sandbox.facts);
     sandbox.facts = status.sandbox ? *status.sandbox : known;
     if (sandbox.facts.state == core::SandboxState::ready && status.sandbox) {
-        state.surroundings->pin(sandbox.facts, sandbox.folder, sandbox.path);
+        recovery.state->surroundings->pin(sandbox.facts, sandbox.folder, sandbox.path);
         return;
     }
+    // Its files may be half removed: what was told once stays true.
+    const auto seen = recovery.index.sandboxes.find(sandbox.request.id);
+    if (!status.sandbox && seen != recovery.index.sandboxes.end() && seen->second.stopped)
+        sandbox.facts.state = core::SandboxState::stopped;
     for (auto& [type, entry] : sandbox.facts.namespaces)
         if (const auto pin = known.namespaces.find(type); pin != known.namespaces.end())
             entry.path = pin->second.path;
@@ -127,7 +131,7 @@ asio::awaitable<void> adopt(Recovery& recovery, SandboxPtr sandbox, ShimStatus s
     if (status.shim == ShimStatus::Shim::alive && !status.sandbox)
         status.shim = ShimStatus::Shim::dead;  // an empty shim is none
     sandbox->complete = true;
-    take_sandbox_facts(*recovery.state, *sandbox, status);
+    take_sandbox_facts(recovery, *sandbox, status);
     publish_missing(recovery, *sandbox);
     co_await recover_containers(recovery, sandbox, status);
     publish_missing_stop(recovery, *sandbox);

@@ -28,6 +28,8 @@ void adopt_container(Recovery& recovery, ContainerEntry& container, core::Contai
     const auto& seen = seen_of(recovery, container.request.id);
     container.complete = true;
     container.facts = std::move(facts);
+    // Its files may be half removed: what was told once stays true.
+    if (!container.facts.exit) container.facts.exit = seen.exit;
     if (index.must_write(seen.created, container.facts.created_at))
         state.publish(container, "container.created");
     if (container.facts.started_at != 0 &&

@@ -32,19 +32,27 @@ ShimProcess::ShimProcess(asio::any_io_executor executor, UniqueFd pidfd, Whose w
 }
 
 asio::awaitable<void> ShimProcess::reap() {
-    boost::system::error_code failed;
-    co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                               asio::redirect_error(asio::use_awaitable, failed));
-    if (failed) co_return;
-    if (whose_ == Whose::child) {
-        const auto status = sys::try_wait_process(FdRef{pidfd_.native_handle()});
-        if (status && status.value() && status.value()->code != 0)
-            log::warning("a shim ended badly", {{"status", std::to_string(status.value()->code)}});
+    for (bool running = true; running;) {
+        boost::system::error_code failed;
+        co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                                   asio::redirect_error(asio::use_awaitable, failed));
+        if (failed) co_return;
+        running = whose_ == Whose::child && !try_reap();
     }
     ended_ = true;
     boost::system::error_code ignored;
     pidfd_.close(ignored);
     changed_.notify();
+}
+
+/// False while there is nothing to reap: asio may report readiness that is none.
+bool ShimProcess::try_reap() {
+    const auto status = sys::try_wait_process(FdRef{pidfd_.native_handle()});
+    if (!status) return true;  // ECHILD: it is not ours any more
+    if (!status.value()) return false;
+    if (status.value()->code != 0)
+        log::warning("a shim ended badly", {{"status", std::to_string(status.value()->code)}});
+    return true;
 }
 
 void ShimProcess::kill() {

@@ -28,6 +28,7 @@ class ShimProcess : public std::enable_shared_from_this<ShimProcess> {
   private:
     ShimProcess(boost::asio::any_io_executor executor, UniqueFd pidfd, Whose whose);
     boost::asio::awaitable<void> reap();
+    [[nodiscard]] bool try_reap();
 
     boost::asio::posix::stream_descriptor pidfd_;
     Whose whose_;

@@ -44,8 +44,7 @@ asio::awaitable<void> kill_shim(SandboxPtr sandbox) {
     if (!process) co_return;
     process->kill();
     const bool ended = co_await process->wait_ended(Clock::now() + kEndLimit);
-    if (!ended)
-        log::error("a shim does not die", {{"sandbox", sandbox->request.id}});
+    if (!ended) log::error("a shim does not die", {{"sandbox", sandbox->request.id}});
 }
 
 /// The end that the shim wrote down before it died, if it came so far.
@@ -146,7 +145,8 @@ asio::awaitable<void> bury(StatePtr state, SandboxPtr sandbox) {
 
 asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
     if (sandbox->complete && sandbox->facts.state == core::SandboxState::stopped) co_return;
-    // What is under way in it is not waited for: the shim cuts creations short and refuses new ones.
+    // What is under way in it is not waited for: the shim cuts creations short and refuses new
+    // ones.
     bool stopped = false;
     if (sandbox->has_shim()) {
         const auto link = sandbox->link;

@@ -364,3 +364,16 @@ TEST_CASE("a second daemon on the same state folder is refused") {
     Daemon daemon(world);
     CHECK(code_of([&] { return std::make_unique<Daemon>(world); }) == Code::failed_precondition);
 }
+
+TEST_CASE("a deletion that was killed while it removed files does not tell an end twice") {
+    World world;
+    crash_before_answer_of(world, "shutdown", [](Daemon& daemon) {
+        make_pod(daemon);
+        return daemon.begin(daemon.engine.delete_sandbox("web", true));
+    });
+    for (const auto* gone : {"/sandbox.json", "/containers/nginx/container.json"})
+        sys::unlink_at(sys::kCwd, world.folder("web") + gone).or_throw("remove", gone);
+    Daemon daemon(world);
+    CHECK(daemon.event_lines(4) == Lines{"container.exited nginx", "sandbox.stopped web",
+                                         "container.deleted nginx", "sandbox.deleted web"});
+}
