@@ -131,7 +131,8 @@ int remove_all(const Session& session, const std::vector<std::string>& ids, bool
 }
 
 void add_create(const Options& group, Session& session) {
-    const Options command = group.command("create", "Create a sandbox: a pod's namespaces and /pause");
+    const Options command =
+        group.command("create", "Create a sandbox: a pod's namespaces and /pause");
     const auto options = std::make_shared<CreateOptions>();
     auto& wish = options->sandbox;
     command.required("NAME", wish.id, "its id");
