@@ -98,25 +98,35 @@ void Launcher::open_on_host() {
                 .or_throw("open", kGateName);
     stdio_ = open_stdio(input_.stdio);
     sources_ = open_sources(plan_);
-    open_proc_source();
     for (const auto& entry : plan_.namespaces) {
         if (entry.source != Source::path) continue;
         auto file = sys::open(entry.path, O_RDONLY).or_throw("open namespace", entry.path);
         joined_paths_.emplace_back(std::move(file), spec::info(entry.type).clone_flag);
     }
+    open_proc_source();
+}
+
+/// The root of the keeper's mount namespace: only there can it be cloned.
+UniqueFd clone_kept_proc(FdRef keeper) {
+    const auto own =
+        sys::open("/proc/self/ns/mnt", O_RDONLY).or_throw("open", "own mount namespace");
+    sys::set_namespace(keeper, CLONE_NEWNS).or_throw("enter", "the pod's procfs keeper");
+    auto tree =
+        sys::clone_tree(sys::kCwd, "/", sys::Recursive::no).or_throw("clone", "the pod's procfs");
+    sys::set_namespace(own, CLONE_NEWNS).or_throw("return to", "own mount namespace");
+    return tree;
 }
 
 void Launcher::open_proc_source() {
     if (plan_.pid_mode != spec::PidMode::pod) return;
     proc_.pid_namespace = input_.pod.pid;
-    if (!input_.pod.proc_tree.valid()) return;
+    if (!input_.pod.proc_keeper.valid()) return;
     // A container that may remount must not share a superblock with its neighbours.
     constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
     if ((plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
     else
-        proc_.clone = sys::clone_tree(input_.pod.proc_tree, "", sys::Recursive::no)
-                          .or_throw("clone", "the pod's procfs");
+        proc_.clone = clone_kept_proc(input_.pod.proc_keeper);
 }
 
 void Launcher::check_namespace_paths() {

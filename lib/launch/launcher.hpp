@@ -17,9 +17,9 @@ namespace covey::launch {
 /// The pod's namespaces, as nsfs descriptors; an invalid one: the pod has the host's.
 struct PodNamespaces {
     FdRef pid{-1}, net{-1}, ipc{-1}, uts{-1}, time{-1};
-    /// For kernels without `pidns=`, else invalid: a procfs of the pod that the shim keeps
-    /// attached, for clones, and a context good for one superblock more (docs/decisions/002).
-    FdRef proc_tree{-1}, proc_context{-1};
+    /// For kernels without `pidns=`, else invalid: a mount namespace whose root is a procfs of the
+    /// pod, for clones, and a context good for one superblock more (docs/decisions/002).
+    FdRef proc_keeper{-1}, proc_context{-1};
 };
 
 struct LaunchInput {

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <exception>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -33,16 +34,31 @@ void prepare_namespaces(const SandboxSetup& setup) {
     apply_sysctls(setup.sysctls);
 }
 
-/// Contexts of this PID namespace's procfs, for a parent that is outside of it.
+/// A mount namespace with nothing in it but a procfs of this PID namespace, which launchers enter
+/// for a moment to clone it. (Only a mount of one's own namespace can be cloned. It is not the
+/// shim's: in a namespace of its own the shim would miss what is mounted on the host later.)
+UniqueFd make_proc_keeper() {
+    const auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    const auto proc = sys::finish_filesystem(context, 0).or_throw("create filesystem", "proc");
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
+    sys::attach_at(proc, sys::kCwd, "/").or_throw("attach", "procfs");
+    sys::pivot_into(proc).or_throw("pivot into", "procfs");
+    auto keeper = sys::open("/self/ns/mnt", O_RDONLY).or_throw("open", "own mount namespace");
+    sys::unshare(CLONE_NEWNS).or_throw("unshare", "mount namespace");
+    return keeper;
+}
+
+/// For a parent that is outside this PID namespace: contexts of its procfs, the keeper last.
 void send_proc_contexts(const SandboxSetup& setup) {
+    if (setup.proc_contexts == 0) return;
     std::vector<UniqueFd> contexts;
     std::vector<FdRef> fds;
     for (int i = 0; i < setup.proc_contexts; ++i) {
         contexts.push_back(sys::open_filesystem("proc").or_throw("open filesystem type", "proc"));
         fds.push_back(contexts.back());
     }
-    if (!fds.empty())
-        sys::send_packet(setup.handshake, "C", fds).or_throw("send", "procfs contexts");
+    fds.push_back(contexts.emplace_back(make_proc_keeper()));
+    sys::send_packet(setup.handshake, "C", fds).or_throw("send", "procfs contexts");
 }
 
 /// Nothing to find behind /proc/1/root: an empty read-only tmpfs, the host's root detached.

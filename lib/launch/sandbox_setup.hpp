@@ -25,7 +25,8 @@ struct SandboxSetup {
     FdRef handshake{-1};  // close-on-exec; a clean end means that pause runs
 };
 
-/// Sends the contexts (one packet "C" with their descriptors), then execs pause; on failure Failed.
+/// Sends the contexts (one packet "C" with their descriptors and, last, a mount namespace whose
+/// root is a procfs of the pod), then execs pause; on failure Failed.
 [[noreturn]] void run_sandbox_setup(const SandboxSetup& setup) noexcept;
 
 }  // namespace covey::launch

@@ -165,18 +165,9 @@ void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program
     pause_ = std::move(child.pidfd);
     facts_.pause_pid = child.pid;
     proc_contexts_ = wait_for_exec(sockets.parent);
-    if (!proc_contexts_.empty()) keep_procfs();
-}
-
-void Sandbox::keep_procfs() {
-    // Kernels without `pidns=`: only an attached mount can be cloned, so the shim gets a mount
-    // namespace of its own (a slave: what the host mounts still comes in) and hides one procfs of
-    // the pod in it.
-    sys::unshare(CLONE_NEWNS).or_throw("unshare", "the shim's mount namespace");
-    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
-    const auto context = take_proc_context();
-    proc_tree_ = sys::finish_filesystem(context, 0).or_throw("create filesystem", "proc");
-    sys::attach_at(proc_tree_, sys::kCwd, "/").or_throw("attach", "the pod's procfs");
+    if (proc_contexts_.empty()) return;
+    proc_keeper_ = std::move(proc_contexts_.back());
+    proc_contexts_.pop_back();
 }
 
 void Sandbox::note_namespaces(const core::SandboxConfig& config) {
@@ -203,8 +194,8 @@ launch::PodNamespaces Sandbox::namespaces() const {
         const auto found = namespaces_.find(name);
         return found == namespaces_.end() ? FdRef{-1} : found->second.ref();
     };
-    return {find("pid"),  find("net"), find("ipc"), find("uts"),
-            find("time"), proc_tree_,  FdRef{-1}};
+    return {find("pid"),  find("net"),  find("ipc"), find("uts"),
+            find("time"), proc_keeper_, FdRef{-1}};
 }
 
 plan::SandboxView Sandbox::view() const {

@@ -38,7 +38,6 @@ class Sandbox {
 
   private:
     void start_pause(const core::SandboxConfig& config, FdRef pause_program);
-    void keep_procfs();
     void note_namespaces(const core::SandboxConfig& config);
 
     const cgroup::Host& host_;
@@ -46,7 +45,7 @@ class Sandbox {
     UniqueFd pause_;
     std::map<std::string, UniqueFd> namespaces_;
     std::vector<UniqueFd> proc_contexts_;
-    UniqueFd proc_tree_;
+    UniqueFd proc_keeper_;  // see sandbox_setup.hpp
 };
 
 }  // namespace covey::shim
