@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,6 +141,23 @@ TEST_CASE("a spec's namespace path must be the pod's own") {
         CHECK(error.code() == Code::invalid_spec);
         CHECK(error.detail().find(path) != std::string::npos);
     }
+}
+
+TEST_CASE("what the host mounts after a pod was made is there for its containers") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto late = lab.folder() + "/late";
+    std::filesystem::create_directory(late);
+    REQUIRE(::mount("late", late.c_str(), "tmpfs", 0, "size=64k") == 0);
+    write_text(late + "/file", "on the late mount");
+    const std::string patch = R"({"root":{"readonly":false},"mounts":[
+        {"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/data","type":"none","options":["bind"],"source":")" +
+                              late + R"("}]})";
+    for (const auto mode : {PidMode::pod, PidMode::container})
+        CHECK(lab.run({"read", "/data/file"}, patch, in_mode(mode)).out == "on the late mount");
+    // And nothing of the pod holds it fast.
+    CHECK(::umount(late.c_str()) == 0);
 }
 
 TEST_CASE("above a container's root is its root, for its execs too") {

@@ -1,0 +1,75 @@
+// The hand-shake of a launch as the shim hears it: launcher and init share their end of the socket,
+// so what they say comes in either order.
+#include "catch.hpp"
+#include "launch/message.hpp"
+#include "shim/launching.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <unistd.h>
+
+using namespace covey;
+
+namespace {
+
+struct Heard {
+    std::string words;
+    shim::Launching::Callbacks callbacks() {
+        return {
+            [this](const launch::Born& born) { words += "born " + std::to_string(born.pid) + ";"; },
+            [this] { words += "ready;"; },
+            [this](const Error& error) { words += error.detail() + ";"; },
+            [this] { words += "closed;"; }, [this] { words += "launcher ended;"; }};
+    }
+};
+
+UniqueFd own_pidfd() {
+    return sys::pidfd_open(::getpid()).or_throw("pidfd_open", "self");
+}
+
+launch::Born birth() {
+    launch::Born born;
+    born.pid = 7;
+    born.pidfd = own_pidfd();
+    return born;
+}
+
+}  // namespace
+
+TEST_CASE("an init that is ready before its launcher tells its birth is heard after it") {
+    shim::Loop loop;
+    Heard heard;
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    launch::send_ready(sockets.child);
+    launching.drain();
+    CHECK(heard.words.empty());
+    launch::send_born(sockets.child, birth());
+    launching.drain();
+    CHECK(heard.words == "born 7;ready;");
+    sockets.child.reset();
+    launching.drain();
+    CHECK(heard.words == "born 7;ready;closed;");
+}
+
+TEST_CASE("a launcher that ends without a word is told as such, once") {
+    shim::Loop loop;
+    Heard heard;
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    launch::send_ready(sockets.child);
+    sockets.child.reset();
+    launching.drain();
+    launching.drain();
+    CHECK(heard.words == "the launcher ended without a word;");
+}
+
+TEST_CASE("what is no message of the hand-shake fails the launch") {
+    shim::Loop loop;
+    Heard heard;
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    sys::send_packet(sockets.child, "?").or_throw("send");
+    launching.drain();
+    CHECK(heard.words == "unknown message in a launch's hand-shake;");
+}
