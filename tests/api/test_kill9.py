@@ -203,7 +203,9 @@ class Kill9(CoveyTest):
                 # What goes on by itself (an exit, the last request of the old daemon) needs its moment.
                 wait_for(self.is_consistent, 10, "a consistent view")
             except AssertionError:
-                print(f"round {number}", flush=True)
+                lines = [line for line in self.daemon.log().splitlines()
+                         if not line.endswith('"client gone"') and " method=GET " not in line]
+                print(f"round {number}", *lines[-200:], sep="\n", flush=True)
                 self.check()
         total = self.read_events(0, self.events[-1]["seq"])
         self.assertEqual(total, self.events)
