@@ -100,15 +100,14 @@ void read_sandbox(BodyReader& reader, std::string& sandbox) {
 int read_signal(BodyReader& reader, int absent) {
     const auto* const value = reader.find("signal");
     if (value == nullptr) return absent;
-    std::string name;
-    if (value->is_string())
-        name = value->get<std::string>();
-    else if (value->is_number_integer())
-        name = value->dump();
-    else
+    const bool is_number = value->is_number_integer();
+    if (!value->is_string() && !is_number) {
         reader.problem("signal", "must be a signal's name or number");
+        return absent;
+    }
+    const std::string name = is_number ? value->dump() : value->get<std::string>();
     const auto number = spec::signal_number(name);
-    if (!number && !name.empty())
+    if (!number)
         reader.problem("signal",
                        fmt::format("unknown signal '{}'{}", name,
                                    did_you_mean(to_upper(name), spec::signal_names())),

@@ -3,6 +3,7 @@
 #include "api/error_codec.hpp"
 #include "api/query.hpp"
 #include "api/sandbox_codec.hpp"
+#include "api/until_gone.hpp"
 #include "base/id.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -71,19 +72,14 @@ asio::awaitable<Response> stop(Call& call) {
 }
 
 asio::awaitable<Response> wait(Call& call) {
-    using namespace asio::experimental::awaitable_operators;
     const Query query{call.target.query, kWaitParameters};
     const auto asked = query.milliseconds("timeout", kLongestWait);
     const milliseconds limit{asked.value_or(static_cast<std::int64_t>(kLongestWait) * 1000)};
     do {
-        // Whoever waits for a client that is gone waits for nobody.
         std::string id = call.id();
-        auto ended = call.engine.wait_container(std::move(id), limit);
-        auto gone = call.exchange.hangup();
-        auto outcome = co_await (std::move(ended) || std::move(gone));
-        auto* const exit = std::get_if<0>(&outcome);
-        if (exit == nullptr) throw ClientGone{};
-        if (*exit) co_return exit_response(**exit);
+        auto waiting = call.engine.wait_container(std::move(id), limit);
+        const auto exit = co_await until_gone(call.exchange, std::move(waiting));
+        if (exit) co_return exit_response(*exit);
     } while (!asked);
     throw Error(Code::timeout,
                 fmt::format("container '{}' did not end within {} ms", call.id(), limit.count()))

@@ -2,9 +2,9 @@
 #include "api/error_codec.hpp"
 #include "api/event_codec.hpp"
 #include "api/query.hpp"
+#include "api/until_gone.hpp"
 #include "base/text.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace covey::daemon {
@@ -43,35 +45,30 @@ void require_types(const std::vector<std::string>& types) {
                 .with_fix("GET /v1/openapi.json lists them under EventType");
 }
 
-/// Ends only by an exception; ClientGone is handed back, because it must end the sibling too.
-asio::awaitable<std::exception_ptr> send_events(Call& call, EventReader& reader,
-                                                const EventFilter& filter) {
-    try {
-        auto last_line = std::chrono::steady_clock::now();
-        for (;;) {
-            const auto quiet = std::chrono::steady_clock::now() - last_line;
-            const auto limit =
-                std::chrono::duration_cast<std::chrono::milliseconds>(kHeartbeat - quiet);
-            const auto event = co_await reader.next(std::max(limit, std::chrono::milliseconds{0}));
-            std::string line;
-            if (!event)
-                line = heartbeat_line(call.engine.newest_event());
-            else if (filter.fits(*event))
-                line = event_line(*event);
-            else
-                continue;
-            co_await call.exchange.write(line);
-            last_line = std::chrono::steady_clock::now();
-        }
-    } catch (...) {
-        co_return std::current_exception();
+/// Ends only by an exception.
+asio::awaitable<std::monostate> send_events(Call& call, EventReader& reader,
+                                            const EventFilter& filter) {
+    auto last_line = std::chrono::steady_clock::now();
+    for (;;) {
+        const auto quiet = std::chrono::steady_clock::now() - last_line;
+        const auto limit =
+            std::chrono::duration_cast<std::chrono::milliseconds>(kHeartbeat - quiet);
+        const auto event = co_await reader.next(std::max(limit, std::chrono::milliseconds{0}));
+        std::string line;
+        if (!event)
+            line = heartbeat_line(call.engine.newest_event());
+        else if (filter.fits(*event))
+            line = event_line(*event);
+        else
+            continue;
+        co_await call.exchange.write(line);
+        last_line = std::chrono::steady_clock::now();
     }
 }
 
 }  // namespace
 
 asio::awaitable<void> stream_events(Call& call) {
-    using namespace asio::experimental::awaitable_operators;
     const Query query{call.target.query, kParameters};
     const EventFilter filter{query.id("sandbox", "sandbox id"), query.all("type")};
     require_types(filter.types);
@@ -83,20 +80,16 @@ asio::awaitable<void> stream_events(Call& call) {
     co_await call.exchange.begin(std::move(head));
     const std::string opened = stream_opened_line(newest);
     co_await call.exchange.write(opened);
-    auto sending = send_events(call, *reader, filter);
-    auto gone = call.exchange.hangup();
-    auto outcome = co_await (std::move(sending) || std::move(gone));
-    auto* const failure = std::get_if<0>(&outcome);
-    if (failure == nullptr) throw ClientGone{};
+    std::optional<Error> failure;
     try {
-        std::rethrow_exception(*failure);
-    } catch (const ClientGone&) {
-        throw;
-    } catch (...) {
-        *failure = std::current_exception();
+        auto sending = send_events(call, *reader, filter);
+        co_await until_gone(call.exchange, std::move(sending));
+    } catch (const Error& error) {
+        failure = error;
     }
-    const Request& request = call.exchange.request();
-    const std::string line = stream_closed_line(as_error(*failure), call.target.path, request.id);
+    if (!failure) throw Error(Code::internal, "the event stream ended by itself");
+    const std::string line =
+        stream_closed_line(*failure, call.target.path, call.exchange.request().id);
     co_await call.exchange.write(line);
     Headers no_trailers;
     co_await call.exchange.end(std::move(no_trailers));

@@ -76,8 +76,8 @@ asio::awaitable<void> send_piece(Relay& relay, std::string piece) {
     relay.turn.cancel();
 }
 
-/// Until the other end is closed, or the process has ended and nothing is left: what it leaves
-/// running may hold the pipe open, and is about to be killed.
+/// Until the other end is closed, or the process has ended and all it wrote is sent: what it left
+/// running in the background may hold the pipe open for as long as the container lives.
 asio::awaitable<void> pump_output(Relay& relay, Descriptor& source, OutputStream stream) {
     if (!source.is_open()) co_return;
     std::string bytes(kPieceBytes, '\0');

@@ -244,7 +244,7 @@ asio::awaitable<void> Session::send_continue() {
 
 asio::awaitable<void> Session::respond(Response response) {
     // What is left of an unread body would be taken for the next request.
-    keep_ = parser_->keep_alive() && parser_->is_done();
+    keep_ = parser_->is_header_done() && parser_->keep_alive() && parser_->is_done();
     status_ = response.status;
     const std::string head = response_head(response, keep_ ? After::keep_alive : After::close);
     const bool has_body = request_.method != "HEAD" && response.status != 204;
