@@ -37,10 +37,10 @@ class Limits(CoveyTest):
             return read_answer(connection)
 
     def test_a_body_of_one_mebibyte_is_read_and_one_byte_more_is_not(self):
-        fill = lambda size: b'{"labels": {"a": "' + b"x" * (size - 21) + b'"}}'
-        exact = self.client.put("/v1/sandboxes/-", fill(1 << 20))
-        self.assert_problem(exact, "invalid_argument", "sandbox id")
-        self.assert_problem(self.client.put("/v1/sandboxes/-", fill((1 << 20) + 1)), "too_large", "1048576")
+        fill = lambda size: b'{"foo": "' + b"x" * (size - 11) + b'"}'
+        exact = self.client.put("/v1/sandboxes/web", fill(1 << 20))
+        self.assert_problem(exact, "unknown_field", "'foo'")
+        self.assert_problem(self.client.put("/v1/sandboxes/web", fill((1 << 20) + 1)), "too_large", "1048576")
 
     def test_a_body_without_an_end_is_too_large_in_time(self):
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
@@ -51,9 +51,9 @@ class Limits(CoveyTest):
 
     def test_expect_continue_is_answered_before_the_body_and_not_for_a_refusal(self):
         with connect(self.daemon.socket) as connection:
-            connection.sendall(b"PUT /v1/sandboxes/- HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            connection.sendall(b"PUT /v1/sandboxes/web HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
             self.assertTrue(connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n"))
-            connection.sendall(b"{}")
+            connection.sendall(b"[]")
             self.assertEqual(read_answer(connection).status, 400)
         with connect(self.daemon.socket) as connection:
             connection.sendall(b"PUT /v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")

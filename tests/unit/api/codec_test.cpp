@@ -1,0 +1,176 @@
+#include "api/container_codec.hpp"
+#include "api/event_codec.hpp"
+#include "api/oci_codec.hpp"
+#include "api/sandbox_codec.hpp"
+#include "catch.hpp"
+#include "covey/error.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string>
+
+using namespace covey;
+using namespace covey::daemon;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+template <typename Decode>
+Error refused(const Decode& decode) {
+    try {
+        (void)decode();
+    } catch (const Error& error) {
+        return error;
+    }
+    FAIL("was taken");
+    return {Code::internal, ""};
+}
+
+Error refused_sandbox(const std::string& body) {
+    return refused([&body] { return decode_sandbox("web", body); });
+}
+Error refused_container(const std::string& body) {
+    return refused([&body] { return decode_container("c", body); });
+}
+
+SandboxView ready_sandbox() {
+    SandboxView view;
+    view.facts.id = "web";
+    view.facts.state = core::SandboxState::ready;
+    view.facts.namespaces = {
+        {"pid", {"/ns/pid", 1, 2}}, {"net", {"/ns/net", 1, 3}}, {"uts", {"/ns/uts", 1, 4}}};
+    return view;
+}
+
+}  // namespace
+
+TEST_CASE("a sandbox's request is decoded with its defaults") {
+    for (const std::string body : {"", "  ", "{}", R"({"hostname": null})"}) {
+        const auto action = decode_sandbox("web", body);
+        CHECK(action.id == "web");
+        CHECK(action.pid_mode == spec::PidMode::container);
+        CHECK(action.cgroup_parent == "/covey");
+        CHECK(action.namespaces.empty());
+    }
+    const auto action = decode_sandbox(
+        std::nullopt,
+        R"({"id": "x", "pidMode": "pod", "cgroupParent": "/a/b/", "labels": {"a": "b"},
+                          "namespaces": {"net": "host", "ipc": "new", "uts": {"path": "/proc/1/ns/uts"}}})");
+    CHECK(action.id == "x");
+    CHECK(action.pid_mode == spec::PidMode::pod);
+    CHECK(action.cgroup_parent == "/a/b");
+    CHECK(action.namespaces.at("net").kind == core::NamespaceWish::Kind::host);
+    CHECK(action.namespaces.at("ipc").kind == core::NamespaceWish::Kind::create);
+    CHECK(action.namespaces.at("uts").path == "/proc/1/ns/uts");
+}
+
+TEST_CASE("everything that is wrong with a body is said at once") {
+    const auto error =
+        refused_sandbox(R"({"labels": {"a/b": 1}, "pidmode": "pod", "hostname": 2})");
+    CHECK(error.code() == Code::invalid_argument);
+    CHECK(error.detail().find("/labels/a~1b: must be a string") != std::string::npos);
+    CHECK(error.detail().find("unknown field 'pidmode' in the body (did you mean 'pidMode'?)") !=
+          std::string::npos);
+    CHECK(error.causes().size() == 3);
+}
+
+TEST_CASE("a misspelt field alone is an unknown field") {
+    const auto error = refused_sandbox(R"({"namespaces": {"nett": "new"}})");
+    CHECK(error.code() == Code::unknown_field);
+    CHECK(error.detail() ==
+          "unknown field 'nett' in the body at /namespaces (did you mean 'net'?)");
+}
+
+TEST_CASE("what is not built yet is refused by name") {
+    const auto error =
+        refused_container(R"({"sandbox": "web", "bundle": "/b", "pidMode": "nested"})");
+    CHECK(error.code() == Code::invalid_argument);
+    CHECK(error.detail() == "/pidMode: pidMode 'nested' is not built yet");
+    CHECK(error.fix() == "use pod, container or node");
+    for (const std::string body : {R"({"pidMode": "target"})", R"({"access": "private"})",
+                                   R"({"namespaces": {"user": "new"}})"})
+        CHECK(refused_sandbox(body).detail().find("not built yet") != std::string::npos);
+}
+
+TEST_CASE("JSON that two readers could understand differently is refused") {
+    for (const std::string body : {R"({"a": 1, "a": 2})", "{} x", "{\"hostname\": \"\xff\"}",
+                                   R"({"hostname": "\u0000"})", "[", "1"})
+        CHECK(refused_sandbox(body).code() == Code::invalid_argument);
+    std::string deep;
+    for (int i = 0; i < 65; ++i)
+        deep += R"({"labels":)";
+    CHECK(refused_sandbox(deep).detail().find("64") != std::string::npos);
+}
+
+TEST_CASE("bad values name the place and the value") {
+    CHECK(refused_sandbox(R"({"cgroupParent": "a"})").detail().find("/cgroupParent") == 0);
+    CHECK(refused_sandbox(R"({"cgroupParent": "/a/../b"})").detail().find("'..'") !=
+          std::string::npos);
+    CHECK(refused_sandbox(R"({"id": "other"})").detail().find("/id") == 0);
+    CHECK(refused_container(R"({"sandbox": "w", "bundle": "b"})").detail().find("/bundle") == 0);
+    CHECK(refused_container("{}").detail() == "/sandbox: is missing; /bundle: is missing");
+    const auto capability = refused_container(
+        R"({"sandbox": "w", "bundle": "/b", "capabilities": {"add": ["CHWON"]}})");
+    CHECK(capability.detail() ==
+          "/capabilities/add/0: unknown capability 'CHWON' (did you mean 'CAP_CHOWN'?)");
+    const auto stdio =
+        refused_container(R"({"sandbox": "w", "bundle": "/b", "stdio": {"stdout": "hold"}})");
+    CHECK(stdio.detail() ==
+          R"(/stdio/stdout: 'hold' must be "null", "file:/path" or "fifo:/path")");
+}
+
+TEST_CASE("signals come as names and numbers") {
+    CHECK(decode_kill("c", R"({"signal": "HUP"})").signal == 1);
+    CHECK(decode_kill("c", R"({"signal": 9, "all": true})").signal == 9);
+    CHECK(decode_kill("c", "").signal == 15);
+    for (const std::string value : {"0", "65", "\"\"", "\"SIGHOP\"", "1.0", "true", "-1"})
+        CHECK(refused([&value] {
+                  return decode_kill("c", "{\"signal\": " + value + "}");
+              }).code() == Code::invalid_argument);
+    CHECK(decode_stop("c", R"({"timeout": 0.5})").timeout.count() == 500);
+}
+
+TEST_CASE("the answers have the shape that proto/openapi.yaml promises") {
+    auto view = ready_sandbox();
+    view.facts.created_at = 1'700'000'000'000'000;
+    const auto sandbox = sandbox_json(view);
+    CHECK(sandbox["createdAt"] == "2023-11-14T22:13:20.000000Z");
+    CHECK(sandbox["namespaces"]["net"] == Json{{"path", "/ns/net"}, {"inode", 3}});
+    CHECK(sandbox["hostname"] == "web");
+    CHECK_FALSE(sandbox.contains("stoppedAt"));
+
+    ContainerView container;
+    container.facts.exit = core::ExitRecord{137, 9, true, 1, {}};
+    CHECK(container_json(container)["exit"] == Json{{"exitCode", 137},
+                                                    {"signal", "SIGKILL"},
+                                                    {"oomKilled", true},
+                                                    {"exitedAt", "1970-01-01T00:00:00.000001Z"}});
+
+    EventRecord event;
+    event.seq = 7;
+    event.type = "sandbox.ready";
+    event.sandbox = "web";
+    CHECK(event_line(event) ==
+          "{\"seq\":7,\"time\":\"1970-01-01T00:00:00.000000Z\",\"type\":\"sandbox.ready\","
+          "\"sandbox\":\"web\"}\n");
+}
+
+TEST_CASE("an OCI configuration is joined to the sandbox and otherwise left alone") {
+    const std::string config =
+        R"({"z": [1, 2.5], "hostname": "h", "linux": {"x": {}, "namespaces": [
+        {"type": "mount"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts", "path": "/old"}]}, "a": null})";
+    const auto joined = Json::parse(join_oci_config(config, ready_sandbox()));
+    // The sandbox's ipc is the host's: no entry. pid was not there and is added.
+    CHECK(joined.dump() == R"({"z":[1,2.5],"linux":{"x":{},"namespaces":[{"type":"mount"},)"
+                           R"({"type":"network","path":"/ns/net"},{"type":"uts","path":"/ns/uts"},)"
+                           R"({"type":"pid","path":"/ns/pid"}]},"a":null})");
+    auto stopped = ready_sandbox();
+    stopped.facts.state = core::SandboxState::stopped;
+    CHECK(refused([&] { return join_oci_config("{}", stopped); }).code() ==
+          Code::failed_precondition);
+    CHECK(refused([] {
+              return join_oci_config(R"({"linux": {"namespaces": [{"type": "user"}]}})",
+                                     ready_sandbox());
+          }).code() == Code::invalid_spec);
+}
