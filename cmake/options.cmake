@@ -44,7 +44,9 @@ endif()
 
 # In sanitizer builds these programs are dynamic: the sanitizers have no static runtime.
 add_library(covey_static_program INTERFACE)
-if(NOT COVEY_SANITIZE AND NOT COVEY_COVERAGE)
+if(COVEY_SANITIZE OR COVEY_COVERAGE)
+    target_link_options(covey_static_program INTERFACE -pie)
+else()
     target_link_options(covey_static_program INTERFACE -static-pie)
 endif()
 

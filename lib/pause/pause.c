@@ -1,10 +1,10 @@
-// covey-pause: PID 1 of a pod's PID namespace. It holds the namespaces, reaps orphans and does nothing
-// else. Started by the shim's set-up stage with an empty read-only root, uid 65535, no capability,
-// no descriptor and no_new_privs; it ends only by SIGKILL from outside the pod.
+// covey-pause: PID 1 of a pod's PID namespace. It holds the namespaces, reaps orphans and does
+// nothing else. Started by the shim's set-up stage with an empty read-only root, uid 65535, no
+// capability, no descriptor and no_new_privs; it ends only by SIGKILL from outside the pod.
 //
 // No handler for any signal: the kernel then drops every signal that is sent from inside the
-// namespace, SIGKILL included (pid_namespaces(7)). SIGCHLD ignored: the kernel reaps all children by
-// itself (waitpid(2), POSIX.1-2001), so there is no loop and no code that could fail.
+// namespace, SIGKILL included (pid_namespaces(7)). SIGCHLD ignored: the kernel reaps all children
+// by itself (waitpid(2), POSIX.1-2001), so there is no loop and no code that could fail.
 //
 // No libc: a handful of system calls, a few hundred bytes, 6 KiB of memory.
 
@@ -26,7 +26,9 @@ static long call(long number, long a, long b, long c, long d) {
                      : "rcx", "r11", "memory");
     return result;
 }
-static void wait_for_signal(void) { call(__NR_pause, 0, 0, 0, 0); }
+static void wait_for_signal(void) {
+    call(__NR_pause, 0, 0, 0, 0);
+}
 #define WAIT_CALL __NR_pause
 #elif defined(__aarch64__)
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
@@ -40,7 +42,9 @@ static long call(long number, long a, long b, long c, long d) {
     return x0;
 }
 // No pause(2) on this architecture: wait for no descriptor, for ever.
-static void wait_for_signal(void) { call(__NR_ppoll, 0, 0, 0, 0); }
+static void wait_for_signal(void) {
+    call(__NR_ppoll, 0, 0, 0, 0);
+}
 #define WAIT_CALL __NR_ppoll
 #else
 #error "covey-pause: add this architecture's system call instruction"
@@ -73,5 +77,6 @@ __attribute__((noreturn, used)) void _start(void) {
     // exec made us dumpable again; see the shim for the other half of the hardening.
     call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0);
     call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0);
-    for (;;) wait_for_signal();
+    for (;;)
+        wait_for_signal();
 }

@@ -27,8 +27,8 @@ Result<UniqueFd> open_namespace(FdRef proc, pid_t pid, std::string_view proc_nam
 Result<NamespaceId> namespace_id(FdRef name_space);
 /// CLONE_NEW… of an nsfs descriptor (NS_GET_NSTYPE); anything else is ENOTTY.
 Result<std::uint64_t> namespace_type(FdRef name_space);
-/// The namespace that a PID or user namespace is nested in (NS_GET_PARENT); EPERM when that one is not
-/// below the caller's own.
+/// The namespace that a PID or user namespace is nested in (NS_GET_PARENT); EPERM when that one is
+/// not below the caller's own.
 Result<UniqueFd> parent_namespace(FdRef name_space);
 
 Result<void> set_hostname(std::string_view name);

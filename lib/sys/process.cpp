@@ -75,9 +75,11 @@ Result<Child> clone_process(const CloneArguments& arguments) {
     }
     args.flags = flags;
     long pid = ::syscall(SYS_clone3, &args, sizeof args);
-    // Seccomp profiles of Docker's kind answer clone3 with ENOSYS, for its flags cannot be filtered.
+    // Seccomp profiles of Docker's kind answer clone3 with ENOSYS, for its flags cannot be
+    // filtered.
     if (pid < 0 && errno == ENOSYS && !arguments.cgroup.valid())
-        pid = ::syscall(SYS_clone, arguments.flags | kPidfdFlag | static_cast<unsigned>(arguments.exit_signal),
+        pid = ::syscall(SYS_clone,
+                        arguments.flags | kPidfdFlag | static_cast<unsigned>(arguments.exit_signal),
                         nullptr, &pidfd, nullptr, 0);
     if (pid < 0) return last_errno();
     if (pid == 0) reset_ignored_signals();

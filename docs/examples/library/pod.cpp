@@ -2,18 +2,18 @@
 //
 //     sudo ./pod STATE-ROOT BUNDLE
 //
-// runs the bundle as a container `app`, then lists the pod's processes from within, waits for its end
-// and prints its exit code. BUNDLE is an OCI bundle whose root filesystem has /bin/busybox
+// runs the bundle as a container `app`, then lists the pod's processes from within, waits for its
+// end and prints its exit code. BUNDLE is an OCI bundle whose root filesystem has /bin/busybox
 // (docs/examples/library/make_bundle.sh makes one).
-#include <covey/sandbox.hpp>
-#include <covey/version.hpp>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
 
 #include <unistd.h>
+
+#include <covey/sandbox.hpp>
+#include <covey/version.hpp>
 
 namespace {
 

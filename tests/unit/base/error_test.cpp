@@ -1,8 +1,8 @@
-#include "catch.hpp"
+#include "covey/error.hpp"
 
 #include "base/result.hpp"
 #include "base/rollback.hpp"
-#include "covey/error.hpp"
+#include "catch.hpp"
 
 #include <cerrno>
 #include <string>

@@ -1,12 +1,13 @@
-#include "catch.hpp"
-
 #include "base/id.hpp"
+
+#include "catch.hpp"
 #include "covey/error.hpp"
 
 using namespace covey;
 
 TEST_CASE("ids of design's alphabet are accepted") {
-    for (const auto* id : {"a", "0", "_", "web", "A.b+c-d", "memory.max"}) CHECK(is_valid_id(id));
+    for (const auto* id : {"a", "0", "_", "web", "A.b+c-d", "memory.max"})
+        CHECK(is_valid_id(id));
     CHECK(is_valid_id(std::string(128, 'x')));
 }
 
