@@ -231,9 +231,11 @@ class CoveyTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon().start()
+        cls.daemon = Daemon()
+        cls.addClassCleanup(cls.remove_daemon)
         cls.client = Client(cls.daemon)
         cls.leaks = Leaks(cls.daemon)
+        cls.daemon.start()
         cls.warm_up()
 
     @classmethod
@@ -243,8 +245,11 @@ class CoveyTest(unittest.TestCase):
         cls.client.delete("/v1/sandboxes/warm-up?force=true")
 
     @classmethod
-    def tearDownClass(cls):
-        cls.daemon.kill()
+    def remove_daemon(cls):
+        """Also what a failed test left: its pods would outlive coveyd."""
+        if cls.daemon.process and cls.daemon.process.poll() is None:
+            cls.delete_all()
+            cls.daemon.kill()
         cls.leaks.remove_parent()
         shutil.rmtree(cls.daemon.folder, ignore_errors=True)
 
@@ -253,9 +258,13 @@ class CoveyTest(unittest.TestCase):
         self.client.get("/v1/healthz")
         self.before = self.descriptors_at_rest()
 
+    @classmethod
+    def delete_all(cls):
+        for sandbox in cls.client.get("/v1/sandboxes").json["items"]:
+            cls.client.delete(f"/v1/sandboxes/{sandbox['id']}?force=true")
+
     def tearDown(self):
-        for sandbox in self.client.get("/v1/sandboxes").json["items"]:
-            self.client.delete(f"/v1/sandboxes/{sandbox['id']}?force=true")
+        self.delete_all()
         try:
             wait_for(lambda: not self.leaks.all(), 5)
         except AssertionError:

@@ -17,9 +17,11 @@ class BadInput(CoveyTest):
         return self.assert_problem(self.client.put("/v1/containers/c", body), code, *words)
 
     def tearDown(self):
-        self.assertEqual(self.client.get("/v1/healthz").status, 200)
-        self.assertEqual(self.client.get("/v1/containers").json["items"], [])
-        super().tearDown()
+        try:
+            self.assertEqual(self.client.get("/v1/healthz").status, 200)
+            self.assertEqual(self.client.get("/v1/containers").json["items"], [])
+        finally:
+            super().tearDown()
 
     def test_unknown_fields_are_named_with_their_nearest_neighbour(self):
         self.refuse_sandbox({"pidmode": "pod"}, "unknown_field", "unknown field 'pidmode'", "did you mean 'pidMode'")
