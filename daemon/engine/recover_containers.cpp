@@ -84,6 +84,8 @@ Rest recover_container(Recovery& recovery, SandboxEntry& sandbox, const std::str
         adopt_container(recovery, *container,
                         is_known ? told->second : facts_on_disk(folder, *read.record));
     }
+    if (const auto early = sandbox.early_starts.find(id); early != sandbox.early_starts.end())
+        container_started(state, sandbox, early->second);
     if (const auto early = sandbox.early_exits.find(id); early != sandbox.early_exits.end())
         container_exited(state, *container, early->second);
     // A shim that does not know a complete one was told to delete it, and had.
@@ -110,6 +112,7 @@ asio::awaitable<void> recover_containers(Recovery& recovery, SandboxPtr sandbox,
                        {{"container", id}, {"problem", error.detail()}});
         }
     }
+    sandbox->early_starts.clear();
     sandbox->early_exits.clear();
     for (const auto& id : to_forget)
         forget_container(*state, *sandbox, id);

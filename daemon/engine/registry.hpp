@@ -56,6 +56,7 @@ struct SandboxEntry {
     std::set<std::string> containers;      // complete or not
     std::map<std::pair<std::string, std::string>, std::shared_ptr<ExecState>> execs;
     /// What the shim reported while recovery did not yet know the objects (not complete).
+    std::map<std::string, core::ContainerFacts> early_starts;
     std::map<std::string, core::ExitRecord> early_exits;
     bool early_stop = false;
     Signal changed;

@@ -32,8 +32,10 @@ void exec_exited(EngineState& state, SandboxEntry& sandbox, const core::ExecExit
     exec->changed.notify();
 }
 
-void shim_event(EngineState& state, SandboxEntry& sandbox, const core::Event& event) {
-    if (const auto* exited = std::get_if<core::ContainerExited>(&event)) {
+void shim_event(EngineState& state, SandboxEntry& sandbox, core::Event event) {
+    if (auto* started = std::get_if<core::ContainerStarted>(&event)) {
+        container_started(state, sandbox, std::move(started->facts));
+    } else if (const auto* exited = std::get_if<core::ContainerExited>(&event)) {
         const auto container = state.registry.find_container(exited->id);
         if (!sandbox.complete)
             sandbox.early_exits.insert_or_assign(exited->id, exited->exit);
@@ -78,7 +80,7 @@ void attach_link(const StatePtr& state, const SandboxPtr& sandbox, UniqueFd conn
                       entry = std::weak_ptr(sandbox)](core::Event event) {
         const auto owner = weak.lock();
         const auto found = entry.lock();
-        if (owner && found) shim_event(*owner, *found, event);
+        if (owner && found) shim_event(*owner, *found, std::move(event));
     };
     handlers.gone = [weak = std::weak_ptr(state), entry = std::weak_ptr(sandbox)] {
         const auto owner = weak.lock();
@@ -87,6 +89,19 @@ void attach_link(const StatePtr& state, const SandboxPtr& sandbox, UniqueFd conn
     };
     sandbox->link = ShimLink::open(state->executor, sandbox->request.id, std::move(connection),
                                    state->config.shim_deadline, std::move(handlers));
+}
+
+void container_started(EngineState& state, SandboxEntry& sandbox, core::ContainerFacts facts) {
+    const auto container = state.registry.find_container(facts.config.id);
+    if (!sandbox.complete) {
+        sandbox.early_starts.insert_or_assign(facts.config.id, std::move(facts));
+        return;
+    }
+    if (!container || !container->complete || container->starting ||
+        container->facts.state != core::ContainerState::created)
+        return;
+    take_facts(state, *container, std::move(facts), core::ContainerState::running,
+               "container.started");
 }
 
 void container_exited(EngineState& state, ContainerEntry& container, const core::ExitRecord& exit) {

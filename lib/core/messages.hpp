@@ -173,6 +173,10 @@ struct Reply {
     ReplyBody body;
 };
 
+/// A start has been carried out whose client has left meanwhile: told to whoever came after it.
+struct ContainerStarted {
+    ContainerFacts facts;
+};
 /// The main process ended and every process of its group is gone.
 struct ContainerExited {
     std::string id;
@@ -186,7 +190,7 @@ struct ExecExited {
 struct SandboxStopped {
     std::string reason;
 };
-using Event = std::variant<ContainerExited, ExecExited, SandboxStopped>;
+using Event = std::variant<ContainerExited, ExecExited, SandboxStopped, ContainerStarted>;
 
 using ShimMessage = std::variant<Reply, Event>;
 

@@ -71,13 +71,17 @@ Json put(const SandboxStopped& event) {
     return Json{{"reason", text_json(event.reason)}};
 }
 
+Json put(const ContainerStarted& event) {
+    return Json{{"facts", to_json(event.facts)}};
+}
+
 struct EventKind {
     std::string_view name;
     Event (*read)(Fields& fields);
 };
 
 // In the order of Event's alternatives.
-constexpr std::array<EventKind, 3> kEvents{{
+constexpr std::array<EventKind, 4> kEvents{{
     {"containerExited",
      [](Fields& fields) -> Event {
          return ContainerExited{fields.text("id"), read_exit_record(fields.object("exit"))};
@@ -89,6 +93,10 @@ constexpr std::array<EventKind, 3> kEvents{{
      }},
     {"sandboxStopped",
      [](Fields& fields) -> Event { return SandboxStopped{fields.text("reason")}; }},
+    {"containerStarted",
+     [](Fields& fields) -> Event {
+         return ContainerStarted{read_container_facts(fields.object("facts"))};
+     }},
 }};
 static_assert(kEvents.size() == std::variant_size_v<Event>);
 

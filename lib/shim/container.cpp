@@ -186,7 +186,11 @@ void Container::on_closed() {
     facts_.started_at = unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
     write_record();
-    context_.peers.reply(*std::exchange(start_reply_, std::nullopt), facts_);
+    const auto reply = *std::exchange(start_reply_, std::nullopt);
+    // A new coveyd may have asked for the status before this: it must not believe "created" for
+    // ever.
+    if (!context_.peers.reply(reply, facts_))
+        context_.peers.broadcast(core::ContainerStarted{facts_});
 }
 
 void Container::write_record() {

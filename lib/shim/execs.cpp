@@ -110,9 +110,14 @@ void Container::on_exec_failed(ExecState& state, const Error& error) {
 }
 
 void Container::on_exec_started(ExecState& state) {
-    if (state.reply)
-        context_.peers.reply(*std::exchange(state.reply, std::nullopt), state.facts,
-                             std::move(state.terminal));
+    if (state.reply) {
+        const auto reply = *std::exchange(state.reply, std::nullopt);
+        if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {
+            // The client has left, and with it whoever holds the streams: nobody knows this exec.
+            state.failed = true;
+            state.group->kill();
+        }
+    }
     tell_exec_exit(state);
 }
 

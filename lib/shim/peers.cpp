@@ -57,8 +57,9 @@ void Peers::serve(std::uint64_t id) {
     }
 }
 
-void Peers::reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd) {
+bool Peers::reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd) {
     send(to.client, core::encode(core::Reply{to.number, body}), std::move(fd));
+    return clients_.contains(to.client);
 }
 
 void Peers::broadcast(const core::Event& event) {

@@ -26,7 +26,8 @@ class Peers {
     using Handler = std::function<void(ReplyTo, core::RequestBody, std::vector<UniqueFd> fds)>;
 
     Peers(Loop& loop, UniqueFd listener, Handler handler);
-    void reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {});
+    /// False when the client has left: then nobody heard it.
+    bool reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {});
     void broadcast(const core::Event& event);
 
   private:

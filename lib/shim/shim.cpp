@@ -110,8 +110,10 @@ void Shim::on(core::Status, ReplyTo reply) {
 
 void Shim::on(core::StopSandbox, ReplyTo reply) {
     if (!sandbox_) throw Error(Code::failed_precondition, "there is no sandbox to stop");
-    if (sandbox_->facts().state == core::SandboxState::stopped)
-        return peers_.reply(reply, sandbox_->facts());
+    if (sandbox_->facts().state == core::SandboxState::stopped) {
+        peers_.reply(reply, sandbox_->facts());
+        return;
+    }
     stop_replies_.push_back(reply);
     stop_asked_ = true;
     sandbox_->facts().state = core::SandboxState::stopping;

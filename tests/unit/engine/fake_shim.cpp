@@ -122,8 +122,12 @@ void FakeShim::handle(const std::shared_ptr<Socket>& socket, core::Request reque
 void FakeShim::answer_kept() {
     for (auto& kept : std::exchange(kept_, {})) {
         auto reply = carry_out(kept.request.body, std::move(kept.fds));
-        if (kept.socket->is_open())
+        const bool is_there =
+            std::find(sockets_.begin(), sockets_.end(), kept.socket) != sockets_.end();
+        if (is_there)
             send(*kept.socket, core::encode(core::Reply{kept.request.number, std::move(reply)}));
+        else if (const auto* wish = std::get_if<core::StartContainer>(&kept.request.body))
+            tell(core::ContainerStarted{containers.at(wish->id)});
     }
 }
 

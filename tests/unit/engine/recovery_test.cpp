@@ -377,3 +377,27 @@ TEST_CASE("a deletion that was killed while it removed files does not tell an en
     CHECK(daemon.event_lines(4) == Lines{"container.exited nginx", "sandbox.stopped web",
                                          "container.deleted nginx", "sandbox.deleted web"});
 }
+
+TEST_CASE("a start that is carried out after the restart is heard of") {
+    World world;
+    {
+        Daemon daemon(world);
+        daemon.run(daemon.engine.create_sandbox(sandbox_action("web")));
+        daemon.run(daemon.engine.create_container(container_action("nginx", "web")));
+    }
+    auto& shim = world.shim("web");
+    shim.script = [](const core::RequestBody& body) {
+        return std::holds_alternative<core::StartContainer>(body) ? Script::silent : Script::obey;
+    };
+    crash_before_answer_of(world, "startContainer", [](Daemon& daemon) {
+        return daemon.begin(daemon.engine.start_container("nginx"));
+    });
+    Daemon daemon(world);
+    CHECK(daemon.engine.container("nginx").facts.state == core::ContainerState::created);
+    shim.answer_kept();
+    daemon.settle();
+    CHECK(daemon.engine.container("nginx").facts.state == core::ContainerState::running);
+    shim.exit_container("nginx", 0);
+    daemon.settle();
+    CHECK(daemon.event_lines(3) == Lines{"container.started nginx", "container.exited nginx"});
+}
