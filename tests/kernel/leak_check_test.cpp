@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +44,8 @@ struct TemporaryFolder {
 pid_t fork_sleeper() {
     const pid_t child = fork();
     if (child == 0) {
+        // A failing check must not leave it behind, with the test's output open.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         pause();
         _exit(0);
     }
@@ -174,6 +177,7 @@ TEST_CASE("descriptors of a watched process are counted by what they are") {
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     const pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         char word = 0;
         if (read(ends[0], &word, 1) == 1)
             static_cast<void>(open("/dev/full", O_RDONLY | O_CLOEXEC));
