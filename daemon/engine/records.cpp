@@ -167,6 +167,14 @@ ReadRecord<ContainerRecord> read_container_record(FdRef folder, const std::strin
     return read<ContainerRecord>(folder, boot_id, decode_container_record);
 }
 
+void remove_half_written(FdRef folder) {
+    const auto names = sys::list_dir(folder);
+    if (!names) return;
+    for (const auto& name : names.value())  // as sys::replace_file_at names them
+        if (name.starts_with("record.json.tmp") || name.starts_with("events.ndjson.tmp"))
+            (void)sys::unlink_at(folder, name);
+}
+
 std::optional<core::SandboxFacts> read_sandbox_facts(FdRef folder) {
     return read_facts(folder, "sandbox.json",
                       [](std::string_view text) { return core::decode_sandbox_facts(text); });

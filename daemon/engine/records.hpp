@@ -46,6 +46,9 @@ struct ReadRecord {
 [[nodiscard]] ReadRecord<ContainerRecord> read_container_record(FdRef folder,
                                                                 const std::string& boot_id);
 
+/// Removes what writes of ours that were killed half-way have left in the folder.
+void remove_half_written(FdRef folder);
+
 /// The shim's own files; nothing when they are missing or damaged.
 [[nodiscard]] std::optional<core::SandboxFacts> read_sandbox_facts(FdRef folder);
 [[nodiscard]] std::optional<core::ContainerFacts> read_container_facts(FdRef folder);

@@ -144,6 +144,7 @@ asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {
     const auto state = recovery.state;
     const auto guard = co_await state->locks->acquire(sandbox_lock(id));
     auto folder = sys::open_dir_at(state->sandboxes_folder, id).or_throw("open sandbox", id);
+    remove_half_written(folder);
     const auto read = read_sandbox_record(folder, state->boot_id);
     if (!read.record && read.why == Unread::unusable)
         throw Error(Code::internal, "unusable record: " + read.problem);
@@ -205,6 +206,7 @@ void publish_deletions(Recovery& recovery) {
 
 asio::awaitable<void> recover(StatePtr state) {
     Recovery recovery{state, JournalIndex(*state->events), {}};
+    remove_half_written(state->root.fd());
     const auto names = sys::list_dir(state->sandboxes_folder).or_throw("list", "sandboxes");
     std::size_t open = 0;
     Signal changed(state->executor);

@@ -70,6 +70,7 @@ Rest recover_container(Recovery& recovery, SandboxEntry& sandbox, const std::str
     auto& state = *recovery.state;
     const auto folder =
         sys::open_dir_at(sandbox.folder, container_folder(id)).or_throw("open container", id);
+    remove_half_written(folder);
     const auto read = read_container_record(folder, state.boot_id);
     if (!read.record && read.why == Unread::unusable)
         throw Error(Code::internal, "unusable record: " + read.problem);

@@ -199,6 +199,8 @@ TEST_CASE("every event travels whole") {
     CHECK(event_round_trip(ContainerExited{"a", {1, 0, false, 5, ""}}).exit.exit_code == 1);
     CHECK(event_round_trip(ExecExited{"a", "e", {143, 15, false, 5, ""}}).exit.signal == 15);
     CHECK(event_round_trip(SandboxStopped{"pause died"}).reason == "pause died");
+    CHECK(event_round_trip(ContainerStarted{container_facts()}).facts.config.id ==
+          container_facts().config.id);
 }
 
 TEST_CASE("records on disk are the same JSON as the protocol's facts") {

@@ -226,7 +226,7 @@ void FakeShim::exit_container(const std::string& id, int code) {
     tell(core::ContainerExited{id, *facts.exit});
 }
 
-void FakeShim::end_exec(const std::string& container, const std::string& exec, int code) {
+void FakeShim::end_exec(std::string container, std::string exec, int code) {
     execs.erase(exec);
     exec_fds.erase(exec);
     tell(core::ExecExited{container, exec, core::ExitRecord{code, 0, false, now(), {}}});

@@ -37,7 +37,7 @@ class FakeShim : public std::enable_shared_from_this<FakeShim> {
 
     /// The container's main process ends by itself.
     void exit_container(const std::string& id, int code);
-    void end_exec(const std::string& container, const std::string& exec, int code);
+    void end_exec(std::string container, std::string exec, int code);
     void pause_dies();
     /// Carries out and answers what a `silent` script kept back.
     void answer_kept();

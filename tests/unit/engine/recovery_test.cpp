@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 
+#include <fcntl.h>
+
 using namespace covey;
 using namespace covey::test;
 using Script = FakeShim::Script;
@@ -179,6 +181,8 @@ TEST_CASE("a folder without a record, and one of an earlier boot, are removed") 
     }
     const auto root = sys::open_dir(world.root + "/sandboxes").or_throw("open");
     sys::mkdir_at(root, "empty", 0700).or_throw("mkdir");
+    const auto half = world.root + "/events.ndjson.tmp1-1";
+    (void)sys::open(half, O_CREAT | O_WRONLY, 0600).or_throw("create", half);
     const auto folder = sys::open_dir_at(root, "web").or_throw("open");
     auto text = sys::read_file_at(folder, "record.json", 1U << 20U).or_throw("read");
     const auto boot = sys::read_file("/proc/sys/kernel/random/boot_id").or_throw("read");
@@ -187,6 +191,7 @@ TEST_CASE("a folder without a record, and one of an earlier boot, are removed") 
     world.shims.clear();
     Daemon daemon(world);
     CHECK_FALSE(exists(world.folder("empty")));
+    CHECK_FALSE(exists(half));
     CHECK_FALSE(exists(world.folder("web")));
     CHECK(daemon.event_lines(4) == Lines{"container.deleted nginx", "sandbox.deleted web"});
 }
