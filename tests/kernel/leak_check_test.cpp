@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -147,6 +148,11 @@ TEST_CASE("a mount in a namespace of the case's own is no leak") {
 TEST_CASE("a cgroup of ours is a leak in any hierarchy until it is removed") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("cgroup_v2");
+    // An earlier run that was killed half-way may have left its group.
+    for (const auto* hierarchy : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"}) {
+        std::error_code ignored;
+        fs::remove(fs::path{hierarchy} / "covey-leak-check", ignored);
+    }
     const auto before = take_snapshot();
     for (const auto* hierarchy :
          {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"}) {
