@@ -8,7 +8,6 @@
 #include "launch/program.hpp"
 #include "launch/root_builder.hpp"
 #include "launch/sources.hpp"
-#include "launch/sysctl.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -30,9 +29,6 @@
 
 namespace covey::launch {
 namespace {
-
-using spec::NamespaceType;
-using Source = plan::NamespacePlan::Source;
 
 class Launcher {
   public:
@@ -56,7 +52,6 @@ class Launcher {
     void read_and_compile();
     void open_on_host();
     void open_proc_source();
-    void check_namespace_paths();
     void enter_cgroup();
     void enter_namespaces();
     void build_root();
@@ -65,7 +60,6 @@ class Launcher {
     void launch_alone();
     void clone_init(std::uint64_t flags, RootBuilder* unfinished_root);
 
-    [[nodiscard]] FdRef pod_namespace(NamespaceType type) const;
     [[nodiscard]] bool joins_pod_or_host() const {
         return plan_.pid_mode != spec::PidMode::container;
     }
@@ -76,7 +70,7 @@ class Launcher {
     ProcSource proc_;
     Stdio stdio_;
     UniqueFd gate_;
-    std::vector<std::pair<UniqueFd, std::uint64_t>> joined_paths_;
+    Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
     std::string program_;
 };
@@ -93,16 +87,11 @@ void Launcher::read_and_compile() {
 
 void Launcher::open_on_host() {
     fault_point("launch.open");
-    check_namespace_paths();
+    namespaces_.open();
     gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
                 .or_throw("open", kGateName);
     stdio_ = open_stdio(input_.stdio);
     sources_ = open_sources(plan_);
-    for (const auto& entry : plan_.namespaces) {
-        if (entry.source != Source::path) continue;
-        auto file = sys::open(entry.path, O_RDONLY).or_throw("open namespace", entry.path);
-        joined_paths_.emplace_back(std::move(file), spec::info(entry.type).clone_flag);
-    }
     open_proc_source();
 }
 
@@ -119,7 +108,8 @@ UniqueFd clone_kept_proc(FdRef keeper) {
 
 void Launcher::open_proc_source() {
     if (plan_.pid_mode != spec::PidMode::pod) return;
-    proc_.pid_namespace = input_.pod.pid;
+    proc_.pid_namespace = namespaces_.pid();
+    proc_.may_enter = input_.request.namespaces == plan::NamespaceRule::spec;
     if (!input_.pod.proc_keeper.valid()) return;
     // A container that may remount must not share a superblock with its neighbours.
     constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
@@ -127,46 +117,6 @@ void Launcher::open_proc_source() {
         proc_.context = input_.pod.proc_context;
     else
         proc_.clone = clone_kept_proc(input_.pod.proc_keeper);
-}
-
-void Launcher::check_namespace_paths() {
-    for (const auto& entry : plan_.must_match_sandbox) {
-        const auto name = spec::info(entry.type).oci_name;
-        const auto file = sys::open(entry.path, O_RDONLY)
-                              .or_throw(fmt::format("open {} namespace", name), entry.path);
-        const auto type = sys::namespace_type(file);
-        if (!type || type.value() != spec::info(entry.type).clone_flag)
-            throw Error(Code::invalid_spec,
-                        fmt::format("{} is not a {} namespace", entry.path, name))
-                .with_fix("linux.namespaces[].path must be an nsfs file of the entry's type");
-        // By (device, inode): the same namespace has many paths.
-        const auto theirs = pod_namespace(entry.type);
-        if (!theirs.valid() || sys::namespace_id(file).or_throw("stat", entry.path) !=
-                                   sys::namespace_id(theirs).or_throw("stat", "pod namespace"))
-            throw Error(Code::invalid_spec,
-                        fmt::format("{} is not the sandbox's {} namespace", entry.path, name))
-                .with_fix("leave the path out: the sandbox decides its namespaces");
-    }
-}
-
-FdRef Launcher::pod_namespace(NamespaceType type) const {
-    switch (type) {
-        case NamespaceType::pid:
-            return input_.pod.pid;
-        case NamespaceType::network:
-            return input_.pod.net;
-        case NamespaceType::ipc:
-            return input_.pod.ipc;
-        case NamespaceType::uts:
-            return input_.pod.uts;
-        case NamespaceType::time:
-            return input_.pod.time;
-        case NamespaceType::mount:
-        case NamespaceType::user:
-        case NamespaceType::cgroup:
-            break;
-    }
-    return FdRef{-1};
 }
 
 void Launcher::enter_cgroup() {
@@ -182,27 +132,7 @@ void Launcher::enter_cgroup() {
 
 void Launcher::enter_namespaces() {
     fault_point("launch.namespaces");
-    for (const auto& [file, flag] : joined_paths_)
-        sys::set_namespace(file, flag).or_throw("join", "namespace");
-    std::uint64_t created = 0;
-    for (const auto& entry : plan_.namespaces) {
-        const auto& info = spec::info(entry.type);
-        // The PID namespace comes last, and only for children: see launch_dropped and launch_alone.
-        if (entry.type == NamespaceType::pid) continue;
-        if (entry.source == Source::create) created |= info.clone_flag;
-        if (entry.source == Source::sandbox && pod_namespace(entry.type).valid())
-            sys::set_namespace(pod_namespace(entry.type), info.clone_flag)
-                .or_throw("join the sandbox's namespace", info.oci_name);
-    }
-    sys::unshare(created | CLONE_NEWNS).or_throw("unshare", "namespaces");
-    // A slave of the host until the pivot: its unmounts must still reach us, ours must not reach
-    // it.
-    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
-    if (plan_.hostname)
-        sys::set_hostname(*plan_.hostname).or_throw("set hostname", *plan_.hostname);
-    if (plan_.domainname)
-        sys::set_domainname(*plan_.domainname).or_throw("set domainname", *plan_.domainname);
-    apply_sysctls({plan_.sysctls.begin(), plan_.sysctls.end()});
+    namespaces_.enter();
 }
 
 void Launcher::build_root() {
@@ -221,14 +151,14 @@ void Launcher::drop_host() {
     fault_point("launch.drop");
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
-    joined_paths_.clear();
+    namespaces_.close();
     sources_.binds.clear();
     sources_.root.reset();
     builder_->close();
     if (joins_pod_or_host()) sources_.null_devices.clear();
     std::vector<int> keep{input_.handshake.get(), gate_.get(), stdio_.in.get(), stdio_.out.get(),
                           stdio_.err.get()};
-    for (const auto& fd : {input_.pod.pid, stdio_.held.ref(), builder_->terminal().master.ref(),
+    for (const auto& fd : {namespaces_.pid(), stdio_.held.ref(), builder_->terminal().master.ref(),
                            builder_->terminal().slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
     for (const auto& device : sources_.null_devices)
@@ -239,9 +169,7 @@ void Launcher::drop_host() {
 void Launcher::launch_dropped() {
     // Into the pod only now, and only for children; then the cut, still outside: a neighbour with
     // SYS_PTRACE never sees a process with more than its container has.
-    if (plan_.pid_mode == spec::PidMode::pod)
-        sys::set_namespace(input_.pod.pid, CLONE_NEWPID)
-            .or_throw("join the sandbox's namespace", "pid");
+    namespaces_.enter_pid();
     cut_privileges(plan_.process);
     enter_working_directory(plan_.process);
     clone_init(0, nullptr);
@@ -259,8 +187,9 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     auto child = sys::clone_process({CLONE_PARENT | flags, 0, FdRef{-1}});
     if (!child) {
         if (child.error() == ENOMEM && plan_.pid_mode == spec::PidMode::pod)
-            throw Error(Code::sandbox_gone, "the sandbox's pause process has ended")
-                .with_fix("create the sandbox anew");
+            throw Error(Code::sandbox_gone,
+                        "the PID namespace to join is gone: its first process has ended")
+                .with_fix("create the sandbox anew, or name another namespace");
         throw Error::from_errno(child.error(), "clone", "init")
             .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
     }

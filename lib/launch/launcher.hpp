@@ -7,6 +7,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "launch/namespaces.hpp"
 #include "launch/stdio.hpp"
 #include "plan/compile.hpp"
 
@@ -14,19 +15,11 @@
 
 namespace covey::launch {
 
-/// The pod's namespaces, as nsfs descriptors; an invalid one: the pod has the host's.
-struct PodNamespaces {
-    FdRef pid{-1}, net{-1}, ipc{-1}, uts{-1}, time{-1};
-    /// For kernels without `pidns=`, else invalid: a mount namespace whose root is a procfs of the
-    /// pod, for clones, and a context good for one superblock more (docs/decisions/002).
-    FdRef proc_keeper{-1}, proc_context{-1};
-};
-
 struct LaunchInput {
     plan::LaunchRequest request;
     plan::CompileOptions compile;
     StdioNames stdio;
-    PodNamespaces pod;
+    PodNamespaces pod;  // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;
     std::string cgroup_path;  // the container's group; the caller was born in it on v2
     FdRef state_folder{-1};   // the container's: start.fifo is there, config.json goes there

@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "launch/context.hpp"
 #include "launch/copy_up.hpp"
+#include "launch/proc_context.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -133,18 +134,24 @@ void RootBuilder::mount(const plan::MountProc& operation) {
         return attach_with_flags(std::move(proc_.clone), operation.flags, operation.target);
     const auto own = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
     FdRef context = own;
+    UniqueFd entered;
     if (proc_.context.valid()) {
         context = proc_.context;
         used_proc_context_ = true;
     } else if (proc_.pid_namespace.valid()) {
         const auto set = sys::configure_fd(own, "pidns", proc_.pid_namespace);
-        if (!set && set.error() == EINVAL)
+        const bool unknown = !set && set.error() == EINVAL;
+        if (unknown && proc_.may_enter) {
+            entered = open_proc_context(proc_.pid_namespace);
+            context = entered;
+        } else if (unknown)
             throw Error(Code::resource_exhausted, "the sandbox has no procfs context left")
                 .with_fix(
                     "on kernels before 6.18 a sandbox can make 8 containers with CAP_SYS_ADMIN in "
                     "mode pod: "
                     "create a new sandbox, or drop the capability");
-        if (!set) throw filesystem_error(own, set.error(), "set option", "pidns");
+        else if (!set)
+            throw filesystem_error(own, set.error(), "set option", "pidns");
     }
     auto mount = create_filesystem(context, "proc", operation.options, operation.flags.set);
     attach_with_flags(std::move(mount), operation.flags, operation.target);

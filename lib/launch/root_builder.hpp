@@ -18,6 +18,7 @@ struct ProcSource {
     FdRef pid_namespace{-1};  // procfs `pidns=` (Linux 6.18)
     UniqueFd clone;           // a detached clone of the pod's shared procfs (older kernels)
     FdRef context{-1};        // a context that pause's set-up stage opened (older kernels)
+    bool may_enter = false;   // a helper may enter `pid_namespace` for a context (older kernels)
 };
 
 class RootBuilder {

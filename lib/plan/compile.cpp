@@ -9,13 +9,22 @@ namespace covey::plan {
 namespace {
 
 void check_request(const LaunchRequest& request) {
-    if (request.pid_mode == spec::PidMode::nested || request.pid_mode == spec::PidMode::target)
+    const bool by_mode = request.namespaces == NamespaceRule::sandbox;
+    if (by_mode &&
+        (request.pid_mode == spec::PidMode::nested || request.pid_mode == spec::PidMode::target))
         throw Error(Code::invalid_argument, fmt::format("pid mode '{}' is not supported yet",
                                                         spec::pid_mode_name(request.pid_mode)))
             .with_fix("use pod, container or node");
     if (!request.bundle.starts_with('/'))
         throw Error(Code::invalid_argument,
                     fmt::format("bundle '{}' is not an absolute path", request.bundle));
+}
+
+spec::PidMode pid_mode_of(const spec::Spec& spec, const LaunchRequest& request) {
+    if (request.namespaces == NamespaceRule::sandbox) return request.pid_mode;
+    const auto found = find_namespace(spec, spec::NamespaceType::pid);
+    if (found.entry == nullptr) return spec::PidMode::node;
+    return found.entry->path.empty() ? spec::PidMode::container : spec::PidMode::pod;
 }
 
 void throw_if_any(Sections& s) {
@@ -52,10 +61,12 @@ LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
                    const CompileOptions& options) {
     check_request(request);
     Sections s{spec, request, options, {}, {}, {}};
-    s.plan.pid_mode = request.pid_mode;
+    s.plan.pid_mode = pid_mode_of(spec, request);
     refuse_unsupported(s);
-    compile_namespaces(s);
-    compile_sysctls(s);
+    if (request.namespaces == NamespaceRule::sandbox)
+        compile_sandbox_namespaces(s);
+    else
+        compile_spec_namespaces(s);
     compile_resources(s);
     compile_root(s);
     compile_mounts(s);

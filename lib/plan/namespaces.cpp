@@ -1,11 +1,9 @@
-// Namespaces and sysctls. In the API the sandbox decides: its net, ipc, uts (and time) replace the
-// spec's entries, the PID namespace follows the request, mount and cgroup are the container's own.
+// Namespaces and sysctls by the API's rule. There the sandbox decides: its net, ipc, uts (and time)
+// replace the spec's entries, the PID namespace follows the request, mount and cgroup are the
+// container's own.
 #include "plan/sections.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <array>
 
 namespace covey::plan {
 namespace {
@@ -13,25 +11,13 @@ namespace {
 using Source = NamespacePlan::Source;
 using Type = spec::NamespaceType;
 
-struct Entry {
-    const spec::Namespace* entry = nullptr;  // null: the spec has none of that type
-    std::string pointer;
-};
-
-Entry find_entry(const Sections& s, Type type) {
-    const auto& list = s.spec.linux.namespaces;
-    for (std::size_t i = 0; i < list.size(); ++i)
-        if (list[i].type == type) return {&list[i], fmt::format("/linux/namespaces/{}", i)};
-    return {};
-}
-
 void must_match(Sections& s, const spec::Namespace& entry) {
     s.plan.must_match_sandbox.push_back({entry.type, Source::path, entry.path});
 }
 
 /// mount and cgroup: new ones, whether the spec has them or not.
 void own(Sections& s, Type type) {
-    const auto [entry, pointer] = find_entry(s, type);
+    const auto [entry, pointer] = find_namespace(s.spec, type);
     if (entry != nullptr && !entry->path.empty())
         s.refuse(pointer + "/path", fmt::format("joining a {} namespace", info(type).oci_name));
     s.plan.namespaces.push_back({type, Source::create, {}});
@@ -39,7 +25,7 @@ void own(Sections& s, Type type) {
 
 void from_sandbox(Sections& s, Type type, bool sandbox_has_one) {
     const auto name = info(type).oci_name;
-    const auto [entry, pointer] = find_entry(s, type);
+    const auto [entry, pointer] = find_namespace(s.spec, type);
     if (sandbox_has_one) {
         s.plan.namespaces.push_back({type, Source::sandbox, {}});
         if (entry == nullptr)
@@ -59,7 +45,7 @@ void from_sandbox(Sections& s, Type type, bool sandbox_has_one) {
 }
 
 void pid_namespace(Sections& s) {
-    const auto [entry, pointer] = find_entry(s, Type::pid);
+    const auto [entry, pointer] = find_namespace(s.spec, Type::pid);
     const auto mode = s.plan.pid_mode;
     if (entry != nullptr && !entry->path.empty()) {
         if (mode == spec::PidMode::pod)
@@ -81,7 +67,7 @@ void pid_namespace(Sections& s) {
 }
 
 void time_namespace(Sections& s) {
-    const auto [entry, pointer] = find_entry(s, Type::time);
+    const auto [entry, pointer] = find_namespace(s.spec, Type::time);
     if (s.request.sandbox.has_time) {
         s.plan.namespaces.push_back({Type::time, Source::sandbox, {}});
         if (entry != nullptr && !entry->path.empty()) must_match(s, *entry);
@@ -90,33 +76,21 @@ void time_namespace(Sections& s) {
     }
 }
 
-/// The namespace that a sysctl belongs to; none: it is the whole host's.
-std::optional<Type> sysctl_namespace(std::string_view key) {
-    // ipc_namespaces(7) and uts_namespaces(7); the kernel's ipc/ipc_sysctl.c has the same list.
-    static constexpr std::array<std::string_view, 8> kIpc{
-        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-        "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
-    if (key.starts_with("net.")) return Type::network;
-    if (key.starts_with("fs.mqueue.")) return Type::ipc;
-    if (std::find(kIpc.begin(), kIpc.end(), key) != kIpc.end()) return Type::ipc;
-    if (key == "kernel.hostname" || key == "kernel.domainname") return Type::uts;
-    return std::nullopt;
+void sysctls(Sections& s) {
+    for (const auto& [key, value] : s.spec.linux.sysctl) {
+        const auto type = sysctl_namespace(key);
+        if (!type)
+            s.problem(fmt::format("/linux/sysctl/{}", pointer_key(key)),
+                      "belongs to no namespace: it would change the whole host; remove it");
+        else
+            s.warn(
+                fmt::format("sysctl {} is not applied: the {} namespace is the sandbox's; set it "
+                            "in the sandbox's sysctls",
+                            key, info(*type).oci_name));
+    }
 }
 
-}  // namespace
-
-void compile_namespaces(Sections& s) {
-    const auto& sandbox = s.request.sandbox;
-    if (const auto [entry, pointer] = find_entry(s, Type::user); entry != nullptr)
-        s.refuse(pointer, "a user namespace");
-    own(s, Type::mount);
-    from_sandbox(s, Type::network, sandbox.has_net);
-    from_sandbox(s, Type::ipc, sandbox.has_ipc);
-    from_sandbox(s, Type::uts, sandbox.has_uts);
-    own(s, Type::cgroup);
-    time_namespace(s);
-    pid_namespace(s);
-
+void host_names(Sections& s) {
     if (!s.spec.hostname.empty())
         s.warn(
             fmt::format("hostname '{}' is not applied: the UTS namespace is the sandbox's; set "
@@ -129,22 +103,22 @@ void compile_namespaces(Sections& s) {
                         s.spec.domainname));
 }
 
-void compile_sysctls(Sections& s) {
-    for (const auto& [key, value] : s.spec.linux.sysctl) {
-        // sysctl(8) takes both separators; the first one in the key decides.
-        auto dotted = key;
-        if (const auto first = key.find_first_of("./"); first != key.npos && key[first] == '/')
-            std::replace(dotted.begin(), dotted.end(), '/', '.');
-        const auto type = sysctl_namespace(dotted);
-        if (!type)
-            s.problem(fmt::format("/linux/sysctl/{}", pointer_key(key)),
-                      "belongs to no namespace: it would change the whole host; remove it");
-        else
-            s.warn(
-                fmt::format("sysctl {} is not applied: the {} namespace is the sandbox's; set it "
-                            "in the sandbox's sysctls",
-                            key, info(*type).oci_name));
-    }
+}  // namespace
+
+void compile_sandbox_namespaces(Sections& s) {
+    const auto& sandbox = s.request.sandbox;
+    if (const auto [entry, pointer] = find_namespace(s.spec, Type::user); entry != nullptr)
+        s.refuse(pointer, "a user namespace");
+    own(s, Type::mount);
+    from_sandbox(s, Type::network, sandbox.has_net);
+    from_sandbox(s, Type::ipc, sandbox.has_ipc);
+    from_sandbox(s, Type::uts, sandbox.has_uts);
+    own(s, Type::cgroup);
+    time_namespace(s);
+    pid_namespace(s);
+
+    host_names(s);
+    sysctls(s);
 }
 
 }  // namespace covey::plan

@@ -76,6 +76,8 @@ struct RootPlan {
 };
 
 struct LaunchPlan {
+    /// node: the caller's PID namespace; container: a new one, with nobody else in it; pod: one
+    /// that others are in already (the sandbox's, or the one of a path).
     spec::PidMode pid_mode = spec::PidMode::container;
     std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
     /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).
@@ -84,7 +86,7 @@ struct LaunchPlan {
     RootPlan root;
     std::vector<Operation> operations;
     std::optional<std::string> hostname, domainname;
-    /// Key in dotted form → value; only of namespaces that the plan creates.
+    /// Key as the spec writes it → value; only of namespaces that the plan creates or joins.
     std::vector<std::pair<std::string, std::string>> sysctls;
 
     cgroup::Limits limits;
@@ -101,12 +103,22 @@ struct SandboxView {
     bool has_net = true, has_ipc = true, has_uts = true, has_time = false;
 };
 
+/// Who decides a container's namespaces.
+enum class NamespaceRule {
+    /// The sandbox its net, ipc, uts, user and time, `pid_mode` the PID namespace (the API).
+    sandbox,
+    /// linux.namespaces alone, entry by entry: absent is the caller's, no path is a new one, a path
+    /// is joined. `pid_mode` and `sandbox` of the request are not looked at (covey-runtime).
+    spec,
+};
+
 /// What the caller asked for besides the bundle.
 struct LaunchRequest {
     std::string bundle;  // absolute host folder; relative root.path is below it
     spec::PidMode pid_mode = spec::PidMode::container;
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     SandboxView sandbox;
+    NamespaceRule namespaces = NamespaceRule::sandbox;
 };
 
 /// What an exec may change against the container's own process.

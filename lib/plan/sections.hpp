@@ -8,6 +8,7 @@
 #include "spec/problem.hpp"
 #include "spec/types.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,9 @@ struct Sections {
 };
 
 void refuse_unsupported(Sections& s);
-void compile_namespaces(Sections& s);
-void compile_sysctls(Sections& s);
+/// Namespaces, host names and sysctls, by either rule.
+void compile_sandbox_namespaces(Sections& s);
+void compile_spec_namespaces(Sections& s);
 void compile_resources(Sections& s);
 void compile_root(Sections& s);
 void compile_mounts(Sections& s);
@@ -43,6 +45,14 @@ void compile_devices(Sections& s);
 void compile_protected_paths(Sections& s);
 void compile_process(Sections& s);
 void compile_seccomp(Sections& s);
+
+struct NamespaceEntry {
+    const spec::Namespace* entry = nullptr;  // null: the spec has none of that type
+    std::string pointer;
+};
+[[nodiscard]] NamespaceEntry find_namespace(const spec::Spec& spec, spec::NamespaceType type);
+/// The namespace that a sysctl belongs to; none: it is the whole host's. Key in either form.
+[[nodiscard]] std::optional<spec::NamespaceType> sysctl_namespace(std::string key);
 
 /// The container's own sets with the request's additions and removals, for a process of `uid`.
 /// For uid 0 an added capability goes to the bounding, permitted and effective sets. For any other

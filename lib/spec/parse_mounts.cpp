@@ -57,7 +57,8 @@ void parse_id_mappings(ObjectReader& reader, std::string_view key, std::vector<I
 }
 
 void parse_mount(ObjectReader& reader, Mount& mount) {
-    if (parse_absolute(reader, "destination", mount.destination, Need::required) &&
+    // config.md#mounts: it may be relative (old tools), and is then below "/".
+    if (reader.text("destination", mount.destination, Need::required) &&
         mount.destination.empty()) {
         reader.problem("destination", "must not be empty");
     }

@@ -1,6 +1,7 @@
 // A pod's namespaces: new, the host's, or given by path; what is set in them, and what is refused.
 #include "catch.hpp"
 #include "cgroup/cgroup.hpp"
+#include "kernel/holder.hpp"
 #include "kernel/pod_lab.hpp"
 #include "support/requires.hpp"
 
@@ -19,40 +20,6 @@ namespace {
 
 constexpr const char* kPortStart = "net.ipv4.ip_unprivileged_port_start";
 constexpr const char* kPortStartFile = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
-
-/// A process that does nothing but be in namespaces of its own.
-class Holder {
-  public:
-    explicit Holder(int flags) {
-        int ready[2];
-        REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            if (::unshare(flags) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
-            ::close(ready[1]);
-            while (true)
-                ::pause();
-        }
-        ::close(ready[1]);
-        char byte = 0;
-        const auto got = ::read(ready[0], &byte, 1);
-        ::close(ready[0]);
-        REQUIRE(got == 1);
-    }
-    Holder(const Holder&) = delete;
-    Holder& operator=(const Holder&) = delete;
-    ~Holder() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-    }
-    [[nodiscard]] pid_t pid() const { return pid_; }
-    [[nodiscard]] std::string path(const std::string& type) const {
-        return "/proc/" + std::to_string(pid_) + "/ns/" + type;
-    }
-
-  private:
-    pid_t pid_ = -1;
-};
 
 std::string in_container(Lab& lab, const std::string& type) {
     return lab.run({"state"}).at("/namespaces/" + type);

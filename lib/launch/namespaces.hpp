@@ -1,0 +1,58 @@
+// The namespaces of a launch: which descriptors they are, in which order they are entered, and what
+// is set in them (host names, sysctls, the loopback interface). Called by the launcher. Thread
+// rule: single-threaded, in a process of its own. Does not block.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "plan/plan.hpp"
+
+#include <vector>
+
+namespace covey::launch {
+
+/// The pod's namespaces, as nsfs descriptors; an invalid one: the pod has the host's.
+struct PodNamespaces {
+    FdRef pid{-1}, net{-1}, ipc{-1}, uts{-1}, time{-1};
+    /// For kernels without `pidns=`, else invalid: a mount namespace whose root is a procfs of the
+    /// pod, for clones, and a context good for one superblock more (docs/decisions/002).
+    FdRef proc_keeper{-1}, proc_context{-1};
+};
+
+class Namespaces {
+  public:
+    Namespaces(const plan::LaunchPlan& plan, const PodNamespaces& pod);
+
+    /// On the host. Opens what the plan names by path; throws invalid_spec for what is no namespace
+    /// of its type, is not the sandbox's as it must be, or is the host's where that would change
+    /// the host.
+    void open();
+    /// Every namespace but the PID namespace, and what is set in them.
+    void enter();
+    /// The PID namespace that is joined; invalid: a new one, or the caller's.
+    [[nodiscard]] FdRef pid() const;
+    /// For children only: the caller stays where it is.
+    void enter_pid() const;
+    /// Lets go of all descriptors but that of pid().
+    void close();
+
+  private:
+    struct Joined {
+        spec::NamespaceType type;
+        UniqueFd file;
+        bool is_own = false;  // the launcher was in it already: the host's
+    };
+    void check_sandbox() const;
+    void open_path(const plan::NamespacePlan& entry);
+    void join(spec::NamespaceType type) const;
+    void set_up() const;
+    void enter_mount() const;
+    [[nodiscard]] FdRef pod(spec::NamespaceType type) const;
+    [[nodiscard]] const Joined* joined(spec::NamespaceType type) const;
+    [[nodiscard]] bool creates(spec::NamespaceType type) const;
+
+    const plan::LaunchPlan& plan_;
+    const PodNamespaces& pod_;
+    std::vector<Joined> joined_;
+};
+
+}  // namespace covey::launch

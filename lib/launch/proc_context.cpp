@@ -1,0 +1,82 @@
+#include "launch/proc_context.hpp"
+
+#include "launch/message.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+#include "sys/namespaces.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <array>
+#include <exception>
+#include <utility>
+
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+/// Capabilities over nothing but a user namespace of one's own, and nothing to see.
+void give_up_host() {
+    const auto made = sys::unshare(CLONE_NEWUSER | CLONE_NEWNS);
+    if (!made)
+        throw Error::from_errno(made.error(), "unshare", "user namespace of the procfs helper")
+            .with_code(Code::unsupported_by_host)
+            .with_fix("raise user.max_user_namespaces, or use Linux 6.18, whose procfs has pidns=");
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
+    const auto context = sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
+    const auto root = sys::finish_filesystem(context, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                                          MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+                          .or_throw("create filesystem", "tmpfs");
+    sys::attach_at(root, sys::kCwd, "/").or_throw("attach", "empty root");
+    sys::pivot_into(root).or_throw("pivot into", "empty root");
+}
+
+void send_context(FdRef socket) {
+    const auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    const std::array<FdRef, 1> fds{context};
+    sys::send_packet(socket, "C", fds).or_throw("send", "procfs context");
+}
+
+/// In a child of the launcher: enters the namespace for its own child, which asks for the context.
+void run_helper(FdRef pid_namespace, FdRef socket) {
+    sys::set_namespace(pid_namespace, CLONE_NEWPID).or_throw("join pid namespace");
+    give_up_host();
+    const std::array keep{socket.get()};
+    sys::close_all_except(keep).or_throw("close", "host descriptors");
+    const auto member = sys::clone_process({0, 0, FdRef{-1}}).or_throw("clone", "procfs helper");
+    if (member.pid == 0) {
+        send_context(socket);
+        ::_exit(0);
+    }
+    (void)sys::wait_process(member.pidfd);
+}
+
+[[noreturn]] void helper(FdRef pid_namespace, FdRef socket) noexcept {
+    try {
+        run_helper(pid_namespace, socket);
+        ::_exit(0);
+    } catch (const Error& error) {
+        send_failed(socket, error);
+    } catch (const std::exception& error) {
+        send_failed(socket, Error(Code::internal, error.what()));
+    }
+    ::_exit(1);
+}
+
+}  // namespace
+
+UniqueFd open_proc_context(FdRef pid_namespace) {
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    const auto child = sys::clone_process({0, 0, FdRef{-1}}).or_throw("clone", "procfs helper");
+    if (child.pid == 0) helper(pid_namespace, sockets.child);
+    sockets.child.reset();
+    auto packet = sys::receive_packet(sockets.parent).or_throw("receive", "procfs context");
+    sys::wait_process(child.pidfd).or_throw("wait for", "procfs helper");
+    if (packet.fds.size() == 1) return std::move(packet.fds.front());
+    if (packet.data.empty()) throw Error(Code::internal, "the procfs helper ended without a word");
+    throw decode_failure(packet.data);
+}
+
+}  // namespace covey::launch
