@@ -2,7 +2,7 @@
 // name, and running an operation to its end although nobody waits for it any more.
 // Rules for everybody's coroutines, because g++ 12 gets them wrong: no brace-initialised temporary
 // inside a co_await expression (it is copied bit by bit and destroyed twice), and no co_await in a
-// condition.
+// condition (lint knows the second).
 // Thread rule: the io_context's one thread. Nothing blocks; waiting suspends the coroutine.
 #pragma once
 

@@ -165,7 +165,8 @@ asio::awaitable<bool> Session::read_head(bool first) {
     parser_->body_limit(boost::none);  // counted here: streams have none
     arm(first || buffer_.size() > 0 ? kHeadLimit : kIdleLimit);
     if (buffer_.size() == 0) {
-        if (!co_await fill()) co_return false;
+        const bool came = co_await fill();
+        if (!came) co_return false;
         if (!first) arm(kHeadLimit);
     }
     for (;;) {
@@ -301,7 +302,8 @@ asio::awaitable<bool> Session::serve_one(bool first) {
     begun_ = keep_ = expects_continue_ = false;
     std::optional<Error> failure;
     try {
-        if (!co_await read_head(first)) co_return false;
+        const bool came = co_await read_head(first);
+        if (!came) co_return false;
     } catch (const Error& error) {
         failure = error;
     }
@@ -336,16 +338,18 @@ asio::awaitable<void> Session::linger() {
     error_code error;
     socket_.shutdown(Local::socket::shutdown_send, error);
     arm(kLingerLimit);
-    do
+    for (bool more = !error; more;) {
         buffer_.clear();
-    while (!error && co_await fill());
+        more = co_await fill();
+    }
     disarm();
 }
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
     try {
-        for (bool first = true; co_await self->serve_one(first); first = false) {
-        }
+        bool more = true;
+        for (bool first = true; more; first = false)
+            more = co_await self->serve_one(first);
         co_await self->linger();
     } catch (const ClientGone&) {
         log::debug("client gone", {{"id", self->request_.id}});

@@ -139,6 +139,18 @@ def rule_cloexec(path, _text, code):
                 yield line_of(code, match.start()), f"{match[0].strip(' (')} without {flag}"
 
 
+def rule_coroutines(_path, _text, code):
+    """g++ 12 miscompiles both (daemon/engine/async.hpp says how it was seen)."""
+    for match in re.finditer(r"\b(?:if|while|switch|for)\s*\(", code):
+        depth, at = 1, match.end()
+        while depth and at < len(code):
+            depth += {"(": 1, ")": -1}.get(code[at], 0)
+            at += 1
+        condition = code[match.end():at - 1]
+        if "co_await" in condition and "{" not in condition:
+            yield line_of(code, match.start()), "co_await in a condition: give its result a name first"
+
+
 def rule_file_size(path, text, _code):
     limit = MAX_LINES.get(pathlib.PurePath(path).suffix)
     if re.match(OURS, path) and path.endswith("/main.cpp"):
@@ -188,7 +200,8 @@ def rule_text(path, text, _code):
         yield text.count("\n") + 1, "no newline at the end"
 
 
-CPP_RULES = [rule_floors, rule_third_party, rule_banned_calls, rule_cloexec, rule_function_size, rule_header]
+CPP_RULES = [rule_floors, rule_third_party, rule_banned_calls, rule_cloexec, rule_coroutines, rule_function_size,
+             rule_header]
 RULES = CPP_RULES + [rule_file_size, rule_text]
 
 
