@@ -2,10 +2,12 @@
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
-# Header-only: Debian has no libfmt.a, and programs that enter or stay near pods are static.
-add_library(covey_fmt INTERFACE)
+# Debian has no libfmt.a, and programs that enter or stay near pods are static: an archive of our own.
+add_library(covey_fmt STATIC ${PROJECT_SOURCE_DIR}/lib/base/fmt_compiled.cpp)
 add_library(covey::fmt ALIAS covey_fmt)
-target_link_libraries(covey_fmt INTERFACE fmt::fmt-header-only)
+target_include_directories(covey_fmt SYSTEM PUBLIC
+    $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
+target_link_libraries(covey_fmt PRIVATE covey_options)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(cap REQUIRED IMPORTED_TARGET libcap>=2.60)
 # libseccomp and libcap as archives: libcovey's programs are static.

@@ -3,10 +3,10 @@
 include(CMakePackageConfigHelpers)
 
 # The façade and the floors below it in one archive: consumers name one library and need nothing else,
-# as json and fmt are header-only and no public header shows them. plan and launch are not in it: the
+# as json is header-only, fmt is in it, and no public header shows them. plan and launch are not in it: the
 # forking into pods is covey-shim's.
 add_library(covey_archive STATIC)
-foreach(folder base sys spec cgroup store core)
+foreach(folder base sys spec cgroup store core fmt)
     target_sources(covey_archive PRIVATE $<TARGET_OBJECTS:covey_${folder}>)
 endforeach()
 target_sources(covey_archive PUBLIC FILE_SET HEADERS
