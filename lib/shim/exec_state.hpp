@@ -14,6 +14,7 @@ struct Container::ExecState {
     UniqueFd terminal;  // pty master, until it goes to the client
     std::optional<sys::ExitStatus> exit;
     std::optional<ReplyTo> reply;
+    std::optional<Error> error;  // why it could not be started; told once nothing of it is left
     bool failed = false, told = false;
 
     [[nodiscard]] bool is_reaped() const {

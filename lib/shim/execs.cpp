@@ -104,8 +104,8 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
 
 void Container::on_exec_failed(ExecState& state, const Error& error) {
     state.failed = true;
+    state.error = error;
     state.group->kill();
-    if (state.reply) context_.peers.reply(*std::exchange(state.reply, std::nullopt), error);
     tell_exec_exit(state);
 }
 
@@ -131,8 +131,11 @@ void Container::on_exec_exit(ExecState& state) {
 }
 
 void Container::tell_exec_exit(ExecState& state) {
-    if (!state.is_reaped() || state.reply || state.told) return;
-    if (!state.failed && !state.exit) return;
+    if (!state.is_reaped() || state.told) return;
+    // Not earlier: whoever hears of the failure shall find nothing of the exec.
+    if (state.error && state.reply)
+        context_.peers.reply(*std::exchange(state.reply, std::nullopt), *state.error);
+    if (state.reply || (!state.failed && !state.exit)) return;
     state.told = true;
     core::ExitRecord exit;
     if (state.exit) {
