@@ -3,11 +3,12 @@
 // Every container has a group of its own, by which its processes are found, killed and counted: its
 // *identity*. The identity is in the v2 tree wherever there is one (a pure v2 host, or the
 // `unified` tree of a hybrid host); on a pure v1 host it is in the `freezer` hierarchy. v1
-// controllers are joined only when a limit asks for them, because a write to a v1 cgroup.procs can
-// cost a whole RCU grace period (about 15 ms).
+// controllers are joined only when a limit asks for them, or, for an OCI runtime, all
+// (extend_to_v1).
 //
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
-// The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id).
+// The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
+// OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
 // Called by lib/launch and lib/shim (which create and kill) and lib/core (which reads).
 // Thread rule: objects are values with one owner. Blocks: cgroupfs reads and writes; nothing waits
@@ -17,6 +18,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "cgroup/limits.hpp"
+#include "cgroup/placement.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -46,6 +48,8 @@ struct Host {
     /// Which part of the identity hierarchy its mount shows; empty: all of it. Not empty only where
     /// Covey itself runs in a container that shares the host's cgroup namespace.
     std::string identity_root;
+    /// The same of v1 hierarchies: mount point → part, for those that do not show all.
+    std::map<std::string, std::string> v1_roots;
 
     /// Mount point of the hierarchy in which identities are: v2, or v1's freezer.
     [[nodiscard]] const std::string& identity_mount() const;
@@ -66,16 +70,23 @@ struct Stats {
     std::optional<std::uint64_t> oom_kills;
 };
 
+/// What to do about a hierarchy in which the caller may not make a group.
+enum class Forbidden { refuse, skip };
+
 /// One group in every hierarchy where it exists. Move-only; closing it removes nothing.
 class Group {
   public:
-    /// Makes the identity directory (and missing parents). `path` begins with '/'; ".." is refused.
+    /// Makes the identity directory (and missing parents). A path begins with '/'; ".." is refused.
     /// Throws already_exists if the last component is there already.
-    static Group create(const Host& host, std::string path);
+    static Group create(const Host& host, Placement placement);
+    /// The same for a path that an engine chose: a group that is there already is taken, with what
+    /// is below it, as long as no hierarchy has a process in it (else failed_precondition).
+    static Group create_or_take(const Host& host, Placement placement);
     /// Throws not_found.
-    static Group open(const Host& host, std::string path);
+    static Group open(const Host& host, Placement placement);
 
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const std::string& path() const noexcept { return placement_.path; }
+    [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
     /// Directory of the identity hierarchy, absolute on the host.
     [[nodiscard]] std::string identity_dir() const;
     /// For clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the child calls join().
@@ -88,15 +99,16 @@ class Group {
     /// field. Limits are in force before anything can run: call it before join().
     void apply(const Limits& limits);
     /// Deny all, then `rules`, then OCI's default devices (not the host's console 5:1, not
-    /// net/tun), the last that speaks of a device deciding: a BPF_CGROUP_DEVICE program on the v2
-    /// directory (about 70 µs), the v1 devices files where there is no v2 tree. Replaces earlier
-    /// rules.
+    /// net/tun), the last that speaks of a device deciding. Replaces earlier rules. A
+    /// BPF_CGROUP_DEVICE program on the v2 directory (about 70 µs); v1's devices files where there
+    /// is no v2 tree, and for a group that extend_to_v1() made, if v1 can express the rules.
     void restrict_devices(const std::vector<DeviceRule>& rules);
-    /// Makes the group in every v1 hierarchy, limits or not, as runc does it. For covey-runtime.
-    void extend_to_v1();
+    /// Makes the group in every v1 hierarchy, limits or not, as runc does it (about 60 µs each).
+    /// For covey-runtime: engines read a container's v1 controllers themselves.
+    void extend_to_v1(Forbidden forbidden = Forbidden::refuse);
     /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
     /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
-    /// says so (it was not born there by CLONE_INTO_CGROUP).
+    /// says so (it was not born there by CLONE_INTO_CGROUP). About 25 µs for each hierarchy.
     enum class Identity { already_there, move };
     void join(Identity identity) const;
 
@@ -106,8 +118,11 @@ class Group {
     void kill() const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
-    /// Does not wait. A group that is gone: success.
+    /// Does not wait. On a hybrid host v1's freezer too, whoever used it. A group that is gone:
+    /// success.
     void thaw() const;
+    /// Told to stand still, by freeze() or, on a hybrid host, through v1's freezer.
+    [[nodiscard]] bool is_frozen() const;
     /// True when no process is left in the group or below (a zombie does not count).
     [[nodiscard]] bool is_empty() const;
     /// cgroup.events opened for poll(POLLPRI); invalid on a pure v1 host (poll is_empty() then).
@@ -122,9 +137,9 @@ class Group {
     void remove();
 
   private:
-    Group(const Host& host, std::string path, UniqueFd identity);
+    Group(const Host& host, Placement placement, UniqueFd identity);
     const Host* host_;
-    std::string path_;
+    Placement placement_;
     UniqueFd identity_;
 };
 

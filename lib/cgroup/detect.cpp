@@ -133,8 +133,12 @@ Host detect_with(const std::string& root, const FilesystemType& type_of) {
     const auto found = read_mounts(mountinfo, root, type_of);
 
     Host host;
-    for (const auto& [name, mount] : found.v1)
-        host.v1.emplace(name, root + unescape(mount.point));
+    for (const auto& [name, mount] : found.v1) {
+        const auto point = root + unescape(mount.point);
+        host.v1.emplace(name, point);
+        if (auto part = subtree_of(mount); !part.empty())
+            host.v1_roots.emplace(point, std::move(part));
+    }
     if (found.unified) {
         host.unified = root + unescape(found.unified->point);
         host.identity_root = subtree_of(*found.unified);

@@ -2,6 +2,7 @@
 
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
+#include "sys/file.hpp"
 
 #include <fmt/format.h>
 
@@ -66,6 +67,35 @@ bool bpf_is_missing(int error) {
     return error == ENOSYS || error == EPERM || error == EOPNOTSUPP;
 }
 
+/// v1's devices folder of a group that is in that hierarchy too. Its rules are there then, where
+/// runc's are: engines and tools find them in devices.list.
+struct V1Folder {
+    std::string dir;
+    UniqueFd group;
+};
+V1Folder v1_folder(const Host& host, const Placement& placement) {
+    const auto mount = host.v1.find("devices");
+    if (mount == host.v1.end()) return {};
+    const auto& path = placement.in(mount->second);
+    auto group = open_group(mount->second, path);
+    if (!group) return {};
+    return {mount->second + path, std::move(group).value()};
+}
+
+/// False: this kernel has no BPF for it, but v1's devices.
+bool attach_program(const Host& host, FdRef group, const std::string& dir,
+                    const std::vector<DeviceMatch>& rules) {
+    const auto attached = attach_devices(group, compile_devices(rules));
+    if (attached) return true;
+    if (bpf_is_missing(attached.error()) && host.v1.contains("devices")) return false;
+    auto error = Error::from_errno(attached.error(), "attach the device program to cgroup", dir);
+    if (bpf_is_missing(attached.error()) || attached.error() == EINVAL)
+        error.set_fix(
+            "run as root with CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN) on a "
+            "kernel with CONFIG_CGROUP_BPF");
+    throw error;
+}
+
 }  // namespace
 
 std::vector<DeviceMatch> effective_rules(const std::vector<DeviceRule>& rules) {
@@ -90,16 +120,22 @@ std::vector<DeviceMatch> effective_rules(const std::vector<DeviceRule>& rules) {
 void Group::restrict_devices(const std::vector<DeviceRule>& rules) {
     const auto effective = effective_rules(rules);
     if (!host_->unified.empty()) {
-        const auto attached = attach_devices(identity_, compile_devices(effective));
-        if (attached) return;
-        if (!bpf_is_missing(attached.error()) || !host_->v1.contains("devices")) {
-            auto error = Error::from_errno(attached.error(), "attach the device program to cgroup",
-                                           identity_dir());
-            if (bpf_is_missing(attached.error()) || attached.error() == EINVAL)
-                error.set_fix(
-                    "run as root with CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN) on a "
-                    "kernel with CONFIG_CGROUP_BPF");
-            throw error;
+        const auto v1 = v1_folder(*host_, placement_);
+        const auto expressed = v1.group ? express_on_v1(effective) : std::nullopt;
+        if (expressed) {
+            // In force before the program of an earlier call goes. Without BPF there is none.
+            write_devices_v1(v1.group, v1.dir, *expressed);
+            const auto detached = detach_devices(identity_);
+            if (detached || bpf_is_missing(detached.error())) return;
+            detached.or_throw("detach the device program of cgroup", identity_dir());
+        }
+        if (attach_program(*host_, identity_, identity_dir(), effective)) {
+            // Both must allow: what an earlier call wrote there must not hold any more. (EPERM: a
+            // group above is restricted itself, and that goes on holding.)
+            if (!v1.group) return;
+            const auto opened = sys::write_existing_at(v1.group, "devices.allow", "a");
+            if (opened || opened.error() == EPERM) return;
+            opened.or_throw("write device rule 'a' to", v1.dir + "/devices.allow");
         }
     }
     const auto mount = host_->v1.find("devices");
@@ -107,8 +143,9 @@ void Group::restrict_devices(const std::vector<DeviceRule>& rules) {
         throw Error(Code::unsupported_by_host,
                     "device rules need the cgroup controller 'devices', which is not mounted")
             .with_fix("mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices");
-    const auto dir = mount->second + path_;
-    const auto group = ensure_group(mount->second, path_).or_throw("create cgroup", dir);
+    const auto dir = mount->second + placement_.in(mount->second);
+    const auto group =
+        ensure_group(mount->second, placement_.in(mount->second)).or_throw("create cgroup", dir);
     write_devices_v1(group, dir, devices_for_v1(effective));
 }
 

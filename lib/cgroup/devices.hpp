@@ -41,6 +41,8 @@ struct DeviceMatch {
 [[nodiscard]] std::vector<bpf_insn> compile_devices(const std::vector<DeviceMatch>& rules);
 /// Loads the program, attaches it to the v2 group and detaches those that were attached before.
 Result<void> attach_devices(FdRef group, const std::vector<bpf_insn>& program);
+/// Detaches what attach_devices attached.
+Result<void> detach_devices(FdRef group);
 
 /// v1 knows "allow all but" and "deny all but", and no exceptions to exceptions.
 struct DevicesV1 {
@@ -49,6 +51,8 @@ struct DevicesV1 {
 };
 /// Throws unsupported_by_host for rules that v1 cannot express.
 [[nodiscard]] DevicesV1 devices_for_v1(const std::vector<DeviceMatch>& rules);
+/// The same; nothing for such rules.
+[[nodiscard]] std::optional<DevicesV1> express_on_v1(const std::vector<DeviceMatch>& rules);
 /// The line for devices.allow or devices.deny: "c 1:3 rwm".
 [[nodiscard]] std::string v1_line(const DeviceMatch& rule);
 void write_devices_v1(FdRef group, const std::string& dir, const DevicesV1& devices);

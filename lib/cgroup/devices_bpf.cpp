@@ -95,4 +95,12 @@ Result<void> attach_devices(FdRef group, const std::vector<bpf_insn>& program) {
     return {};
 }
 
+Result<void> detach_devices(FdRef group) {
+    const auto attached = attached_programs(group);
+    if (!attached) return Errno{attached.error()};
+    for (const auto id : attached.value())
+        if (auto gone = detach(group, id); !gone && gone.error() != ENOENT) return gone;
+    return {};
+}
+
 }  // namespace covey::cgroup

@@ -70,6 +70,15 @@ DevicesV1 devices_for_v1(const std::vector<DeviceMatch>& rules) {
     return devices;
 }
 
+std::optional<DevicesV1> express_on_v1(const std::vector<DeviceMatch>& rules) {
+    try {
+        return devices_for_v1(rules);
+    } catch (const Error& error) {
+        if (error.code() != Code::unsupported_by_host) throw;
+        return std::nullopt;
+    }
+}
+
 std::string v1_line(const DeviceMatch& rule) {
     const auto number = [](const auto& value) { return value ? std::to_string(*value) : "*"; };
     std::string access;

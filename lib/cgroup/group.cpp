@@ -20,10 +20,18 @@ std::set<std::string> v1_mounts(const Host& host) {
     return mounts;
 }
 
-void move_self(FdRef group, std::string_view dir) {
-    // "0" is the writer itself, whatever PID namespace it is in.
-    const auto moved = sys::write_existing_at(group, "cgroup.procs", "0");
-    if (moved) return;
+bool is_forbidden(int error) {
+    return error == EROFS || error == EACCES || error == EPERM;
+}
+
+/// "0" is the writer itself, whatever PID namespace it is in. By v1's `tasks` a thread moves itself
+/// alone, and for that the kernel takes no lock for which it must wait a grace period of RCU first
+/// (cgroup_procs_write_start; 20 µs instead of 15 ms). The caller has one thread, so it is the
+/// same.
+/// A group above is joined for its limits' sake: who may not move there has none of its own either.
+void move_self(FdRef group, std::string_view dir, const char* file, Forbidden forbidden) {
+    const auto moved = sys::write_existing_at(group, file, "0");
+    if (moved || (forbidden == Forbidden::skip && is_forbidden(moved.error()))) return;
     auto error = Error::from_errno(moved.error(), "join cgroup", dir);
     if (moved.error() == EBUSY)
         error.set_fix(
@@ -32,44 +40,77 @@ void move_self(FdRef group, std::string_view dir) {
     throw error;
 }
 
+void check_paths(const Placement& placement) {
+    check_path(placement.path);
+    for (const auto& [mount, path] : placement.v1_paths)
+        check_path(path);
+}
+
+Error cannot_create(const std::string& mount, int number, const std::string& dir) {
+    auto error = Error::from_errno(number, "create cgroup", dir);
+    if (is_forbidden(number))
+        error.set_fix(fmt::format("make {} writable for this user (run as root)", mount));
+    if (number == EAGAIN)
+        error.set_fix("raise cgroup.max.descendants or cgroup.max.depth of the groups above");
+    return error;
+}
+
+void refuse_processes(FdRef group, const std::string& dir) {
+    const auto count = processes_of(group).size();
+    if (count == 0) return;
+    throw Error(Code::failed_precondition,
+                fmt::format("cgroup {} is not empty: {} processes are in it or below", dir, count))
+        .with_fix("end them, or give the container a cgroupsPath of its own");
+}
+
 }  // namespace
 
 const std::string& Host::identity_mount() const {
     return unified.empty() ? v1.at("freezer") : unified;
 }
 
-Group::Group(const Host& host, std::string path, UniqueFd identity)
-    : host_(&host), path_(std::move(path)), identity_(std::move(identity)) {
+Group::Group(const Host& host, Placement placement, UniqueFd identity)
+    : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
 }
 
-Group Group::create(const Host& host, std::string path) {
-    check_path(path);
-    auto made = make_group(host.identity_mount(), path);
-    if (made) return Group{host, std::move(path), std::move(made).value()};
-    const auto dir = host.identity_mount() + path;
+Group Group::create(const Host& host, Placement placement) {
+    check_paths(placement);
+    auto made = make_group(host.identity_mount(), placement.path);
+    if (made) return Group{host, std::move(placement), std::move(made).value()};
+    const auto dir = host.identity_mount() + placement.path;
     if (made.error() == EEXIST)
         throw Error(Code::already_exists, fmt::format("cgroup {} is there already", dir))
             .with_fix("remove what is left of the container that had it, or choose another id");
-    auto error = Error::from_errno(made.error(), "create cgroup", dir);
-    if (made.error() == EROFS || made.error() == EACCES || made.error() == EPERM)
-        error.set_fix(
-            fmt::format("make {} writable for this user (run as root)", host.identity_mount()));
-    if (made.error() == EAGAIN)
-        error.set_fix("raise cgroup.max.descendants or cgroup.max.depth of the groups above");
-    throw error;
+    throw cannot_create(host.identity_mount(), made.error(), dir);
 }
 
-Group Group::open(const Host& host, std::string path) {
-    check_path(path);
-    auto opened = open_group(host.identity_mount(), path);
+Group Group::create_or_take(const Host& host, Placement placement) {
+    check_paths(placement);
+    auto dir = host.identity_mount() + placement.path;
+    auto identity = ensure_group(host.identity_mount(), placement.path);
+    if (!identity) throw cannot_create(host.identity_mount(), identity.error(), dir);
+    refuse_processes(identity.value(), dir);
+    for (const auto& mount : v1_mounts(host))
+        if (const auto group = open_group(mount, placement.in(mount)))
+            refuse_processes(group.value(), mount + placement.in(mount));
+    Group group{host, std::move(placement), std::move(identity).value()};
+    // What an interrupted delete or somebody's pause left: nothing could start in there.
+    if (group.is_frozen()) group.thaw();
+    return group;
+}
+
+Group Group::open(const Host& host, Placement placement) {
+    check_paths(placement);
+    const auto dir = host.identity_mount() + placement.path;
+    auto opened = open_group(host.identity_mount(), placement.path);
     if (!opened && opened.error() == ENOENT)
-        throw Error(Code::not_found, fmt::format("no cgroup {}{}", host.identity_mount(), path));
-    auto identity = std::move(opened).or_throw("open cgroup", host.identity_mount() + path);
-    return Group{host, std::move(path), std::move(identity)};
+        throw Error(Code::not_found, fmt::format("no cgroup {}", dir));
+    auto identity = std::move(opened).or_throw("open cgroup", dir);
+    return Group{host, std::move(placement), std::move(identity)};
 }
 
 std::string Group::identity_dir() const {
-    return host_->identity_mount() + path_;
+    return host_->identity_mount() + placement_.path;
 }
 
 FdRef Group::clone_target() const noexcept {
@@ -77,47 +118,54 @@ FdRef Group::clone_target() const noexcept {
 }
 
 std::uint64_t Group::id() const {
-    return sys::stat_fd(identity_).or_throw("stat cgroup", path_).st_ino;
+    return sys::stat_fd(identity_).or_throw("stat cgroup", placement_.path).st_ino;
 }
 
-void Group::extend_to_v1() {
+void Group::extend_to_v1(Forbidden forbidden) {
+    const auto cpuset = host_->v1.find("cpuset");
     for (const auto& mount : v1_mounts(*host_)) {
-        (void)ensure_group(mount, path_).or_throw("create cgroup", mount + path_);
-        if (const auto cpuset = host_->v1.find("cpuset");
-            cpuset != host_->v1.end() && cpuset->second == mount)
-            inherit_cpuset(mount, path_);
+        const auto& path = placement_.in(mount);
+        const auto made = ensure_group(mount, path);
+        if (!made && forbidden == Forbidden::skip && is_forbidden(made.error())) continue;
+        if (!made) throw cannot_create(mount, made.error(), mount + path);
+        if (cpuset != host_->v1.end() && cpuset->second == mount) inherit_cpuset(mount, path);
     }
 }
 
 void Group::join(Identity identity) const {
-    if (identity == Identity::move) move_self(identity_, identity_dir());
+    const bool v1_only = host_->unified.empty();
+    if (identity == Identity::move)
+        move_self(identity_, identity_dir(), v1_only ? "tasks" : "cgroup.procs", Forbidden::refuse);
     for (const auto& mount : v1_mounts(*host_)) {
-        if (host_->unified.empty() && mount == host_->identity_mount()) continue;
+        if (v1_only && mount == host_->identity_mount()) continue;
         // An exec's group, and a container's without limits, has no directory of its own here: the
         // limits that hold for it are those of the nearest group above.
-        for (std::string_view path = path_; !path.empty() && path != kDefaultParent;
+        for (std::string_view path = placement_.in(mount); !path.empty() && path != kDefaultParent;
              path = parent_path(path)) {
             auto group = open_group(mount, path);
             if (!group && group.error() == ENOENT) continue;
             const auto dir = mount + std::string{path};
-            move_self(std::move(group).or_throw("open cgroup", dir), dir);
+            const bool is_above = path.size() != placement_.in(mount).size();
+            move_self(std::move(group).or_throw("open cgroup", dir), dir, "tasks",
+                      is_above ? Forbidden::skip : Forbidden::refuse);
             break;
         }
     }
 }
 
 void Group::remove() {
-    auto mounts = v1_mounts(*host_);
-    mounts.insert(host_->identity_mount());
-    for (const auto& mount : mounts) {
-        const auto removed = remove_group(mount, path_);
-        if (removed) continue;
-        if (removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path_);
+    const auto remove_in = [&](const std::string& mount, const std::string& path) {
+        const auto removed = remove_group(mount, path);
+        if (removed) return;
+        if (removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
         throw Error(Code::failed_precondition,
                     fmt::format("remove cgroup {}{}: {} processes are still in it or below", mount,
-                                path_, processes().size()))
+                                path, processes().size()))
             .with_fix("kill the group and wait until it is empty, then remove it");
-    }
+    };
+    for (const auto& mount : v1_mounts(*host_))
+        remove_in(mount, placement_.in(mount));
+    if (!host_->unified.empty()) remove_in(host_->unified, placement_.path);
     identity_.reset();
 }
 

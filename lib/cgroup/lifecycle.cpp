@@ -51,12 +51,21 @@ bool wait_event(FdRef events, std::string_view key, std::uint64_t wanted,
     }
 }
 
-/// On a hybrid host somebody may have stopped the container through v1's freezer (another runtime,
-/// `docker pause` of old): then not even SIGKILL would reach it.
-void thaw_foreign_freezer(const Host& host, const std::string& path) {
+/// v1's freezer on a hybrid host, where somebody else may have stopped the container (another
+/// runtime, an engine of old): then not even SIGKILL would reach it. Invalid: none, or not joined.
+UniqueFd foreign_freezer(const Host& host, const Placement& placement) {
     const auto freezer = host.v1.find("freezer");
-    if (freezer == host.v1.end()) return;
-    if (const auto group = open_group(freezer->second, path)) thaw_all_v1(group.value());
+    if (host.unified.empty() || freezer == host.v1.end()) return {};
+    auto group = open_group(freezer->second, placement.in(freezer->second));
+    return group ? std::move(group).value() : UniqueFd{};
+}
+
+void thaw_foreign_freezer(const Host& host, const Placement& placement) {
+    if (const auto group = foreign_freezer(host, placement)) thaw_all_v1(group);
+}
+
+bool is_frozen_v1(FdRef group) {
+    return read_control(group, "freezer.state").value_or("THAWED") != "THAWED";
 }
 
 }  // namespace
@@ -86,9 +95,9 @@ std::vector<pid_t> Group::processes() const {
 
 void Group::kill() const {
     if (!identity_) return;
-    if (host_->unified.empty()) return kill_v1(*host_, identity_, path_);
+    if (host_->unified.empty()) return kill_v1(*host_, identity_, placement_.path);
     const auto killed = sys::write_existing_at(identity_, "cgroup.kill", "1");
-    thaw_foreign_freezer(*host_, path_);
+    thaw_foreign_freezer(*host_, placement_);
     if (killed || (is_gone(killed.error()) && !read_control(identity_, "cgroup.events"))) return;
     if (killed.error() == ENOENT)
         throw Error(Code::unsupported_by_host,
@@ -122,6 +131,15 @@ void Group::thaw() const {
     if (host_->unified.empty()) return thaw_v1(identity_);
     const auto thawed = sys::write_existing_at(identity_, "cgroup.freeze", "0");
     if (!thawed && !is_gone(thawed.error())) thawed.or_throw("thaw cgroup", identity_dir());
+    thaw_foreign_freezer(*host_, placement_);
+}
+
+bool Group::is_frozen() const {
+    if (!identity_) return false;
+    if (host_->unified.empty()) return is_frozen_v1(identity_);
+    if (read_control(identity_, "cgroup.freeze") == "1") return true;
+    const auto foreign = foreign_freezer(*host_, placement_);
+    return foreign && is_frozen_v1(foreign);
 }
 
 bool Group::is_empty() const {

@@ -18,10 +18,11 @@ std::optional<std::uint64_t> keyed(FdRef group, std::string_view file, std::stri
 
 /// Fills what v2 has left open, if the group exists in that v1 hierarchy.
 template <typename Fill>
-void from_v1(const Host& host, const char* controller, const std::string& path, Fill fill) {
+void from_v1(const Host& host, const char* controller, const Placement& placement, Fill fill) {
     const auto mount = host.v1.find(controller);
     if (mount == host.v1.end()) return;
-    if (const auto group = open_group(mount->second, path)) fill(group.value().ref());
+    if (const auto group = open_group(mount->second, placement.in(mount->second)))
+        fill(group.value().ref());
 }
 
 void read_v2(FdRef group, Stats& stats) {
@@ -47,16 +48,16 @@ Stats Group::stats() const {
     Stats stats;
     if (!host_->unified.empty()) read_v2(identity_, stats);
     if (!stats.pids_current)
-        from_v1(*host_, "pids", path_,
+        from_v1(*host_, "pids", placement_,
                 [&](FdRef group) { stats.pids_current = number(group, "pids.current"); });
     if (!stats.memory_current)
-        from_v1(*host_, "memory", path_, [&](FdRef group) {
+        from_v1(*host_, "memory", placement_, [&](FdRef group) {
             stats.memory_current = number(group, "memory.usage_in_bytes");
             stats.memory_peak = number(group, "memory.max_usage_in_bytes");
             stats.oom_kills = keyed(group, "memory.oom_control", "oom_kill");
         });
     if (!stats.cpu_usage_us)
-        from_v1(*host_, "cpuacct", path_, [&](FdRef group) {
+        from_v1(*host_, "cpuacct", placement_, [&](FdRef group) {
             stats.cpu_usage_us = microseconds(number(group, "cpuacct.usage"));
             stats.cpu_user_us = microseconds(number(group, "cpuacct.usage_user"));
             stats.cpu_system_us = microseconds(number(group, "cpuacct.usage_sys"));

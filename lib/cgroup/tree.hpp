@@ -48,6 +48,14 @@ void visit_groups(FdRef group, const std::function<void(FdRef)>& visit);
 /// from the root down is copied from the group above. The group exists.
 void inherit_cpuset(const std::string& mount, std::string_view path);
 
+/// The path that /proc/<pid>/cgroup has for a v1 controller, or for the v2 tree (""): a line is
+/// "id:controllers:path", v2's is "0::path" (cgroups(7)).
+[[nodiscard]] std::optional<std::string> cgroup_of(std::string_view text,
+                                                   std::string_view controller);
+/// Such a path as seen below a mount that shows only `root` ("": all) of its hierarchy; begins with
+/// "/.." when it lies outside.
+[[nodiscard]] std::string below_root(std::string_view path, std::string_view root);
+
 /// The number after `key` in a flat keyed file ("populated 1\nfrozen 0\n").
 [[nodiscard]] std::optional<std::uint64_t> keyed_number(std::string_view text,
                                                         std::string_view key);

@@ -33,13 +33,39 @@ std::vector<Setting> memory(const Limits& limits, const Reader& current) {
     if (limits.memory_reservation)
         settings.push_back({"memory.soft_limit_in_bytes",
                             std::to_string(*limits.memory_reservation), "memory.reservation"});
+    if (limits.memory_kernel_tcp)
+        settings.push_back({"memory.kmem.tcp.limit_in_bytes",
+                            std::to_string(*limits.memory_kernel_tcp), "memory.kernelTCP",
+                            *limits.memory_kernel_tcp < 0});
+    if (limits.memory_swappiness)
+        settings.push_back(
+            {"memory.swappiness", std::to_string(*limits.memory_swappiness), "memory.swappiness"});
+    // "oom_kill_disable 0" in what is there; false is what each engine sends, so it must cost
+    // nothing where it is so already.
+    if (limits.oom_killer_off) {
+        const auto oom = current("memory.oom_control").value_or("");
+        const bool is_off = keyed_number(oom, "oom_kill_disable") == 1U;
+        if (*limits.oom_killer_off != is_off)
+            settings.push_back({"memory.oom_control", *limits.oom_killer_off ? "1" : "0",
+                                "memory.disableOOMKiller"});
+    }
     return settings;
 }
 
 std::vector<Setting> cpu(const Limits& limits) {
     std::vector<Setting> settings;
+    // A group that is idle has no shares, and keeps none: idle goes first when it is switched off,
+    // last when it is switched on.
+    const auto idle = [&](std::int64_t value) {
+        if (limits.cpu_idle == value)
+            settings.push_back({"cpu.idle", std::to_string(value), "cpu.idle", value == 0});
+    };
+    idle(0);
     if (limits.cpu_shares && *limits.cpu_shares != 0)
         settings.push_back({"cpu.shares", std::to_string(*limits.cpu_shares), "cpu.shares"});
+    if (limits.cpu_burst)
+        settings.push_back({"cpu.cfs_burst_us", std::to_string(*limits.cpu_burst), "cpu.burst",
+                            *limits.cpu_burst == 0, true});
     if (limits.cpu_period && *limits.cpu_period != 0)
         settings.push_back({"cpu.cfs_period_us", std::to_string(*limits.cpu_period), "cpu.period",
                             false, limits.cpu_quota.has_value()});
@@ -47,6 +73,13 @@ std::vector<Setting> cpu(const Limits& limits) {
         settings.push_back({"cpu.cfs_quota_us",
                             std::to_string(*limits.cpu_quota > 0 ? *limits.cpu_quota : -1),
                             "cpu.quota"});
+    if (limits.realtime_period)
+        settings.push_back({"cpu.rt_period_us", std::to_string(*limits.realtime_period),
+                            "cpu.realtimePeriod", false, limits.realtime_runtime.has_value()});
+    if (limits.realtime_runtime)
+        settings.push_back(
+            {"cpu.rt_runtime_us", std::to_string(*limits.realtime_runtime), "cpu.realtimeRuntime"});
+    idle(1);
     return settings;
 }
 
@@ -72,6 +105,23 @@ std::vector<Setting> settings_v1(Controller controller, const Limits& limits,
                 settings.push_back({"cpuset.cpus", *limits.cpuset_cpus, "cpu.cpus"});
             if (limits.cpuset_mems)
                 settings.push_back({"cpuset.mems", *limits.cpuset_mems, "cpu.mems"});
+            break;
+        case Controller::io:
+            return io_settings(Version::v1, limits.io, current);
+        case Controller::hugetlb:
+            return hugetlb_settings(Version::v1, limits);
+        case Controller::rdma:
+            return rdma_settings(limits);
+        case Controller::net_cls:
+            if (limits.network_class)
+                settings.push_back(
+                    {"net_cls.classid", std::to_string(*limits.network_class), "network.classID"});
+            break;
+        case Controller::net_prio:
+            for (const auto& [interface, priority] : limits.network_priorities)
+                settings.push_back({"net_prio.ifpriomap",
+                                    interface + " " + std::to_string(priority),
+                                    "network.priorities[" + interface + "]"});
             break;
     }
     return settings;

@@ -154,17 +154,55 @@ void put(Json& json, const char* key, const std::optional<T>& value) {
     if (value) json[key] = *value;
 }
 
+Json io_limits(const cgroup::IoLimits& from) {
+    auto json = Json::object();
+    put(json, "weight", from.weight);
+    put(json, "leafWeight", from.leaf_weight);
+    for (const auto& device : from.devices) {
+        Json item{{"device", fmt::format("{}:{}", device.major, device.minor)}};
+        put(item, "weight", device.weight);
+        put(item, "leafWeight", device.leaf_weight);
+        json["devices"].push_back(std::move(item));
+    }
+    const auto rates = [&](const char* key, const std::vector<cgroup::DeviceRate>& list) {
+        for (const auto& [major, minor, rate] : list)
+            json[key].push_back(fmt::format("{}:{} {}", major, minor, rate));
+    };
+    rates("readBps", from.read_bps);
+    rates("writeBps", from.write_bps);
+    rates("readIops", from.read_iops);
+    rates("writeIops", from.write_iops);
+    return json;
+}
+
 Json limits(const cgroup::Limits& from) {
     auto json = Json::object();
     put(json, "pidsMax", from.pids_max);
     put(json, "memoryMax", from.memory_max);
     put(json, "memoryReservation", from.memory_reservation);
     put(json, "memorySwap", from.memory_swap);
+    put(json, "memoryKernelTCP", from.memory_kernel_tcp);
+    put(json, "memorySwappiness", from.memory_swappiness);
+    put(json, "oomKillerOff", from.oom_killer_off);
     put(json, "cpuShares", from.cpu_shares);
     put(json, "cpuQuota", from.cpu_quota);
     put(json, "cpuPeriod", from.cpu_period);
+    put(json, "cpuBurst", from.cpu_burst);
+    put(json, "cpuIdle", from.cpu_idle);
+    put(json, "realtimePeriod", from.realtime_period);
+    put(json, "realtimeRuntime", from.realtime_runtime);
     put(json, "cpusetCpus", from.cpuset_cpus);
     put(json, "cpusetMems", from.cpuset_mems);
+    if (!from.io.empty()) json["io"] = io_limits(from.io);
+    for (const auto& [size, bytes] : from.hugepages)
+        json["hugepages"][size] = bytes;
+    for (const auto& [device, limit] : from.rdma) {
+        put(json["rdma"][device], "handles", limit.handles);
+        put(json["rdma"][device], "objects", limit.objects);
+    }
+    put(json, "networkClass", from.network_class);
+    for (const auto& [interface, priority] : from.network_priorities)
+        json["networkPriorities"][interface] = priority;
     if (!from.unified.empty()) json["unified"] = from.unified;
     return json;
 }

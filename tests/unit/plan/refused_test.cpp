@@ -1,4 +1,5 @@
 #include "catch.hpp"
+#include "plan/resources.hpp"
 #include "unit/plan/config.hpp"
 
 using namespace covey::plan;
@@ -25,24 +26,8 @@ TEST_CASE("what is not acted on is refused by name, each at its place") {
         {R"({"linux":{"mountLabel":"x"}})", "/linux/mountLabel"},
         {R"({"linux":{"personality":{"domain":"LINUX"}}})", "/linux/personality"},
         {R"({"linux":{"intelRdt":{"closID":"x"}}})", "/linux/intelRdt"},
-        {R"({"linux":{"resources":{"memory":{"swappiness":60}}}})",
-         "/linux/resources/memory/swappiness"},
-        {R"({"linux":{"resources":{"memory":{"disableOOMKiller":true}}}})",
-         "/linux/resources/memory/disableOOMKiller"},
         {R"({"linux":{"resources":{"memory":{"useHierarchy":false}}}})",
          "/linux/resources/memory/useHierarchy"},
-        {R"({"linux":{"resources":{"cpu":{"realtimeRuntime":1}}}})",
-         "/linux/resources/cpu/realtimeRuntime"},
-        {R"({"linux":{"resources":{"cpu":{"realtimePeriod":1}}}})",
-         "/linux/resources/cpu/realtimePeriod"},
-        {R"({"linux":{"resources":{"cpu":{"idle":1}}}})", "/linux/resources/cpu/idle"},
-        {R"({"linux":{"resources":{"cpu":{"burst":1}}}})", "/linux/resources/cpu/burst"},
-        {R"({"linux":{"resources":{"blockIO":{"weight":10}}}})", "/linux/resources/blockIO"},
-        {R"({"linux":{"resources":{"hugepageLimits":[{"pageSize":"2MB","limit":0}]}}})",
-         "/linux/resources/hugepageLimits"},
-        {R"({"linux":{"resources":{"network":{"classID":1}}}})", "/linux/resources/network"},
-        {R"({"linux":{"resources":{"rdma":{"mlx5_1":{"hcaHandles":1}}}}})",
-         "/linux/resources/rdma"},
     };
     Json all = Json::object();
     for (const auto& row : rows) {
@@ -108,6 +93,65 @@ TEST_CASE("limits go to the cgroup, what means no limit costs nothing") {
     CHECK_FALSE(none.limits.memory_swap);
     CHECK_FALSE(none.limits.cpu_shares);
     CHECK_FALSE(none.limits.cpu_quota);
+}
+
+TEST_CASE("every limit of the specification reaches the cgroup") {
+    const auto limits = plan_of(config(R"({"linux":{"resources":{
+        "memory":{"kernelTCP":8192,"swappiness":0,"disableOOMKiller":true,"checkBeforeUpdate":true},
+        "cpu":{"burst":1000,"quota":50000,"idle":1,"realtimePeriod":1000000,"realtimeRuntime":9000},
+        "blockIO":{"weight":10,"leafWeight":20,"weightDevice":[{"major":8,"minor":0,"weight":500},
+            {"major":8,"minor":1,"weight":0}],
+            "throttleReadBpsDevice":[{"major":8,"minor":0,"rate":600}],
+            "throttleWriteBpsDevice":[{"major":8,"minor":0,"rate":700}],
+            "throttleReadIOPSDevice":[{"major":8,"minor":0,"rate":0}],
+            "throttleWriteIOPSDevice":[{"major":8,"minor":0,"rate":800}]},
+        "hugepageLimits":[{"pageSize":"2MB","limit":0}],
+        "network":{"classID":1048577,"priorities":[{"name":"eth0","priority":500}]},
+        "rdma":{"mlx5_1":{"hcaHandles":3}}}}})"))
+                            .limits;
+    CHECK(limits.memory_kernel_tcp == 8192);
+    CHECK(limits.memory_swappiness == 0U);
+    CHECK(limits.oom_killer_off == true);
+    CHECK_FALSE(limits.check_usage);  // nothing is used yet
+    CHECK(limits.cpu_burst == 1000U);
+    CHECK(limits.cpu_idle == 1);
+    CHECK(limits.realtime_period == 1'000'000U);
+    CHECK(limits.realtime_runtime == 9000);
+    CHECK(limits.io.weight == 10);
+    CHECK(limits.io.leaf_weight == 20);
+    REQUIRE(limits.io.devices.size() == 1);
+    CHECK(limits.io.devices[0].weight == 500);
+    CHECK(limits.io.read_bps.at(0).rate == 600);
+    CHECK(limits.io.write_bps.at(0).rate == 700);
+    CHECK(limits.io.read_iops.empty());
+    CHECK(limits.io.write_iops.at(0).rate == 800);
+    CHECK(limits.hugepages.at("2MB") == 0);
+    CHECK(limits.network_class == 1'048'577U);
+    CHECK(limits.network_priorities.at("eth0") == 500);
+    CHECK(limits.rdma.at("mlx5_1").handles == 3U);
+    CHECK_FALSE(limits.rdma.at("mlx5_1").objects);
+}
+
+TEST_CASE("an update can lift what a new group does not have") {
+    covey::spec::Resources resources;
+    resources.memory.emplace();
+    resources.memory->limit = -1;
+    resources.memory->disable_oom_killer = false;
+    resources.memory->check_before_update = true;
+    resources.cpu.emplace();
+    resources.cpu->quota = -1;
+    resources.cpu->shares = 0;
+    resources.cpu->idle = 0;
+    resources.pids_limit = -1;
+    const auto update = limits_of(resources, LimitsFor::update).limits;
+    CHECK(update.memory_max == -1);
+    CHECK(update.oom_killer_off == false);
+    CHECK(update.check_usage);
+    CHECK(update.cpu_quota == -1);
+    CHECK_FALSE(update.cpu_shares);
+    CHECK(update.cpu_idle == 0);
+    CHECK(update.pids_max == -1);
+    CHECK(limits_of(resources, LimitsFor::new_group).limits.empty());
 }
 
 TEST_CASE("removed kernel features and engines' paths are warned about") {

@@ -1,0 +1,48 @@
+#include "cgroup/oci_group.hpp"
+
+#include "base/rollback.hpp"
+#include "covey/error.hpp"
+
+#include <cerrno>
+
+namespace covey::cgroup {
+namespace {
+
+bool is_forbidden(const Error& error) {
+    return error.errno_value() == EACCES || error.errno_value() == EPERM ||
+           error.errno_value() == EROFS;
+}
+
+}  // namespace
+
+std::optional<Group> make_container_group(const Host& host, const Placement& placement,
+                                          Rights rights, const Limits& limits) {
+    const bool is_rootless = rights == Rights::rootless;
+    std::optional<Group> group;
+    try {
+        group.emplace(Group::create_or_take(host, placement));
+    } catch (const Error& error) {
+        if (!is_rootless || !is_forbidden(error)) throw;
+        if (limits.empty()) return std::nullopt;
+        throw Error::restored(error.code(),
+                              "the container's limits need a cgroup: " + error.detail(),
+                              "have a cgroup delegated to this user, or leave the limits out",
+                              error.causes(), error.errno_value());
+    }
+    Rollback rollback;
+    rollback.add([&group] { group->remove(); });
+    group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
+    rollback.release();
+    return group;
+}
+
+std::optional<Group> find_container_group(const Host& host, const Placement& placement) {
+    try {
+        return Group::open(host, placement);
+    } catch (const Error& error) {
+        if (error.code() != Code::not_found) throw;
+        return std::nullopt;
+    }
+}
+
+}  // namespace covey::cgroup

@@ -1,0 +1,27 @@
+// The group of an OCI runtime's container: made as runc makes it, at a path that an engine chose,
+// in every v1 hierarchy as well; or not at all, where that is legal. An absent group is an empty
+// optional everywhere: nothing to join, to limit, to count or to freeze; such a container is killed
+// by its init's pidfd, which takes its PID namespace along.
+// Called by lib/runtime. Thread rule: as cgroup.hpp. Blocks: cgroupfs only.
+#pragma once
+
+#include "cgroup/cgroup.hpp"
+
+#include <optional>
+
+namespace covey::cgroup {
+
+/// `rootless`: not root in the initial user namespace, so cgroups may be somebody else's business.
+enum class Rights { root, rootless };
+
+/// Takes an empty group or makes it, with missing parents, and in each v1 hierarchy too. On failure
+/// nothing is left but parents. Nothing: a rootless caller who may not make one, and `limits` ask
+/// for nothing. With limits that is permission_denied. `host` outlives the group.
+[[nodiscard]] std::optional<Group> make_container_group(const Host& host,
+                                                        const Placement& placement, Rights rights,
+                                                        const Limits& limits);
+/// The group of a container that is there; nothing when it is gone.
+[[nodiscard]] std::optional<Group> find_container_group(const Host& host,
+                                                        const Placement& placement);
+
+}  // namespace covey::cgroup
