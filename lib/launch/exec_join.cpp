@@ -55,7 +55,9 @@ void ExecLauncher::compile() {
     fault_point("exec.compile");
     const auto text = sys::read_file_at(input_.state_folder, kConfigName, spec::kLargestConfig)
                           .or_throw("read", kConfigName);
-    process_ = plan::compile_exec(spec::load(text), input_.request, input_.exec, input_.compile);
+    auto spec = spec::load(text);
+    if (input_.process != nullptr) spec.process = *input_.process;
+    process_ = plan::compile_exec(spec, input_.request, input_.exec, input_.compile);
     if (!process_.terminal) {
         stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
         stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
@@ -67,10 +69,16 @@ void ExecLauncher::enter_cgroup() {
     fault_point("exec.cgroup");
     // The exec's own group is in the identity hierarchy only; limits of v1 controllers are those of
     // the container's group.
-    const auto own = cgroup::Group::open(*input_.cgroups, input_.exec_cgroup);
-    if (!own.clone_target().valid()) own.join(cgroup::Group::Identity::move);
-    cgroup::Group::open(*input_.cgroups, input_.container_cgroup)
-        .join(cgroup::Group::Identity::already_there);
+    if (!input_.exec_cgroup.empty()) {
+        const auto own = cgroup::Group::open(*input_.cgroups, input_.exec_cgroup);
+        if (!own.clone_target().valid()) own.join(cgroup::Group::Identity::move);
+    }
+    if (!input_.container_cgroup.empty()) {
+        const auto group = cgroup::Group::open(*input_.cgroups, input_.container_cgroup);
+        group.join(input_.exec_cgroup.empty() && !group.clone_target().valid()
+                       ? cgroup::Group::Identity::move
+                       : cgroup::Group::Identity::already_there);
+    }
     set_oom_score(process_);
 }
 
@@ -78,9 +86,10 @@ void ExecLauncher::join_namespaces() {
     fault_point("exec.namespaces");
     // All in one call, by the main process's pidfd: no race with a reused number. A type that both
     // share already is no error.
-    constexpr std::uint64_t kAll =
-        CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-    const auto joined = sys::set_namespace(input_.init, kAll);
+    std::uint64_t all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    // With the others, and the kernel enters it first. Joining one's own is EINVAL.
+    if (input_.joins_user_namespace) all |= CLONE_NEWUSER;
+    const auto joined = sys::set_namespace(input_.init, all);
     if (!joined && joined.error() == ESRCH)
         throw Error(Code::failed_precondition, "cannot exec in a stopped container");
     joined.or_throw("join", "the container's namespaces");
@@ -88,6 +97,10 @@ void ExecLauncher::join_namespaces() {
     // needs no case of its own.
     sys::set_namespace(input_.init, CLONE_NEWTIME)
         .or_throw("join", "the container's time namespace");
+    // By name: the one that the container's init made, if its owner may join it.
+    if (!input_.engine.keyring.empty())
+        sys::join_session_keyring(input_.engine.keyring)
+            .or_throw("join session keyring", input_.engine.keyring);
 }
 
 void ExecLauncher::find_world() {
@@ -102,6 +115,8 @@ void ExecLauncher::drop_host() {
     for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),
                            terminal_.master.ref(), terminal_.slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
+    for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
+        keep.push_back(static_cast<int>(3 + i));
     sys::close_all_except(keep).or_throw("close", "host descriptors");
 }
 
@@ -116,8 +131,8 @@ void ExecLauncher::launch() {
             .with_cause("the main process of its PID namespace has ended");
     if (!child) throw Error::from_errno(child.error(), "clone", "exec'd process");
     if (child.value().pid == 0)
-        run_init(
-            {&process_, program_, &stdio_, terminal_.slave, input_.handshake, FdRef{-1}, nullptr});
+        run_init({&process_, program_, &stdio_, terminal_.slave, input_.handshake, FdRef{-1},
+                  nullptr, FdRef{-1}, input_.engine.preserved_fds, nullptr, nullptr});
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);

@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "covey/error.hpp"
+#include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/message.hpp"
 #include "sys/privileges.hpp"
@@ -39,6 +40,12 @@ Error exec_error(int error, const std::string& program) {
     return result;
 }
 
+void tell_failure(const InitInput& input, const Error& error) noexcept {
+    send_failed(input.handshake, error);
+    // Behind the gate covey-runtime's `create` has ended: its `start` reads here.
+    if (input.report.valid()) write_failure(input.report, error);
+}
+
 int run(const InitInput& input) {
     const auto& process = *input.process;
     (void)sys::set_name("covey:init");
@@ -57,12 +64,15 @@ int run(const InitInput& input) {
         send_ready(input.handshake);
         wait_at_gate(input.gate);
     }
+    if (input.start_hooks != nullptr && !input.start_hooks->empty())
+        run_hooks(*input.start_hooks, "startContainer", (*input.hook_state)(::getpid(), "created"));
     fault_point("init.exec");
     if (process.seccomp && process.no_new_privileges)
         sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
             .or_throw("load", "seccomp filter");
+    pass_on_descriptors(input.preserved_fds);
     const auto error = sys::exec_path(input.program, process.args, process.env);
-    send_failed(input.handshake, exec_error(error.value, input.program));
+    tell_failure(input, exec_error(error.value, input.program));
     return error.value == ENOENT ? kExitNotFound : kExitNotExecutable;
 }
 
@@ -73,11 +83,10 @@ void run_init(const InitInput& input) noexcept {
     try {
         status = run(input);
     } catch (const Error& error) {
-        send_failed(input.handshake,
-                    Error::restored(error.code(), "init: " + error.detail(), error.fix(),
-                                    error.causes(), error.errno_value()));
+        tell_failure(input, Error::restored(error.code(), "init: " + error.detail(), error.fix(),
+                                            error.causes(), error.errno_value()));
     } catch (const std::exception& error) {
-        send_failed(input.handshake, Error(Code::internal, fmt::format("init: {}", error.what())));
+        tell_failure(input, Error(Code::internal, fmt::format("init: {}", error.what())));
     }
     ::_exit(status);
 }

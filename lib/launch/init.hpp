@@ -8,8 +8,13 @@
 #include "launch/root_builder.hpp"
 #include "launch/stdio.hpp"
 #include "plan/plan.hpp"
+#include "spec/types.hpp"
 
+#include <functional>
 #include <string>
+#include <vector>
+
+#include <sys/types.h>
 
 namespace covey::launch {
 
@@ -22,6 +27,11 @@ struct InitInput {
     FdRef gate{-1};       // the start FIFO, read-write; invalid: no gate (an exec)
     /// Not null: this process is alone in a new PID namespace and still has all privileges.
     RootBuilder* unfinished_root = nullptr;
+    FdRef report{-1};  // FIFO for what goes wrong behind the gate; invalid: the hand-shake alone
+    unsigned preserved_fds = 0;
+    /// Run behind the gate, in the container, with what is left of the privileges.
+    const std::vector<spec::Hook>* start_hooks = nullptr;
+    const std::function<std::string(pid_t pid, const char* status)>* hook_state = nullptr;
 };
 
 /// Exit status when nothing could be executed, as shells and runc give it.

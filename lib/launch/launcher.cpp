@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
+#include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
 #include "launch/message.hpp"
@@ -55,6 +56,7 @@ class Launcher {
     void enter_cgroup();
     void enter_namespaces();
     void build_root();
+    void run_creation_hooks();
     void drop_host();
     void launch_dropped();
     void launch_alone();
@@ -69,7 +71,8 @@ class Launcher {
     Sources sources_;
     ProcSource proc_;
     Stdio stdio_;
-    UniqueFd gate_;
+    UniqueFd gate_, report_;
+    spec::Hooks hooks_;
     Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
     std::string program_;
@@ -77,12 +80,15 @@ class Launcher {
 
 void Launcher::read_and_compile() {
     fault_point("launch.read");
-    auto bundle = read_bundle(input_.request.bundle);
+    Bundle own;
+    if (input_.bundle == nullptr) own = read_bundle(input_.request.bundle);
+    const auto& bundle = input_.bundle != nullptr ? *input_.bundle : own;
     // What was created is what counts from here on: later edits of the bundle must not matter
     // (runtime.md, lifecycle 2), and every exec reads this copy.
     sys::replace_file_at(input_.state_folder, kConfigName, bundle.text, 0600)
         .or_throw("write", kConfigName);
     plan_ = plan::compile(bundle.spec, input_.request, input_.compile);
+    if (input_.engine.hook_state) hooks_ = bundle.spec.hooks;
 }
 
 void Launcher::open_on_host() {
@@ -90,6 +96,10 @@ void Launcher::open_on_host() {
     namespaces_.open();
     gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
                 .or_throw("open", kGateName);
+    // For reading too: opening does not wait for a reader, and writing never meets SIGPIPE.
+    if (input_.engine.has_report)
+        report_ = sys::open_at(input_.state_folder, kReportName, O_RDWR | O_NOFOLLOW)
+                      .or_throw("open", kReportName);
     stdio_ = open_stdio(input_.stdio);
     sources_ = open_sources(plan_);
     open_proc_source();
@@ -121,6 +131,7 @@ void Launcher::open_proc_source() {
 
 void Launcher::enter_cgroup() {
     fault_point("launch.cgroup");
+    if (input_.cgroups == nullptr) return set_oom_score(plan_.process);
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
@@ -133,6 +144,9 @@ void Launcher::enter_cgroup() {
 void Launcher::enter_namespaces() {
     fault_point("launch.namespaces");
     namespaces_.enter();
+    if (!input_.engine.keyring.empty())
+        sys::join_session_keyring(input_.engine.keyring)
+            .or_throw("join session keyring", input_.engine.keyring);
 }
 
 void Launcher::build_root() {
@@ -142,9 +156,18 @@ void Launcher::build_root() {
     builder_->attach_root();
     builder_->run(plan::Runner::launcher);
     builder_->make_working_directory();
+    run_creation_hooks();
     program_ =
         find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
     builder_->pivot();
+}
+
+void Launcher::run_creation_hooks() {
+    if (!hooks_.prestart.empty() || !hooks_.create_runtime.empty())
+        ask_for_hooks(input_.handshake, ::getpid());
+    if (!hooks_.create_container.empty())
+        run_hooks(hooks_.create_container, "createContainer",
+                  input_.engine.hook_state(::getpid(), "creating"));
 }
 
 void Launcher::drop_host() {
@@ -158,11 +181,13 @@ void Launcher::drop_host() {
     if (joins_pod_or_host()) sources_.null_devices.clear();
     std::vector<int> keep{input_.handshake.get(), gate_.get(), stdio_.in.get(), stdio_.out.get(),
                           stdio_.err.get()};
-    for (const auto& fd : {namespaces_.pid(), stdio_.held.ref(), builder_->terminal().master.ref(),
-                           builder_->terminal().slave.ref()})
+    for (const auto& fd : {namespaces_.pid(), stdio_.held.ref(), report_.ref(),
+                           builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
     for (const auto& device : sources_.null_devices)
         keep.push_back(device.get());  // for init's masks
+    for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
+        keep.push_back(static_cast<int>(3 + i));
     sys::close_all_except(keep).or_throw("close", "host descriptors");
 }
 
@@ -195,7 +220,8 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     }
     if (child.value().pid == 0)
         run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
-                  unfinished_root});
+                  unfinished_root, report_, input_.engine.preserved_fds, &hooks_.start_container,
+                  &input_.engine.hook_state});
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);

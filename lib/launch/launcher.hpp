@@ -11,9 +11,32 @@
 #include "launch/stdio.hpp"
 #include "plan/compile.hpp"
 
+#include <functional>
 #include <string>
 
+#include <sys/types.h>
+
 namespace covey::launch {
+
+/// The bundle's checked configuration. Used by run_launcher, covey-runtime and --dump-plan.
+struct Bundle {
+    std::string text;  // config.json as it is
+    spec::Spec spec;
+};
+[[nodiscard]] Bundle read_bundle(const std::string& folder);
+
+/// What only covey-runtime's containers have.
+struct EngineExtras {
+    /// Descriptors 3 … 2 + count go to the container's program.
+    unsigned preserved_fds = 0;
+    /// Name of a session keyring for the container; empty: it stays in the caller's.
+    std::string keyring;
+    /// The state as JSON, with this pid and status, for hooks that launcher and init run. Empty:
+    /// there are no hooks.
+    std::function<std::string(pid_t pid, const char* status)> hook_state;
+    /// There is a second FIFO: init says there why its exec failed (kReportName).
+    bool has_report = false;
+};
 
 struct LaunchInput {
     plan::LaunchRequest request;
@@ -21,22 +44,18 @@ struct LaunchInput {
     StdioNames stdio;
     PodNamespaces pod;  // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;
-    std::string cgroup_path;  // the container's group; the caller was born in it on v2
-    FdRef state_folder{-1};   // the container's: start.fifo is there, config.json goes there
-    FdRef handshake{-1};      // launch/message.hpp
+    std::string cgroup_path;         // the container's group; the caller was born in it on v2
+    FdRef state_folder{-1};          // the container's: start.fifo is there, config.json goes there
+    FdRef handshake{-1};             // launch/message.hpp
+    const Bundle* bundle = nullptr;  // read already; null: the launcher reads it
+    EngineExtras engine;
 };
 
 /// Runs in the launcher process and ends it: status 0 after Born was sent, else 1 after Failed.
 [[noreturn]] void run_launcher(const LaunchInput& input) noexcept;
 
-/// The bundle's checked configuration. Used by run_launcher and by --dump-plan.
-struct Bundle {
-    std::string text;  // config.json as it is
-    spec::Spec spec;
-};
-[[nodiscard]] Bundle read_bundle(const std::string& folder);
-
 inline constexpr const char* kGateName = "start.fifo";
+inline constexpr const char* kReportName = "start.report";
 inline constexpr const char* kConfigName = "config.json";
 
 }  // namespace covey::launch

@@ -1,16 +1,18 @@
 #include "launch/message.hpp"
 
 #include "base/text.hpp"
+#include "sys/file.hpp"
 #include "sys/socket.hpp"
 
 #include <algorithm>
 #include <array>
+#include <climits>
 
 namespace covey::launch {
 namespace {
 
 // A packet is its kind, then fields that each end with a NUL.
-constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F';
+constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F', kHooksDue = 'H', kGo = 'G';
 
 void put(std::string& packet, std::string_view field) {
     // A NUL in a field (argv cannot have one, an error text might quote one) must not split it.
@@ -102,17 +104,48 @@ void send_ready(FdRef socket) {
     sys::send_packet(socket, std::string_view{&kReady, 1}).or_throw("send", "hand-shake");
 }
 
+void ask_for_hooks(FdRef socket, pid_t pid) {
+    std::string packet{kHooksDue};
+    put(packet, std::to_string(pid));
+    sys::send_packet(socket, packet).or_throw("send", "hand-shake");
+    const auto answer = sys::receive_packet(socket).or_throw("receive", "hand-shake");
+    if (answer.data != std::string_view{&kGo, 1})
+        throw Error(Code::internal, "the runtime ended while its hooks ran");
+}
+
+void send_go(FdRef socket) {
+    sys::send_packet(socket, std::string_view{&kGo, 1}).or_throw("send", "hand-shake");
+}
+
+namespace {
+
+/// A packet of at most about `room` bytes: causes are left out first.
+std::string encode_failed(const Error& error, std::size_t room) {
+    std::string packet{kFailed};
+    put(packet, code_name(error.code()));
+    put(packet, std::to_string(error.errno_value()));
+    put(packet, std::string_view{error.what()}.substr(0, room));
+    put(packet,
+        std::string_view{error.fix()}.substr(0, packet.size() < room ? room - packet.size() : 0));
+    for (const auto& cause : error.causes())
+        if (packet.size() + cause.size() < room) put(packet, cause);
+    return packet;
+}
+
+}  // namespace
+
 void send_failed(FdRef socket, const Error& error) noexcept {
     try {
-        std::string packet{kFailed};
-        put(packet, code_name(error.code()));
-        put(packet, std::to_string(error.errno_value()));
-        put(packet, error.detail());
-        put(packet, error.fix());
         constexpr std::size_t kRoom = 64U << 10U;
-        for (const auto& cause : error.causes())
-            if (packet.size() + cause.size() < kRoom) put(packet, cause);
-        (void)sys::send_packet(socket, packet);
+        (void)sys::send_packet(socket, encode_failed(error, kRoom));
+    } catch (...) {  // NOLINT(bugprone-empty-catch): see the header
+    }
+}
+
+void write_failure(FdRef fifo, const Error& error) noexcept {
+    try {
+        constexpr std::size_t kRoom = PIPE_BUF - 64;  // the code, the errno and the NULs
+        (void)sys::write_all(fifo, encode_failed(error, kRoom));
     } catch (...) {  // NOLINT(bugprone-empty-catch): see the header
     }
 }
@@ -134,6 +167,8 @@ std::optional<Message> receive_message(FdRef socket) {
             return Ready{};
         case kFailed:
             return decode_failed(fields);
+        case kHooksDue:
+            return HooksDue{static_cast<pid_t>(parse_u32(Fields{fields}.next()).value_or(0))};
         default:
             throw Error(Code::internal, "unknown message in a launch's hand-shake");
     }

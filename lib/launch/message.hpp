@@ -1,10 +1,12 @@
 // The hand-shake of a launch, over one SOCK_SEQPACKET pair. The parent (shim or covey-runtime)
 // holds one end, launcher and init share the other.
 //
-//   launcher → parent   Born    init exists; descriptors: its pidfd, then those that `flags`
-//   announce init     → parent   Ready   init waits at the start gate (not for an exec: it has
-//   none) either   → parent   Failed  what went wrong; the sender ends with status 1 (end of
-//   stream)             launcher has ended, and init has exec'd or ended
+//   launcher → parent   HooksDue  only if the spec has hooks for it; the launcher waits for Go
+//   parent → launcher   Go
+//   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
+//   init     → parent   Ready     init waits at the start gate (not for an exec: it has none)
+//   either   → parent   Failed    what went wrong; the sender ends with status 1
+//   (end of stream)               launcher has ended, and init has exec'd or ended
 //
 // Anything else is a protocol error. Thread rule: single-threaded programs. send_* block, as the
 // socket's buffer always has room for these.
@@ -31,14 +33,26 @@ struct Born {
     bool used_proc_context = false;
     std::vector<std::string> command, warnings;
 };
+/// The namespaces and mounts are there, the pivot is not: the parent runs the hooks of the
+/// runtime's namespaces now, and says send_go. `pid` is the launcher, whose namespaces are the
+/// container's (docs/decisions/006).
+struct HooksDue {
+    pid_t pid = 0;
+};
 struct Ready {};
 struct Failed {
     Error error;
 };
-using Message = std::variant<Born, Ready, Failed>;
+using Message = std::variant<Born, Ready, Failed, HooksDue>;
 
 void send_born(FdRef socket, const Born& born);
 void send_ready(FdRef socket);
+/// Blocks until the parent says go; throws when it has gone instead.
+void ask_for_hooks(FdRef socket, pid_t pid);
+void send_go(FdRef socket);
+/// A Failed packet written to a FIFO (at most PIPE_BUF bytes of it, so it is never torn). Never
+/// throws.
+void write_failure(FdRef fifo, const Error& error) noexcept;
 /// Never throws: whoever cannot even say what went wrong just ends.
 void send_failed(FdRef socket, const Error& error) noexcept;
 

@@ -16,6 +16,7 @@ namespace covey::launch {
 namespace {
 
 constexpr mode_t kLogMode = 0600;
+constexpr std::string_view kInherit = "inherit";
 
 UniqueFd open_null(int flags) {
     auto null = sys::open("/dev/null", flags).or_throw("open", "/dev/null");
@@ -55,6 +56,7 @@ UniqueFd open_fifo(const std::string& path, int flags, const char* stream) {
 UniqueFd open_input(const std::string& name, UniqueFd& held) {
     std::string path;
     if (name == "null") return open_null(O_RDONLY);
+    if (name == kInherit) return sys::duplicate(FdRef{0}).or_throw("dup", "stdin");
     if (name == "hold") {
         auto pipe = sys::make_pipe().or_throw("pipe");
         held = std::move(pipe.write);
@@ -71,6 +73,9 @@ UniqueFd open_input(const std::string& name, UniqueFd& held) {
 UniqueFd open_output(const std::string& name, const char* stream) {
     std::string path;
     if (name == "null") return open_null(O_WRONLY);
+    if (name == kInherit)
+        return sys::duplicate(FdRef{std::string_view{stream} == "stdout" ? 1 : 2})
+            .or_throw("dup", stream);
     if (has_kind(name, "file:", path))
         return sys::open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NOFOLLOW, kLogMode)
             .or_throw(fmt::format("open {}", stream), path);
@@ -96,6 +101,12 @@ void install_stdio(const Stdio& stdio) {
             throw Error::from_errno(errno, "dup", "standard stream");
         ++target;
     }
+}
+
+void pass_on_descriptors(unsigned count) {
+    constexpr int kFirst = 3;
+    for (int fd = kFirst; fd < kFirst + static_cast<int>(count); ++fd)
+        sys::set_cloexec(FdRef{fd}, false).or_throw("pass on descriptor", std::to_string(fd));
 }
 
 }  // namespace covey::launch

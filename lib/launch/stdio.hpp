@@ -8,7 +8,7 @@
 
 namespace covey::launch {
 
-/// "null", "file:/path", "fifo:/path"; for `in` also "hold".
+/// "null", "file:/path", "fifo:/path", "inherit" (the caller's own); for `in` also "hold".
 struct StdioNames {
     std::string in = "null", out = "null", err = "null";
 };
@@ -24,5 +24,7 @@ struct Stdio {
 [[nodiscard]] UniqueFd open_output(const std::string& name, const char* stream);
 /// The three become 0, 1, 2. In the process that will exec.
 void install_stdio(const Stdio& stdio);
+/// Descriptors 3 … 2 + count stay open over the exec.
+void pass_on_descriptors(unsigned count);
 
 }  // namespace covey::launch

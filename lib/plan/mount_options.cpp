@@ -171,4 +171,11 @@ std::string similar_mount_option(std::string_view option) {
     return did_you_mean(option, names);
 }
 
+std::vector<std::string_view> mount_option_names() {
+    std::vector<std::string_view> names;
+    for (const auto& option : kOptions)
+        if (option.kind != refused) names.push_back(option.name);
+    return names;
+}
+
 }  // namespace covey::plan

@@ -5,6 +5,7 @@
 #include "plan/operations.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,5 +33,8 @@ struct MountOptions {
 [[nodiscard]] MountOptions read_mount_options(const std::vector<std::string>& options);
 /// " (did you mean 'nosuid'?)" or "".
 [[nodiscard]] std::string similar_mount_option(std::string_view option);
+
+/// The names that mean something here, sorted; those that are refused are not among them.
+[[nodiscard]] std::vector<std::string_view> mount_option_names();
 
 }  // namespace covey::plan

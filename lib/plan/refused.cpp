@@ -45,7 +45,8 @@ void refuse_linux_fields(Sections& s, const spec::Linux& linux_part) {
 }  // namespace
 
 void refuse_unsupported(Sections& s) {
-    refuse_hooks(s);
+    // The API has no place for them: their programs would run with the daemon's privileges.
+    if (s.request.namespaces == NamespaceRule::sandbox) refuse_hooks(s);
     if (s.spec.process) refuse_process_fields(s, *s.spec.process);
     refuse_linux_fields(s, s.spec.linux);
     for (std::size_t i = 0; i < s.spec.mounts.size(); ++i) {

@@ -73,7 +73,10 @@ void Launching::handle(launch::Message message) {
         ready_ = true;
         if (born_) on_ready();
     } else if (!std::exchange(failed_, true)) {
-        callbacks_.failed(std::get<launch::Failed>(message).error);
+        // The API refuses hooks, so a launcher that asks for them is one that went wrong.
+        const auto* failed = std::get_if<launch::Failed>(&message);
+        callbacks_.failed(failed != nullptr ? failed->error
+                                            : Error(Code::internal, "the launcher asks for hooks"));
     }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include <dirent.h>
@@ -11,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/time.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -236,6 +238,22 @@ Result<std::vector<std::string>> list_dir(FdRef dir) {
 
 Result<void> try_lock(FdRef fd) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return last_errno();
+    return {};
+}
+
+Result<void> lock_within(FdRef fd, int seconds) {
+    struct sigaction interrupt {};
+    struct sigaction before {};
+    interrupt.sa_handler = [](int) {};  // without SA_RESTART: flock(2) ends with EINTR
+    // Again each second after the first: one that came before flock(2) waited would be lost.
+    const itimerval alarm{{1, 0}, {seconds, 0}};
+    const itimerval none{};
+    ::sigaction(SIGALRM, &interrupt, &before);
+    ::setitimer(ITIMER_REAL, &alarm, nullptr);
+    const int error = ::flock(fd.get(), LOCK_EX) < 0 ? errno : 0;
+    ::setitimer(ITIMER_REAL, &none, nullptr);
+    ::sigaction(SIGALRM, &before, nullptr);
+    if (error != 0) return Errno{error == EINTR ? EWOULDBLOCK : error};
     return {};
 }
 

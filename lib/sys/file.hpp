@@ -72,6 +72,9 @@ Result<std::vector<std::string>> list_dir(FdRef dir);
 
 /// flock(2) LOCK_EX|LOCK_NB; EWOULDBLOCK when another has it. Held until the descriptor is closed.
 Result<void> try_lock(FdRef fd);
+/// The same, but waits for it; EWOULDBLOCK when the time is over. Uses SIGALRM and ITIMER_REAL:
+/// single-threaded programs only.
+Result<void> lock_within(FdRef fd, int seconds);
 Result<Pipe> make_pipe();
 /// A sealed (no write, grow, shrink) anonymous copy of the file, for executing by descriptor.
 Result<UniqueFd> sealed_copy(FdRef file, std::string_view name);

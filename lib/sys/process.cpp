@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -54,11 +55,15 @@ Result<std::optional<ExitStatus>> wait_with(FdRef pidfd, int flags) {
 
 /// CLONE_CLEAR_SIGHAND resets handlers but leaves ignored signals ignored (clone3(2)), and so does
 /// execve(2): a container would never hear the SIGTERM that its shim ignores.
-void reset_ignored_signals() {
+void reset_signals() {
     // All zero is SIG_DFL. Not sigaction(3): it refuses 32 and 33, which may be ignored as well.
     constexpr std::array<std::uint64_t, 4> kDefault{};
     for (int signal = 1; signal <= SIGRTMAX; ++signal)
         ::syscall(SYS_rt_sigaction, signal, kDefault.data(), nullptr, sizeof(std::uint64_t));
+    // A mask survives fork and exec as well: covey-runtime takes its signals from a signalfd.
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 }  // namespace
@@ -82,7 +87,7 @@ Result<Child> clone_process(const CloneArguments& arguments) {
                         arguments.flags | kPidfdFlag | static_cast<unsigned>(arguments.exit_signal),
                         nullptr, &pidfd, nullptr, 0);
     if (pid < 0) return last_errno();
-    if (pid == 0) reset_ignored_signals();
+    if (pid == 0) reset_signals();
     return Child{static_cast<pid_t>(pid), UniqueFd{pid == 0 ? -1 : pidfd}};
 }
 
@@ -196,6 +201,12 @@ Result<void> set_name(const char* name) {
 
 Result<void> set_dumpable(bool on) {
     if (::prctl(PR_SET_DUMPABLE, on ? 1 : 0) < 0) return last_errno();
+    return {};
+}
+
+Result<void> join_session_keyring(const std::string& name) {
+    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str()) < 0 && errno != ENOSYS)
+        return last_errno();
     return {};
 }
 

@@ -27,7 +27,7 @@ struct Child {
     UniqueFd pidfd;
 };
 /// clone3(2) as fork: returns twice. The child has every signal handler reset
-/// (CLONE_CLEAR_SIGHAND).
+/// (CLONE_CLEAR_SIGHAND) and no signal blocked.
 Result<Child> clone_process(const CloneArguments& arguments);
 
 Result<UniqueFd> pidfd_open(pid_t pid);
@@ -70,5 +70,8 @@ Result<void> close_all_except(std::span<const int> keep);
 Result<void> set_name(const char* name);
 Result<void> set_dumpable(bool on);
 Result<void> set_parent_death_signal(int signal);
+/// A new session keyring of that name (keyctl(2)), which children inherit; a kernel without
+/// keyrings is no error.
+Result<void> join_session_keyring(const std::string& name);
 
 }  // namespace covey::sys

@@ -1,0 +1,186 @@
+// covey-runtime exec: a process more in a running container, from a process.json or from words.
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "launch/launcher.hpp"
+#include "runtime/console.hpp"
+#include "runtime/executing.hpp"
+#include "runtime/foreground.hpp"
+#include "spec/load.hpp"
+#include "spec/tables.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace covey::runtime {
+namespace {
+
+struct ExecOptions {
+    std::string process_file, console_socket, pid_file, cwd, user, apparmor, process_label;
+    std::string preserve_fds = "0", pidfd_socket;
+    std::vector<std::string> env, caps, groups, cgroups;
+    bool tty = false, detach = false, no_new_privs = false, ignore_paused = false;
+};
+
+void add_flags(Flags& flags, ExecOptions& o) {
+    flags.text("process", 'p', o.process_file, "file with the whole process as JSON")
+        .text("console-socket", 0, o.console_socket, "Unix socket that is sent the pty's master")
+        .text("pid-file", 0, o.pid_file, "file that the process's number is written to")
+        .text("pidfd-socket", 0, o.pidfd_socket, "Unix socket that is sent the process's pidfd")
+        .text("cwd", 0, o.cwd, "working directory in the container")
+        .texts("env", 'e', o.env, "NAME=VALUE, added to the container's")
+        .text("user", 'u', o.user, "UID[:GID]")
+        .texts("additional-gids", 'g', o.groups, "group ids to add")
+        .texts("cap", 'c', o.caps, "capability to add")
+        .text("apparmor", 0, o.apparmor, "AppArmor profile")
+        .text("process-label", 0, o.process_label, "SELinux label")
+        .text("preserve-fds", 0, o.preserve_fds, "so many descriptors from 3 up go to the process")
+        .texts("cgroup", 0, o.cgroups, "group below the container's to run in")
+        .boolean("tty", 't', o.tty, "with a terminal")
+        .boolean("detach", 'd', o.detach, "return as soon as it runs")
+        .boolean("no-new-privs", 0, o.no_new_privs, "set no_new_privs")
+        .boolean("ignore-paused", 0, o.ignore_paused, "though the container is paused");
+}
+
+std::uint32_t parse_id(std::string_view text, const char* what) {
+    const auto id = parse_u32(text);
+    if (!id)
+        throw Error(Code::invalid_argument, fmt::format("flag --{}: '{}' is not an id", what, text))
+            .with_fix("use numbers: names are the container's own business");
+    return *id;
+}
+
+void set_user(spec::User& user, const std::string& text) {
+    const auto parts = split(text, ':');
+    user.uid = parse_id(parts[0], "user");
+    if (parts.size() > 1) user.gid = parse_id(parts[1], "user");
+}
+
+void add_capability(spec::Process& process, const std::string& name) {
+    const auto number = spec::capability_number(name);
+    if (!number)
+        throw Error(Code::invalid_argument,
+                    fmt::format("flag --cap: unknown capability {}{}", name,
+                                did_you_mean(to_upper(name), spec::capability_names())));
+    if (!process.capabilities) process.capabilities.emplace();
+    auto& sets = *process.capabilities;
+    const auto bit = std::uint64_t{1} << static_cast<unsigned>(*number);
+    for (auto* set :
+         {&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient})
+        *set |= bit;
+}
+
+/// The container's own process with what the flags change.
+spec::Process process_from_flags(const ContainerFolder& folder, const ExecOptions& o,
+                                 std::vector<std::string> args) {
+    const auto text = sys::read_file_at(folder.fd(), launch::kConfigName, spec::kLargestConfig)
+                          .or_throw("read", launch::kConfigName);
+    auto spec = spec::load(text);
+    if (!spec.process) throw Error(Code::failed_precondition, "the container has no process");
+    auto process = std::move(*spec.process);
+    process.args = std::move(args);
+    if (!o.cwd.empty()) process.cwd = o.cwd;
+    if (!o.user.empty()) set_user(process.user, o.user);
+    for (const auto& group : o.groups)
+        process.user.additional_gids.push_back(parse_id(group, "additional-gids"));
+    for (const auto& entry : o.env) {
+        const auto key = entry.substr(0, entry.find('=') + 1);
+        std::erase_if(process.env, [&](const auto& old) { return old.starts_with(key); });
+        process.env.push_back(entry);
+    }
+    for (const auto& name : o.caps)
+        add_capability(process, name);
+    if (!o.apparmor.empty()) process.apparmor_profile = o.apparmor;
+    if (!o.process_label.empty()) process.selinux_label = o.process_label;
+    if (o.no_new_privs) process.no_new_privileges = true;
+    process.terminal = o.tty;
+    return process;
+}
+
+spec::Process read_process(const ContainerFolder& folder, const ExecOptions& o,
+                           std::vector<std::string> args) {
+    if (o.process_file.empty()) {
+        if (args.empty())
+            throw Error(Code::invalid_argument, "exec without a command")
+                .with_fix("name the program to run, or --process FILE");
+        return process_from_flags(folder, o, std::move(args));
+    }
+    const auto text = sys::read_file(o.process_file, spec::kLargestConfig);
+    if (!text) throw Error::from_errno(text.error(), "flag --process: read", o.process_file);
+    auto process = spec::load_process(text.value());
+    if (o.tty) process.terminal = true;
+    return process;
+}
+
+void check(const ContainerView& view, const ExecOptions& o) {
+    if (view.status == Status::stopped || view.status == Status::creating)
+        throw Error(Code::failed_precondition, "cannot exec in a stopped container");
+    if (view.status == Status::paused && !o.ignore_paused)
+        throw Error(Code::failed_precondition,
+                    "cannot exec in a paused container (use --ignore-paused to override)");
+}
+
+void check_terminal(const spec::Process& process, const ExecOptions& o) {
+    if (process.terminal && o.detach && o.console_socket.empty())
+        throw Error(Code::invalid_argument,
+                    "cannot allocate tty if covey-runtime will detach without setting console "
+                    "socket");
+    if (!process.terminal && !o.console_socket.empty())
+        throw Error(Code::invalid_argument,
+                    "cannot use console socket if covey-runtime will not allocate tty");
+}
+
+/// "cpu,cpuacct:name" or "name": one group below the container's, the same in every hierarchy.
+std::string sub_group(const std::vector<std::string>& groups) {
+    if (groups.empty()) return "";
+    const auto& last = groups.back();
+    if (groups.size() > 1 || last.find(':') != std::string::npos)
+        throw Error(Code::unsupported_by_host,
+                    "flag --cgroup: a group of its own for each controller is not supported")
+            .with_fix("name one group without a controller");
+    const auto name = last.substr(std::min(last.find_first_not_of('/'), last.size()));
+    return name;
+}
+
+int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
+    const auto fds = take_inherited_fds(o.preserve_fds);
+    const auto store = ContainerStore::open_existing(globals.root);
+    const PidFile pid_file{o.pid_file};
+    const auto folder = store.open_container(words.front());
+    const auto view = look_at(folder);
+    check(view, o);
+    auto process = read_process(folder, o, {words.begin() + 1, words.end()});
+    check_terminal(process, o);
+    add_listen_variables(process, fds);
+    UniqueFd console;
+    if (!o.console_socket.empty()) console = connect_socket(o.console_socket, "console-socket");
+    UniqueFd pidfd_socket;
+    if (!o.pidfd_socket.empty()) pidfd_socket = connect_socket(o.pidfd_socket, "pidfd-socket");
+
+    const Signals signals;
+    auto executed = execute_in({folder, view}, process, fds, sub_group(o.cgroups));
+    if (console) send_descriptor(console, executed.terminal, "/dev/pts/ptmx");
+    console.reset();
+    if (pidfd_socket) send_descriptor(pidfd_socket, executed.process, "pidfd");
+    pid_file.write(executed.pid);
+    if (o.detach) return 0;
+    const auto terminal = o.console_socket.empty() ? executed.terminal.ref() : FdRef{-1};
+    return run_in_foreground(signals, executed.process, terminal).code;
+}
+
+int exec(Invocation& call) {
+    ExecOptions options;
+    Flags flags;
+    add_flags(flags, options);
+    const auto words = call.parse(flags, 1, ~std::size_t{0});
+    if (!words) return 0;
+    return run_exec(call.globals, options, *words);
+}
+
+}  // namespace
+
+const Command kExec{
+    "exec", "ID [COMMAND [ARGUMENT…]]", "run a process more in a container", exec, true, 1, 255};
+
+}  // namespace covey::runtime

@@ -1,0 +1,53 @@
+// covey-runtime start: opens a created container's gate.
+#include "covey/error.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/container_store.hpp"
+#include "runtime/starting.hpp"
+#include "runtime/status.hpp"
+
+#include <fmt/format.h>
+
+namespace covey::runtime {
+namespace {
+
+constexpr int kLockSeconds = 10;
+
+[[noreturn]] void refuse(const ContainerView& view) {
+    switch (view.status) {
+        case Status::stopped:
+            throw Error(
+                Code::failed_precondition,
+                fmt::format("cannot start a container that has stopped: {}", view.record.id))
+                .with_fix("delete it and create it anew");
+        case Status::running:
+            throw Error(
+                Code::failed_precondition,
+                fmt::format("cannot start an already running container: {}", view.record.id));
+        case Status::creating:
+        case Status::created:
+        case Status::paused:
+            break;
+    }
+    throw Error(Code::failed_precondition,
+                fmt::format("cannot start a container in the {} state: {}",
+                            status_name(view.status), view.record.id));
+}
+
+int start(Invocation& call) {
+    Flags flags;
+    const auto words = call.parse(flags, 1, 1);
+    if (!words) return 0;
+    const auto store = ContainerStore::open_existing(call.globals.root);
+    auto folder = store.open_container(words->front());
+    folder.lock(kLockSeconds);
+    const auto view = look_at(folder);
+    if (view.status != Status::created) refuse(view);
+    start_container(folder, view.record);
+    return 0;
+}
+
+}  // namespace
+
+const Command kStart{"start", "ID", "run the program of a created container", start};
+
+}  // namespace covey::runtime

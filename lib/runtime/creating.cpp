@@ -1,0 +1,278 @@
+#include "runtime/creating.hpp"
+
+#include "base/fault.hpp"
+#include "base/log.hpp"
+#include "base/rollback.hpp"
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "launch/hooks.hpp"
+#include "runtime/ending.hpp"
+#include "runtime/failure.hpp"
+#include "runtime/registry.hpp"
+#include "runtime/state_codec.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <utility>
+#include <variant>
+
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+constexpr mode_t kFifoMode = 0600;
+
+std::string absolute_bundle(const std::string& bundle) {
+    const auto folder = sys::open_dir(bundle);
+    if (!folder)
+        throw Error::from_errno(folder.error(), "open bundle", bundle)
+            .with_fix("a bundle is a folder with a config.json and a root filesystem");
+    return sys::readlink_at(sys::kCwd, sys::fd_path(folder.value())).or_throw("resolve", bundle);
+}
+
+std::string absolute_rootfs(const std::string& bundle, const spec::Spec& spec) {
+    const auto path = spec.root ? spec.root->path : std::string{};
+    return path.starts_with('/') ? path : bundle + "/" + path;
+}
+
+/// These change what a container is: one that is not obeyed must not be passed over.
+void refuse_own_annotations(const spec::Spec& spec) {
+    for (const auto& [key, value] : spec.annotations)
+        if (key.starts_with("covey.dev/"))
+            throw Error(Code::unsupported_by_host,
+                        fmt::format("annotation {}={} is not obeyed by this version", key, value))
+                .with_fix("take it out of config.json");
+}
+
+class Creation {
+  public:
+    Creation(const Globals& globals, const CreateOptions& options, const std::string& id)
+        : globals_(globals), options_(options), id_(id) {}
+
+    CreatedContainer run();
+
+  private:
+    void read_spec();
+    void check_terminal() const;
+    void write_intent();
+    void make_group();
+    void launch();
+    [[noreturn]] void run_launcher(FdRef handshake);
+    void await_ready(FdRef handshake);
+    void run_hooks(pid_t launcher);
+    void finish();
+    void undo_launch() noexcept;
+
+    const Globals& globals_;
+    const CreateOptions& options_;
+    const std::string& id_;
+
+    PidFile pid_file_;
+    UniqueFd console_, pidfd_socket_;
+    launch::Bundle bundle_;
+    ContainerRecord record_;
+    std::optional<ContainerStore> store_;
+    std::optional<ContainerFolder> folder_;
+    std::optional<cgroup::Host> cgroups_;
+    std::optional<cgroup::Group> group_;
+    sys::Child launcher_;
+    launch::Born born_;
+    bool hooks_ran_ = false;
+};
+
+void Creation::read_spec() {
+    record_.id = id_;
+    record_.bundle = absolute_bundle(options_.bundle);
+    bundle_ = launch::read_bundle(record_.bundle);
+    auto& spec = bundle_.spec;
+    refuse_own_annotations(spec);
+    if (spec.process) add_listen_variables(*spec.process, options_.fds);
+    record_.rootfs = absolute_rootfs(record_.bundle, spec);
+    record_.created = rfc3339_now();
+    record_.owner = ::geteuid();
+    record_.annotations = spec.annotations;
+    record_.systemd_cgroup = globals_.systemd_cgroup;
+    record_.no_new_keyring = options_.no_new_keyring;
+    record_.has_poststart = !spec.hooks.poststart.empty();
+    record_.has_poststop = !spec.hooks.poststop.empty();
+}
+
+void Creation::check_terminal() const {
+    const bool terminal = bundle_.spec.process && bundle_.spec.process->terminal;
+    if (terminal && options_.detached && !console_)
+        throw Error(Code::invalid_argument,
+                    "cannot allocate tty if covey-runtime will detach without setting console "
+                    "socket")
+            .with_fix("pass --console-socket, or set process.terminal to false");
+    if (!terminal && console_)
+        throw Error(Code::invalid_argument,
+                    "cannot use console socket if covey-runtime will not allocate tty")
+            .with_fix("set process.terminal to true, or leave --console-socket out");
+}
+
+void Creation::write_intent() {
+    if (!globals_.cgroups_disabled) {
+        cgroups_.emplace(cgroup::detect());
+        record_.cgroup = choose_cgroup(globals_, bundle_.spec.linux, id_, *cgroups_);
+    }
+    folder_->write(record_);
+    fault_point("runtime.intent");
+}
+
+void Creation::make_group() {
+    if (!cgroups_) return;
+    group_.emplace(take_group(*cgroups_, record_.cgroup));
+    group_->extend_to_v1();
+    fault_point("runtime.cgroup");
+}
+
+void Creation::launch() {
+    for (const char* name : {launch::kGateName, launch::kReportName})
+        sys::mkfifo_at(folder_->fd(), name, kFifoMode).or_throw("make", name);
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    fault_point("runtime.clone");
+    // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and whoever inherits init waits
+    // for it the usual way.
+    launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
+                    .or_throw("clone", "launcher");
+    if (launcher_.pid == 0) run_launcher(sockets.child);
+    sockets.child.reset();
+    await_ready(sockets.parent);
+}
+
+void Creation::run_launcher(FdRef handshake) {
+    launch::LaunchInput input;
+    input.request.bundle = record_.bundle;
+    input.request.namespaces = plan::NamespaceRule::spec;
+    if (bundle_.spec.linux.seccomp) input.compile.seccomp_cache = seccomp_cache_folder();
+    input.stdio = {"inherit", "inherit", "inherit"};
+    input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
+    input.cgroup_path = record_.cgroup;
+    input.state_folder = folder_->fd();
+    input.handshake = handshake;
+    input.bundle = &bundle_;
+    input.engine.preserved_fds = options_.fds.count;
+    if (!options_.no_new_keyring) input.engine.keyring = "_ses." + id_;
+    input.engine.has_report = true;
+    if (!bundle_.spec.hooks.empty())
+        input.engine.hook_state = [this](pid_t pid, const char* status) {
+            return encode_hook_state(record_, status, pid);
+        };
+    launch::run_launcher(input);
+}
+
+void Creation::run_hooks(pid_t launcher) {
+    hooks_ran_ = true;
+    const auto state = encode_hook_state(record_, "creating", launcher);
+    launch::run_hooks(bundle_.spec.hooks.prestart, "prestart", state);
+    launch::run_hooks(bundle_.spec.hooks.create_runtime, "createRuntime", state);
+}
+
+void Creation::await_ready(FdRef handshake) {
+    // The launcher tells init's birth, init that it is ready: either may be the first to be heard.
+    for (bool ready = false; !ready || born_.pid == 0;) {
+        auto message = launch::receive_message(handshake);
+        if (!message)
+            throw Error(Code::internal, "the launcher ended without a word")
+                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
+        if (auto* born = std::get_if<launch::Born>(&*message)) {
+            born_ = std::move(*born);
+        } else if (const auto* due = std::get_if<launch::HooksDue>(&*message)) {
+            run_hooks(due->pid);
+            launch::send_go(handshake);
+        } else if (const auto* failed = std::get_if<launch::Failed>(&*message)) {
+            throw failed->error;
+        } else {
+            ready = true;
+        }
+    }
+    for (const auto& warning : born_.warnings)
+        log::debug(warning);
+}
+
+void Creation::finish() {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    record_.start_time =
+        sys::read_stat(proc, born_.pid).or_throw("read stat of", "init").start_time;
+    record_.pid = born_.pid;
+    folder_->write(record_);
+    fault_point("runtime.record");
+    if (console_) {
+        send_descriptor(console_, born_.terminal, "/dev/pts/ptmx");
+        born_.terminal.reset();
+        console_.reset();
+    }
+    if (pidfd_socket_) send_descriptor(pidfd_socket_, born_.pidfd, "pidfd");
+    add_to_registry(store_->root(), id_);
+    // Last: who waits for this file may use all the rest.
+    pid_file_.write(born_.pid);
+}
+
+void Creation::undo_launch() noexcept {
+    try {
+        for (const auto& process : {launcher_.pidfd.ref(), born_.pidfd.ref()})
+            if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
+        if (group_) end_group(*group_);
+        reap_children();
+        if (hooks_ran_)
+            run_poststop_hooks(bundle_.spec.hooks, encode_hook_state(record_, "stopped", 0));
+    } catch (const std::exception& error) {
+        report_warning(fmt::format("undoing the create: {}", error.what()));
+    }
+}
+
+CreatedContainer Creation::run() {
+    require_valid_container_id(id_);
+    pid_file_ = PidFile{options_.pid_file};
+    if (!options_.console_socket.empty())
+        console_ = connect_socket(options_.console_socket, "console-socket");
+    if (!options_.pidfd_socket.empty())
+        pidfd_socket_ = connect_socket(options_.pidfd_socket, "pidfd-socket");
+    read_spec();
+    check_terminal();
+    store_.emplace(ContainerStore::open(globals_.root));
+    folder_.emplace(store_->create(id_));
+    Rollback rollback;
+    rollback.add([this] { store_->remove(id_); });
+    folder_->lock(1);
+    write_intent();
+    rollback.add([this] { undo_launch(); });
+    make_group();
+    launch();
+    rollback.add([this] { remove_from_registry(store_->root(), id_); });
+    finish();
+    rollback.release();
+    // The launcher has said all it had to say.
+    (void)sys::wait_process(launcher_.pidfd);
+    return {std::move(record_), std::move(*folder_), std::move(born_.pidfd),
+            std::move(born_.terminal)};
+}
+
+}  // namespace
+
+void add_create_flags(Flags& flags, CreateOptions& options) {
+    flags
+        .text("bundle", 'b', options.bundle, "the bundle's folder (default: the working directory)")
+        .text("console-socket", 0, options.console_socket,
+              "Unix socket that is sent the terminal's master")
+        .text("pid-file", 0, options.pid_file, "file that init's number is written to")
+        .text("pidfd-socket", 0, options.pidfd_socket, "Unix socket that is sent init's pidfd")
+        .text("preserve-fds", 0, options.preserve_fds,
+              "so many descriptors from 3 up go to the container")
+        .boolean("no-pivot", 0, options.no_pivot,
+                 "the host's root is a ramdisk: move the container's root over it")
+        .boolean("no-new-keyring", 0, options.no_new_keyring, "keep the caller's session keyring");
+}
+
+CreatedContainer create_container(const Globals& globals, const CreateOptions& options,
+                                  const std::string& id) {
+    return Creation{globals, options, id}.run();
+}
+
+}  // namespace covey::runtime

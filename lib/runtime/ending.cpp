@@ -1,0 +1,148 @@
+#include "runtime/ending.hpp"
+
+#include "covey/error.hpp"
+#include "launch/hooks.hpp"
+#include "launch/launcher.hpp"
+#include "runtime/failure.hpp"
+#include "runtime/registry.hpp"
+#include "runtime/state_codec.hpp"
+#include "spec/load.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+
+#include <sys/wait.h>
+
+namespace covey::runtime {
+namespace {
+
+constexpr std::chrono::seconds kLimit{10};
+
+Error not_running(const std::string& id) {
+    return Error(Code::failed_precondition, fmt::format("container not running: {}", id));
+}
+
+void signal_members(const cgroup::Host& host, const cgroup::Group& group, int signal) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    for (const pid_t pid : group.processes()) {
+        const auto process = sys::pidfd_open(pid);
+        if (!process) continue;
+        // Only now is the number this process's for sure: is it the container's?
+        const auto where = cgroup::identity_of(host, proc, pid);
+        if (where != group.path() && !where.starts_with(group.path() + "/")) continue;
+        const auto sent = sys::pidfd_send_signal(process.value(), signal);
+        if (!sent && sent.error() != ESRCH) sent.or_throw("signal process", std::to_string(pid));
+    }
+}
+
+void end_init(const ContainerView& view) {
+    if (!view.init) return;
+    (void)sys::pidfd_send_signal(view.init, SIGKILL);
+    const int limit = static_cast<int>(std::chrono::milliseconds{kLimit}.count());
+    if (!sys::wait_ended(view.init, limit))
+        throw Error(Code::timeout, fmt::format("init of container {} does not end", view.record.id))
+            .with_fix("look at its state in /proc: it waits in the kernel (state D)");
+}
+
+spec::Hooks read_hooks(const ContainerFolder& folder) {
+    const auto text = sys::read_file_at(folder.fd(), launch::kConfigName, spec::kLargestConfig)
+                          .or_throw("read", launch::kConfigName);
+    return spec::load(text).hooks;
+}
+
+}  // namespace
+
+std::string choose_cgroup(const Globals& globals, const spec::Linux& linux_part,
+                          const std::string& id, const cgroup::Host&) {
+    if (globals.systemd_cgroup)
+        throw Error(Code::unsupported_by_host, "--systemd-cgroup: not supported by this build")
+            .with_fix("use the cgroupfs driver");
+    if (linux_part.cgroups_path.starts_with('/')) return linux_part.cgroups_path;
+    return fmt::format("{}/{}", cgroup::kDefaultParent,
+                       linux_part.cgroups_path.empty() ? id : linux_part.cgroups_path);
+}
+
+cgroup::Group take_group(const cgroup::Host& host, const std::string& path) {
+    try {
+        return cgroup::Group::create(host, path);
+    } catch (const Error& error) {
+        if (error.code() != Code::already_exists) throw;
+    }
+    auto group = cgroup::Group::open(host, path);
+    if (group.is_empty()) return group;
+    throw Error(Code::failed_precondition, fmt::format("cgroup {} is not empty", path))
+        .with_fix("end the processes in it, or give the container a cgroupsPath of its own");
+}
+
+void end_group(cgroup::Group& group) {
+    group.kill();
+    if (!group.wait_empty(kLimit))
+        throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} s after its kill",
+                                               group.path(), kLimit.count()))
+            .with_fix("a process in it waits in the kernel (state D): try again when it is done");
+    group.remove();
+}
+
+void reap_children() noexcept {
+    siginfo_t info{};
+    while (::waitid(P_ALL, 0, &info, WEXITED | __WALL) == 0 || errno == EINTR) {
+    }
+}
+
+void signal_init(const ContainerView& view, int signal) {
+    if (!view.init) throw not_running(view.record.id);
+    const auto sent = sys::pidfd_send_signal(view.init, signal);
+    if (!sent && sent.error() == ESRCH) throw not_running(view.record.id);
+    sent.or_throw("signal init of", view.record.id);
+}
+
+void signal_all(const ContainerView& view, int signal) {
+    if (view.record.cgroup.empty()) {
+        if (view.init) signal_init(view, signal);
+        return;
+    }
+    const auto host = cgroup::detect();
+    const auto group = find_group(host, view.record);
+    if (!group) return;
+    if (signal == SIGKILL)
+        group->kill();
+    else
+        signal_members(host, *group, signal);
+}
+
+void run_poststop_hooks(const spec::Hooks& hooks, const std::string& state) {
+    for (std::size_t i = 0; i < hooks.poststop.size(); ++i)
+        try {
+            launch::run_hook(hooks.poststop[i], "poststop", i, state);
+        } catch (const Error& error) {
+            report_warning(error.what());  // runtime.md, lifecycle 13: logged, and the rest goes on
+        }
+}
+
+void destroy_container(const ContainerStore& store, const ContainerFolder& folder,
+                       const ContainerView& view) {
+    std::optional<spec::Hooks> hooks;
+    if (view.record.has_poststop && view.record.pid != 0) hooks = read_hooks(folder);
+    if (!view.record.cgroup.empty()) {
+        const auto host = cgroup::detect();
+        if (auto group = find_group(host, view.record)) end_group(*group);
+    }
+    end_init(view);
+    remove_from_registry(store.root(), view.record.id);
+    store.remove(view.record.id);
+    if (hooks) run_poststop_hooks(*hooks, encode_hook_state(view.record, "stopped", 0));
+}
+
+void destroy_remains(const ContainerStore& store, const ContainerFolder& folder) {
+    remove_from_registry(store.root(), folder.id());
+    store.remove(folder.id());
+}
+
+}  // namespace covey::runtime

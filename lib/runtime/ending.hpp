@@ -1,0 +1,40 @@
+// Signals, and the end of a container: everything in its group killed and gone, group, registry
+// link and folder removed, poststop hooks run. Called by kill, delete, run and a create that
+// failed. Thread rule: single-threaded. Blocks until the group is empty, at most 10 s.
+#pragma once
+
+#include "cgroup/cgroup.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/container_store.hpp"
+#include "runtime/status.hpp"
+#include "spec/types.hpp"
+
+#include <string>
+
+namespace covey::runtime {
+
+/// The group that linux.cgroupsPath means.
+[[nodiscard]] std::string choose_cgroup(const Globals& globals, const spec::Linux& linux_part,
+                                        const std::string& id, const cgroup::Host& host);
+/// That group, made, or taken if it is there and nobody is in it.
+[[nodiscard]] cgroup::Group take_group(const cgroup::Host& host, const std::string& path);
+
+/// Kills all that is in the group, waits until it is empty and removes it.
+void end_group(cgroup::Group& group);
+/// Every child of this process that has ended or is being killed.
+void reap_children() noexcept;
+
+/// To init. Throws failed_precondition "container not running" when it has ended.
+void signal_init(const ContainerView& view, int signal);
+/// To every process of the container, init alive or not; nobody left is success.
+void signal_all(const ContainerView& view, int signal);
+
+/// A hook that fails is a warning.
+void run_poststop_hooks(const spec::Hooks& hooks, const std::string& state);
+/// The folder is locked. Whatever state the container is in.
+void destroy_container(const ContainerStore& store, const ContainerFolder& folder,
+                       const ContainerView& view);
+/// The same for one whose record cannot be read: what can be found by its id is removed.
+void destroy_remains(const ContainerStore& store, const ContainerFolder& folder);
+
+}  // namespace covey::runtime

@@ -1,0 +1,122 @@
+#include "runtime/executing.hpp"
+
+#include "covey/error.hpp"
+#include "launch/exec_join.hpp"
+#include "launch/message.hpp"
+#include "runtime/ending.hpp"
+#include "sys/namespaces.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <csignal>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+bool has_own_user_namespace(pid_t pid) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto id_of = [&](pid_t process) {
+        const auto file =
+            sys::open_namespace(proc, process, "user").or_throw("open", "user namespace");
+        return sys::namespace_id(file).or_throw("stat", "user namespace");
+    };
+    return !(id_of(pid) == id_of(::getpid()));
+}
+
+class Execution {
+  public:
+    Execution(const ExecTarget& target, const spec::Process& process, const InheritedFds& fds,
+              const std::string& sub_group)
+        : target_(target), process_(process), fds_(fds) {
+        const auto& record = target.view.record;
+        if (record.cgroup.empty()) return;
+        cgroups_.emplace(cgroup::detect());
+        path_ = sub_group.empty() ? record.cgroup : record.cgroup + "/" + sub_group;
+        group_.emplace(cgroup::Group::open(*cgroups_, path_));
+    }
+
+    ExecutedProcess run() {
+        auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+        launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
+                        .or_throw("clone", "launcher");
+        if (launcher_.pid == 0) run_launcher(sockets.child);
+        sockets.child.reset();
+        try {
+            await_exec(sockets.parent);
+        } catch (...) {
+            for (const auto& process : {launcher_.pidfd.ref(), born_.pidfd.ref()})
+                if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
+            reap_children();
+            throw;
+        }
+        (void)sys::wait_process(launcher_.pidfd);
+        return {born_.pid, std::move(born_.pidfd), std::move(born_.terminal)};
+    }
+
+  private:
+    [[noreturn]] void run_launcher(FdRef handshake) {
+        const auto& view = target_.view;
+        launch::ExecInput input;
+        input.request.bundle = view.record.bundle;
+        input.request.namespaces = plan::NamespaceRule::spec;
+        input.exec.args = process_.args;
+        input.exec.terminal = process_.terminal;
+        if (process_.console_size) {
+            input.exec.console_rows = process_.console_size->height;
+            input.exec.console_columns = process_.console_size->width;
+        }
+        input.compile.seccomp_cache = seccomp_cache_folder();
+        if (!process_.terminal) {
+            input.in = FdRef{STDIN_FILENO};
+            input.out = FdRef{STDOUT_FILENO};
+            input.err = FdRef{STDERR_FILENO};
+        }
+        input.init = view.init;
+        input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
+        input.container_cgroup = path_;
+        input.state_folder = target_.folder.fd();
+        input.handshake = handshake;
+        input.process = &process_;
+        input.engine.preserved_fds = fds_.count;
+        if (!view.record.no_new_keyring) input.engine.keyring = "_ses." + view.record.id;
+        input.joins_user_namespace = has_own_user_namespace(view.record.pid);
+        launch::run_exec_launcher(input);
+    }
+
+    /// The end of the stream after Born is the exec's success.
+    void await_exec(FdRef handshake) {
+        while (auto message = launch::receive_message(handshake)) {
+            if (auto* born = std::get_if<launch::Born>(&*message))
+                born_ = std::move(*born);
+            else if (const auto* failed = std::get_if<launch::Failed>(&*message))
+                throw failed->error;
+        }
+        if (born_.pid == 0)
+            throw Error(Code::internal, "the launcher ended without a word")
+                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
+    }
+
+    const ExecTarget& target_;
+    const spec::Process& process_;
+    const InheritedFds& fds_;
+    std::string path_;
+    std::optional<cgroup::Host> cgroups_;
+    std::optional<cgroup::Group> group_;
+    sys::Child launcher_;
+    launch::Born born_;
+};
+
+}  // namespace
+
+ExecutedProcess execute_in(const ExecTarget& target, const spec::Process& process,
+                           const InheritedFds& fds, const std::string& sub_group) {
+    return Execution{target, process, fds, sub_group}.run();
+}
+
+}  // namespace covey::runtime

@@ -1,0 +1,29 @@
+// A process more in a container that runs. Called by exec. Thread rule: single-threaded. Blocks
+// until the process has executed its program or could not.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/container_store.hpp"
+#include "runtime/creating.hpp"
+#include "runtime/status.hpp"
+#include "spec/types.hpp"
+
+#include <string>
+
+namespace covey::runtime {
+
+struct ExecTarget {
+    const ContainerFolder& folder;
+    const ContainerView& view;  // running
+};
+struct ExecutedProcess {
+    pid_t pid = 0;
+    UniqueFd process;   // pidfd; it is this process's child
+    UniqueFd terminal;  // pty master, if it has a terminal
+};
+/// `sub_group`: a group below the container's that it joins instead, which is there already; "".
+[[nodiscard]] ExecutedProcess execute_in(const ExecTarget& target, const spec::Process& process,
+                                         const InheritedFds& fds, const std::string& sub_group);
+
+}  // namespace covey::runtime

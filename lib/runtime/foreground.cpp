@@ -1,0 +1,70 @@
+#include "runtime/foreground.hpp"
+
+#include "covey/error.hpp"
+#include "runtime/relay.hpp"
+#include "sys/file.hpp"
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+void pass_on_signals(const Signals& signals, FdRef process, Relay* relay) {
+    signalfd_siginfo info{};
+    while (::read(signals.fd().get(), &info, sizeof info) == sizeof info) {
+        const int signal = static_cast<int>(info.ssi_signo);
+        // About this process's own children and pipes, not for the container.
+        if (signal == SIGCHLD || signal == SIGPIPE || signal == SIGURG) continue;
+        if (signal == SIGWINCH && relay != nullptr)
+            relay->copy_size();
+        else
+            (void)sys::pidfd_send_signal(process, signal);  // it may have ended just now
+    }
+}
+
+}  // namespace
+
+Signals::Signals() {
+    sigset_t all;
+    sigfillset(&all);
+    // These say that this program itself is wrong; held back they would be lost.
+    for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP})
+        sigdelset(&all, signal);
+    // From the terminal driver, when a background process prints: must not be eaten.
+    for (const int signal : {SIGTTOU, SIGTTIN, SIGTSTP})
+        sigdelset(&all, signal);
+    // sys::lock_within's.
+    sigdelset(&all, SIGALRM);
+    ::sigprocmask(SIG_BLOCK, &all, &before_);
+    fd_.reset(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd_) throw Error::from_errno(errno, "signalfd");
+}
+
+Signals::~Signals() {
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef terminal) {
+    std::optional<Relay> relay;
+    if (terminal.valid()) relay.emplace(terminal);
+    while (true) {
+        std::vector<pollfd> entries{{process.get(), POLLIN, 0}, {signals.fd().get(), POLLIN, 0}};
+        if (relay) relay->add_to(entries);
+        if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
+            throw Error::from_errno(errno, "wait for", "the container's process");
+        if (entries[1].revents != 0) pass_on_signals(signals, process, relay ? &*relay : nullptr);
+        if (relay) relay->copy(entries);
+        if (entries[0].revents == 0) continue;
+        if (relay) relay->drain();
+        return sys::wait_process(process).or_throw("wait for", "the container's process");
+    }
+}
+
+}  // namespace covey::runtime

@@ -1,0 +1,75 @@
+// What covey-runtime inherits from its caller on purpose, and where it caches.
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "runtime/creating.hpp"
+#include "store/state_dir.hpp"
+#include "sys/file.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+constexpr int kFirst = 3;
+constexpr unsigned kMost = 1U << 16U;
+
+/// sd_listen_fds(3): only when LISTEN_PID is this process.
+unsigned listen_fds() {
+    const char* pid = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) return 0;
+    return parse_count(count, "LISTEN_FDS", kMost);
+}
+
+}  // namespace
+
+InheritedFds take_inherited_fds(const std::string& flag) {
+    InheritedFds fds;
+    fds.listen_fds = listen_fds();
+    fds.count = fds.listen_fds + parse_count(flag, "preserve-fds", kMost);
+    std::vector<int> keep;
+    for (int fd = kFirst; fd < kFirst + static_cast<int>(fds.count); ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0)
+            throw Error(Code::invalid_argument,
+                        fmt::format("flag --preserve-fds: descriptor {} is not open", fd))
+                .with_fix("pass descriptors 3, 4 … without a gap");
+        keep.push_back(fd);
+    }
+    sys::close_all_except(keep).or_throw("close", "inherited descriptors");
+    // Until init passes them on: hooks and helpers must not have them.
+    for (const int fd : keep)
+        sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "inherited descriptor");
+    return fds;
+}
+
+void add_listen_variables(spec::Process& process, const InheritedFds& fds) {
+    if (fds.listen_fds == 0) return;
+    process.env.push_back(fmt::format("LISTEN_FDS={}", fds.listen_fds));
+    process.env.emplace_back("LISTEN_PID=1");
+}
+
+std::string seccomp_cache_folder() {
+    std::string path = "/run/covey/seccomp";
+    if (::geteuid() != 0) {
+        const char* folder = std::getenv("XDG_RUNTIME_DIR");
+        if (folder == nullptr || *folder != '/') return "";
+        path = std::string{folder} + "/covey/seccomp";
+    }
+    try {
+        return store::StateDir::open(path).path();
+    } catch (const Error& error) {
+        // Slower, never weaker: the filter is compiled anew.
+        log::debug("no cache for seccomp filters", {{"error", error.what()}});
+        return "";
+    }
+}
+
+}  // namespace covey::runtime

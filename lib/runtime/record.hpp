@@ -1,0 +1,37 @@
+// What covey-runtime keeps of a container: one record in its folder. Facts that were decided once;
+// what changes (is it running, paused, gone) is asked of the kernel each time (status.hpp). Written
+// first as an intent, before anything exists, so that `delete --force` finds what a killed `create`
+// left. Thread rule: values. Do not block.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace covey::runtime {
+
+struct ContainerRecord {
+    std::string id;
+    std::string bundle;   // absolute
+    std::string rootfs;   // absolute
+    std::string cgroup;   // Covey's path; empty: cgroups are disabled for it
+    std::string created;  // RFC 3339
+    uid_t owner = 0;
+    std::map<std::string, std::string> annotations;
+    bool systemd_cgroup = false;
+    bool no_new_keyring = false;
+    /// The configuration has such hooks: only then is it read again.
+    bool has_poststart = false, has_poststop = false;
+    /// 0: an intent, nothing was born yet.
+    pid_t pid = 0;
+    std::uint64_t start_time = 0;  // clock ticks since boot
+};
+
+[[nodiscard]] std::string encode_record(const ContainerRecord& record);
+/// Throws Code::internal naming the field that is missing or wrong.
+[[nodiscard]] ContainerRecord decode_record(std::string_view body);
+
+}  // namespace covey::runtime

@@ -1,0 +1,65 @@
+#include "covey/error.hpp"
+#include "runtime/record.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace covey::runtime {
+namespace {
+
+using Json = nlohmann::json;
+
+template <typename T>
+void read(const Json& json, const char* key, T& out) {
+    const auto found = json.find(key);
+    try {
+        if (found != json.end()) return found->get_to(out), void();
+    } catch (const Json::exception&) {
+        // Said below, with the field's name.
+    }
+    throw Error(Code::internal,
+                std::string{"the container's record has no good field '"} + key + "'")
+        .with_fix("delete --force the container");
+}
+
+}  // namespace
+
+std::string encode_record(const ContainerRecord& record) {
+    const Json json{
+        {"id", record.id},
+        {"bundle", record.bundle},
+        {"rootfs", record.rootfs},
+        {"cgroup", record.cgroup},
+        {"created", record.created},
+        {"owner", record.owner},
+        {"annotations", record.annotations},
+        {"systemdCgroup", record.systemd_cgroup},
+        {"noNewKeyring", record.no_new_keyring},
+        {"hasPoststart", record.has_poststart},
+        {"hasPoststop", record.has_poststop},
+        {"pid", record.pid},
+        {"startTime", record.start_time},
+    };
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+ContainerRecord decode_record(std::string_view body) {
+    const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) throw Error(Code::internal, "the container's record is no JSON object");
+    ContainerRecord record;
+    read(json, "id", record.id);
+    read(json, "bundle", record.bundle);
+    read(json, "rootfs", record.rootfs);
+    read(json, "cgroup", record.cgroup);
+    read(json, "created", record.created);
+    read(json, "owner", record.owner);
+    read(json, "annotations", record.annotations);
+    read(json, "systemdCgroup", record.systemd_cgroup);
+    read(json, "noNewKeyring", record.no_new_keyring);
+    read(json, "hasPoststart", record.has_poststart);
+    read(json, "hasPoststop", record.has_poststop);
+    read(json, "pid", record.pid);
+    read(json, "startTime", record.start_time);
+    return record;
+}
+
+}  // namespace covey::runtime

@@ -1,0 +1,14 @@
+// Opening a created container's gate. Called by start and run. Thread rule: single-threaded. Blocks
+// until init has executed the container's program, or could not.
+#pragma once
+
+#include "runtime/container_store.hpp"
+#include "runtime/record.hpp"
+
+namespace covey::runtime {
+
+/// The folder is locked and init waits at the gate. Throws what init says when it cannot execute
+/// the program. The poststart hooks have run then; one that fails is a warning.
+void start_container(const ContainerFolder& folder, const ContainerRecord& record);
+
+}  // namespace covey::runtime

@@ -1,0 +1,33 @@
+// A container's state as the OCI specification's JSON: for `state`, `list` and the hooks' stdin.
+// Thread rule: pure functions. Do not block.
+#pragma once
+
+#include "runtime/record.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::runtime {
+
+/// Of the specification that is implemented, and so of the state.
+inline constexpr std::string_view kOciVersion = "1.2.1";
+
+/// One container as it is shown.
+struct ShownState {
+    const ContainerRecord* record = nullptr;
+    std::string_view status;
+    pid_t pid = 0;
+    std::string owner;  // a name, or the number
+};
+
+/// The specification's five keys, compact: what hooks read.
+[[nodiscard]] std::string encode_hook_state(const ContainerRecord& record, std::string_view status,
+                                            pid_t pid);
+/// With rootfs, created and owner, indented.
+[[nodiscard]] std::string encode_state(const ShownState& state);
+[[nodiscard]] std::string encode_list(const std::vector<ShownState>& states);
+
+}  // namespace covey::runtime

@@ -1,0 +1,77 @@
+#include "runtime/status.hpp"
+
+#include "covey/error.hpp"
+#include "launch/launcher.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+
+#include <array>
+
+#include <fcntl.h>
+
+namespace covey::runtime {
+namespace {
+
+/// A pidfd of exactly the process that the record means.
+UniqueFd open_init(const ContainerRecord& record) {
+    if (record.pid <= 0) return {};
+    auto pidfd = sys::pidfd_open(record.pid);
+    if (!pidfd) return {};
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto stat = sys::read_stat(proc, record.pid);
+    const bool alive = stat && stat.value().start_time == record.start_time &&
+                       stat.value().state != 'Z' && stat.value().state != 'X';
+    return alive ? std::move(pidfd).value() : UniqueFd{};
+}
+
+/// init holds the start FIFO open until it has exec'd; a FIFO that nobody reads is ENXIO.
+bool waits_at_gate(FdRef folder) {
+    return sys::open_at(folder, launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW).has_value();
+}
+
+bool is_frozen(const cgroup::Host& host, const ContainerRecord& record) {
+    const auto group = find_group(host, record);
+    if (!group) return false;
+    const auto text = sys::read_file(group->identity_dir() + "/cgroup.freeze");
+    return text && text.value().starts_with('1');
+}
+
+}  // namespace
+
+std::string_view status_name(Status status) noexcept {
+    constexpr std::array<std::string_view, 5> kNames{"creating", "created", "running", "paused",
+                                                     "stopped"};
+    return kNames.at(static_cast<std::size_t>(status));
+}
+
+std::optional<cgroup::Group> find_group(const cgroup::Host& host, const ContainerRecord& record) {
+    if (record.cgroup.empty()) return std::nullopt;
+    try {
+        return cgroup::Group::open(host, record.cgroup);
+    } catch (const Error& error) {
+        if (error.code() == Code::not_found) return std::nullopt;
+        throw;
+    }
+}
+
+ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups) {
+    ContainerView view;
+    bool of_this_boot = false;
+    view.record = folder.read(&of_this_boot);
+    if (!of_this_boot) return view;
+    if (view.record.pid == 0) {
+        // An intent: its `create` works on it still, or was killed.
+        if (folder.is_locked_by_other()) view.status = Status::creating;
+        return view;
+    }
+    view.init = open_init(view.record);
+    if (!view.init) return view;
+    view.status = waits_at_gate(folder.fd()) ? Status::created : Status::running;
+    std::optional<cgroup::Host> own;
+    if (cgroups == nullptr && !view.record.cgroup.empty()) cgroups = &own.emplace(cgroup::detect());
+    if (cgroups != nullptr && is_frozen(*cgroups, view.record)) view.status = Status::paused;
+    return view;
+}
+
+}  // namespace covey::runtime
