@@ -88,15 +88,23 @@ void mark_dead(EngineState& state, SandboxEntry& sandbox) {
     sandbox_stopped(state, sandbox);
 }
 
+/// A sandbox whose making was cut short: only its shim knows whether there is a pod.
+asio::awaitable<void> stop_unfinished(std::shared_ptr<ShimLink> link) {
+    core::RequestBody stop = core::StopSandbox{};
+    try {
+        (void)co_await link->ask<core::SandboxFacts>(std::move(stop));
+    } catch (const Error& error) {
+        if (error.code() != Code::failed_precondition) throw;  // there is none
+    }
+}
+
 /// Asks the shim to end; false when it is not to be had.
 asio::awaitable<bool> end_by_request(SandboxPtr sandbox) {
     if (!sandbox->has_shim()) co_return false;
     const auto link = sandbox->link;
-    core::RequestBody stop = core::StopSandbox{}, shutdown = core::Shutdown{};
+    core::RequestBody shutdown = core::Shutdown{};
     try {
-        // One that never became complete may still be running.
-        if (!sandbox->complete && sandbox->facts.state == core::SandboxState::ready)
-            (void)co_await link->ask<core::SandboxFacts>(std::move(stop));
+        if (!sandbox->complete) co_await stop_unfinished(link);
         (void)co_await link->ask<core::Done>(std::move(shutdown));
     } catch (const Error& error) {
         log::debug("shim refused to end",

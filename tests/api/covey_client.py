@@ -66,7 +66,8 @@ def wait_for(condition, seconds=10, what="it"):
 class Daemon:
     """A coveyd with a state folder, a socket and a cgroup parent of its own."""
 
-    def __init__(self):
+    def __init__(self, environment=None):
+        self.environment = {**os.environ, **(environment or {})}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="covey-api."))
         self.root, self.socket = str(self.folder / "run"), str(self.folder / "run/covey.sock")
         self.log_path = self.folder / "log"
@@ -77,7 +78,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(BIN / "coveyd"), "--root", self.root, "--socket", self.socket, "--log-level", "debug"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         wait_for(self.is_ready, 20, "coveyd's start\n" + self.log())
         return self
 
@@ -229,9 +230,11 @@ class Leaks:
 class CoveyTest(unittest.TestCase):
     """One coveyd a class, a leak check after every test."""
 
+    environment = None  # more variables for coveyd
+
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon()
+        cls.daemon = Daemon(cls.environment)
         cls.addClassCleanup(cls.remove_daemon)
         cls.client = Client(cls.daemon)
         cls.leaks = Leaks(cls.daemon)

@@ -182,6 +182,7 @@ core::ReplyBody FakeShim::carry_out(const core::RequestBody& body, std::vector<U
         return core::Done{};
     }
     if (std::holds_alternative<core::StopSandbox>(body)) {
+        if (!sandbox) return Error(Code::failed_precondition, "there is no sandbox to stop");
         for (const auto& [id, facts] : std::map(containers))
             if (!facts.exit) exit_container(id, 137);
         pause_dies();
