@@ -73,7 +73,7 @@ void ExecLauncher::enter_cgroup() {
         const auto own = cgroup::Group::open(*input_.cgroups, input_.exec_cgroup);
         if (!own.clone_target().valid()) own.join(cgroup::Group::Identity::move);
     }
-    if (!input_.container_cgroup.empty()) {
+    if (!input_.container_cgroup.path.empty()) {
         const auto group = cgroup::Group::open(*input_.cgroups, input_.container_cgroup);
         group.join(input_.exec_cgroup.empty() && !group.clone_target().valid()
                        ? cgroup::Group::Identity::move

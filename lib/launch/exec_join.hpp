@@ -16,9 +16,9 @@ struct ExecInput {
     FdRef in{-1}, out{-1}, err{-1};
     FdRef init{-1};  // pidfd of the container's main process
     const cgroup::Host* cgroups = nullptr;
-    std::string container_cgroup;  // the caller was born in a group below it (v2)
-    std::string exec_cgroup;       // empty: none of its own, the caller was born in the container's
-    FdRef state_folder{-1};        // the container's: config.json as it was at create
+    cgroup::Placement container_cgroup;  // the caller was born in a group below it (v2)
+    std::string exec_cgroup;  // empty: none of its own, the caller was born in the container's
+    FdRef state_folder{-1};   // the container's: config.json as it was at create
     FdRef handshake{-1};
     /// Not null: the whole process as it shall be (covey-runtime); `exec` counts only for its
     /// command and terminal then.

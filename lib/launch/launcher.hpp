@@ -44,7 +44,7 @@ struct LaunchInput {
     StdioNames stdio;
     PodNamespaces pod;  // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;
-    std::string cgroup_path;         // the container's group; the caller was born in it on v2
+    cgroup::Placement cgroup_path;   // the container's group; the caller was born in it on v2
     FdRef state_folder{-1};          // the container's: start.fifo is there, config.json goes there
     FdRef handshake{-1};             // launch/message.hpp
     const Bundle* bundle = nullptr;  // read already; null: the launcher reads it

@@ -4,8 +4,10 @@
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "base/text.hpp"
+#include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
 #include "launch/hooks.hpp"
+#include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/registry.hpp"
@@ -117,9 +119,13 @@ void Creation::check_terminal() const {
 }
 
 void Creation::write_intent() {
+    const auto& config = bundle_.spec.linux;
+    if (globals_.systemd_cgroup)
+        throw Error(Code::unsupported_by_host, "--systemd-cgroup: not supported by this build")
+            .with_fix("use the cgroupfs driver");
     if (!globals_.cgroups_disabled) {
         cgroups_.emplace(cgroup::detect());
-        record_.cgroup = choose_cgroup(globals_, bundle_.spec.linux, id_, *cgroups_);
+        record_.cgroup = cgroup::resolve_path(config.cgroups_path, id_, *cgroups_);
     }
     folder_->write(record_);
     fault_point("runtime.intent");
@@ -127,8 +133,19 @@ void Creation::write_intent() {
 
 void Creation::make_group() {
     if (!cgroups_) return;
-    group_.emplace(take_group(*cgroups_, record_.cgroup));
-    group_->extend_to_v1();
+    const auto rights = ::geteuid() == 0 ? cgroup::Rights::root : cgroup::Rights::rootless;
+    cgroup::Limits limits;
+    // The launcher reads them again; here it is asked only whether there are any.
+    if (const auto& resources = bundle_.spec.linux.resources;
+        resources && rights == cgroup::Rights::rootless)
+        limits = plan::limits_of(*resources, plan::LimitsFor::new_group).limits;
+    group_ = cgroup::make_container_group(*cgroups_, record_.cgroup, rights, limits);
+    if (!group_) {
+        // A rootless container that may do without.
+        cgroups_.reset();
+        record_.cgroup = {};
+        folder_->write(record_);
+    }
     fault_point("runtime.cgroup");
 }
 

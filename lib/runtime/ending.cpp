@@ -59,28 +59,6 @@ spec::Hooks read_hooks(const ContainerFolder& folder) {
 
 }  // namespace
 
-std::string choose_cgroup(const Globals& globals, const spec::Linux& linux_part,
-                          const std::string& id, const cgroup::Host&) {
-    if (globals.systemd_cgroup)
-        throw Error(Code::unsupported_by_host, "--systemd-cgroup: not supported by this build")
-            .with_fix("use the cgroupfs driver");
-    if (linux_part.cgroups_path.starts_with('/')) return linux_part.cgroups_path;
-    return fmt::format("{}/{}", cgroup::kDefaultParent,
-                       linux_part.cgroups_path.empty() ? id : linux_part.cgroups_path);
-}
-
-cgroup::Group take_group(const cgroup::Host& host, const std::string& path) {
-    try {
-        return cgroup::Group::create(host, path);
-    } catch (const Error& error) {
-        if (error.code() != Code::already_exists) throw;
-    }
-    auto group = cgroup::Group::open(host, path);
-    if (group.is_empty()) return group;
-    throw Error(Code::failed_precondition, fmt::format("cgroup {} is not empty", path))
-        .with_fix("end the processes in it, or give the container a cgroupsPath of its own");
-}
-
 void end_group(cgroup::Group& group) {
     group.kill();
     if (!group.wait_empty(kLimit))
@@ -104,7 +82,7 @@ void signal_init(const ContainerView& view, int signal) {
 }
 
 void signal_all(const ContainerView& view, int signal) {
-    if (view.record.cgroup.empty()) {
+    if (view.record.cgroup.path.empty()) {
         if (view.init) signal_init(view, signal);
         return;
     }
@@ -130,7 +108,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
                        const ContainerView& view) {
     std::optional<spec::Hooks> hooks;
     if (view.record.has_poststop && view.record.pid != 0) hooks = read_hooks(folder);
-    if (!view.record.cgroup.empty()) {
+    if (!view.record.cgroup.path.empty()) {
         const auto host = cgroup::detect();
         if (auto group = find_group(host, view.record)) end_group(*group);
     }

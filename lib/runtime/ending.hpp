@@ -4,7 +4,6 @@
 #pragma once
 
 #include "cgroup/cgroup.hpp"
-#include "runtime/commands.hpp"
 #include "runtime/container_store.hpp"
 #include "runtime/status.hpp"
 #include "spec/types.hpp"
@@ -12,12 +11,6 @@
 #include <string>
 
 namespace covey::runtime {
-
-/// The group that linux.cgroupsPath means.
-[[nodiscard]] std::string choose_cgroup(const Globals& globals, const spec::Linux& linux_part,
-                                        const std::string& id, const cgroup::Host& host);
-/// That group, made, or taken if it is there and nobody is in it.
-[[nodiscard]] cgroup::Group take_group(const cgroup::Host& host, const std::string& path);
 
 /// Kills all that is in the group, waits until it is empty and removes it.
 void end_group(cgroup::Group& group);

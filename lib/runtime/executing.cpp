@@ -35,10 +35,10 @@ class Execution {
               const std::string& sub_group)
         : target_(target), process_(process), fds_(fds) {
         const auto& record = target.view.record;
-        if (record.cgroup.empty()) return;
+        if (record.cgroup.path.empty()) return;
         cgroups_.emplace(cgroup::detect());
-        path_ = sub_group.empty() ? record.cgroup : record.cgroup + "/" + sub_group;
-        group_.emplace(cgroup::Group::open(*cgroups_, path_));
+        placement_ = sub_group.empty() ? record.cgroup : record.cgroup.below(sub_group);
+        group_.emplace(cgroup::Group::open(*cgroups_, placement_));
     }
 
     ExecutedProcess run() {
@@ -79,7 +79,7 @@ class Execution {
         }
         input.init = view.init;
         input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
-        input.container_cgroup = path_;
+        input.container_cgroup = placement_;
         input.state_folder = target_.folder.fd();
         input.handshake = handshake;
         input.process = &process_;
@@ -105,7 +105,7 @@ class Execution {
     const ExecTarget& target_;
     const spec::Process& process_;
     const InheritedFds& fds_;
-    std::string path_;
+    cgroup::Placement placement_;
     std::optional<cgroup::Host> cgroups_;
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;

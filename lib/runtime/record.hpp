@@ -4,6 +4,8 @@
 // left. Thread rule: values. Do not block.
 #pragma once
 
+#include "cgroup/placement.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -15,10 +17,10 @@ namespace covey::runtime {
 
 struct ContainerRecord {
     std::string id;
-    std::string bundle;   // absolute
-    std::string rootfs;   // absolute
-    std::string cgroup;   // Covey's path; empty: cgroups are disabled for it
-    std::string created;  // RFC 3339
+    std::string bundle;        // absolute
+    std::string rootfs;        // absolute
+    cgroup::Placement cgroup;  // an empty path: it has no group of its own
+    std::string created;       // RFC 3339
     uid_t owner = 0;
     std::map<std::string, std::string> annotations;
     bool systemd_cgroup = false;

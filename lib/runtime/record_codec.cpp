@@ -28,7 +28,8 @@ std::string encode_record(const ContainerRecord& record) {
         {"id", record.id},
         {"bundle", record.bundle},
         {"rootfs", record.rootfs},
-        {"cgroup", record.cgroup},
+        {"cgroup", record.cgroup.path},
+        {"cgroupV1Paths", record.cgroup.v1_paths},
         {"created", record.created},
         {"owner", record.owner},
         {"annotations", record.annotations},
@@ -49,7 +50,8 @@ ContainerRecord decode_record(std::string_view body) {
     read(json, "id", record.id);
     read(json, "bundle", record.bundle);
     read(json, "rootfs", record.rootfs);
-    read(json, "cgroup", record.cgroup);
+    read(json, "cgroup", record.cgroup.path);
+    read(json, "cgroupV1Paths", record.cgroup.v1_paths);
     read(json, "created", record.created);
     read(json, "owner", record.owner);
     read(json, "annotations", record.annotations);

@@ -1,6 +1,6 @@
 #include "runtime/status.hpp"
 
-#include "covey/error.hpp"
+#include "cgroup/oci_group.hpp"
 #include "launch/launcher.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
@@ -32,9 +32,7 @@ bool waits_at_gate(FdRef folder) {
 
 bool is_frozen(const cgroup::Host& host, const ContainerRecord& record) {
     const auto group = find_group(host, record);
-    if (!group) return false;
-    const auto text = sys::read_file(group->identity_dir() + "/cgroup.freeze");
-    return text && text.value().starts_with('1');
+    return group && group->is_frozen();
 }
 
 }  // namespace
@@ -46,13 +44,8 @@ std::string_view status_name(Status status) noexcept {
 }
 
 std::optional<cgroup::Group> find_group(const cgroup::Host& host, const ContainerRecord& record) {
-    if (record.cgroup.empty()) return std::nullopt;
-    try {
-        return cgroup::Group::open(host, record.cgroup);
-    } catch (const Error& error) {
-        if (error.code() == Code::not_found) return std::nullopt;
-        throw;
-    }
+    if (record.cgroup.path.empty()) return std::nullopt;
+    return cgroup::find_container_group(host, record.cgroup);
 }
 
 ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups) {
@@ -69,7 +62,8 @@ ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups
     if (!view.init) return view;
     view.status = waits_at_gate(folder.fd()) ? Status::created : Status::running;
     std::optional<cgroup::Host> own;
-    if (cgroups == nullptr && !view.record.cgroup.empty()) cgroups = &own.emplace(cgroup::detect());
+    if (cgroups == nullptr && !view.record.cgroup.path.empty())
+        cgroups = &own.emplace(cgroup::detect());
     if (cgroups != nullptr && is_frozen(*cgroups, view.record)) view.status = Status::paused;
     return view;
 }
