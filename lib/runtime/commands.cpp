@@ -18,8 +18,9 @@
 namespace covey::runtime {
 namespace {
 
-constexpr std::array kCommands{&kCreate, &kStart, &kRun,  &kState, &kKill,
-                               &kDelete, &kExec,  &kList, &kSpec,  &kFeatures};
+constexpr std::array kCommands{&kCreate, &kStart,  &kRun,    &kState, &kKill,
+                               &kDelete, &kExec,   &kList,   &kPs,    &kPause,
+                               &kResume, &kUpdate, &kEvents, &kSpec,  &kFeatures};
 
 struct GlobalWords {
     Globals globals;

@@ -54,7 +54,8 @@ struct Command {
     int failure_status = 1;
 };
 
-extern const Command kCreate, kStart, kRun, kState, kKill, kDelete, kExec, kList, kSpec, kFeatures;
+extern const Command kCreate, kStart, kRun, kState, kKill, kDelete, kExec, kList, kSpec, kFeatures,
+    kPause, kResume, kUpdate, kEvents, kPs;
 
 [[nodiscard]] std::span<const Command* const> commands() noexcept;
 [[nodiscard]] const Command* find_command(std::string_view name) noexcept;

@@ -46,4 +46,16 @@ Process load_process(std::string_view text) {
     return process;
 }
 
+Resources load_resources(std::string_view text) {
+    constexpr std::string_view kDocument = "resources";
+    const nlohmann::json document = read(text, kDocument);
+    Collector problems;
+    const Place root;
+    ObjectReader reader{document, root, problems};
+    Resources resources;
+    if (reader.is_object()) parse_resources(reader, resources);
+    if (!problems.empty()) throw SpecError(kDocument, problems.take());
+    return resources;
+}
+
 }  // namespace covey::spec

@@ -16,5 +16,8 @@ inline constexpr std::size_t kLargestConfig = 4U << 20U;  // bytes
 [[nodiscard]] Spec load(std::string_view text);
 /// A process.json, as `exec --process` takes it.
 [[nodiscard]] Process load_process(std::string_view text);
+/// The object that config.json has at linux.resources, as `update --resources` takes it. The
+/// pointers of its problems begin at its own root.
+[[nodiscard]] Resources load_resources(std::string_view text);
 
 }  // namespace covey::spec

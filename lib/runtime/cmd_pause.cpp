@@ -1,0 +1,41 @@
+// covey-runtime pause and resume: every process of the container stands still, and goes on.
+#include "covey/error.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/group_of.hpp"
+
+#include <fmt/format.h>
+
+namespace covey::runtime {
+namespace {
+
+int pause(Invocation& call) {
+    Flags flags;
+    const auto words = call.parse(flags, 1, 1);
+    if (!words) return 0;
+    GroupedContainer container{call.globals.root, words->front(), "be paused"};
+    container.folder.lock(1);
+    if (container.view.status != Status::running && container.view.status != Status::created)
+        throw Error(Code::failed_precondition, fmt::format("container not running or created: {}",
+                                                           status_name(container.view.status)));
+    container.group.freeze();
+    return 0;
+}
+
+int resume(Invocation& call) {
+    Flags flags;
+    const auto words = call.parse(flags, 1, 1);
+    if (!words) return 0;
+    GroupedContainer container{call.globals.root, words->front(), "be resumed"};
+    container.folder.lock(1);
+    if (container.view.status != Status::paused)
+        throw Error(Code::failed_precondition, "container not paused");
+    container.group.thaw();
+    return 0;
+}
+
+}  // namespace
+
+const Command kPause{"pause", "ID", "stop all processes of a container", pause};
+const Command kResume{"resume", "ID", "let the processes of a paused container go on", resume};
+
+}  // namespace covey::runtime

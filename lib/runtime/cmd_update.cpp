@@ -1,0 +1,48 @@
+// covey-runtime update: other limits for a container that is there. Device rules are not among
+// them, as in runc: what is open stays open.
+#include "covey/error.hpp"
+#include "plan/resources.hpp"
+#include "runtime/commands.hpp"
+#include "runtime/failure.hpp"
+#include "runtime/group_of.hpp"
+#include "runtime/update_flags.hpp"
+#include "spec/load.hpp"
+#include "sys/file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+std::string read_document(const std::string& name) {
+    if (name == "-")
+        return sys::read_all(FdRef{STDIN_FILENO}, spec::kLargestConfig).or_throw("read", "stdin");
+    const auto file = sys::open(name, O_RDONLY).or_throw("open resources", name);
+    return sys::read_all(file, spec::kLargestConfig).or_throw("read resources", name);
+}
+
+int update(Invocation& call) {
+    UpdateFlags wishes;
+    Flags flags;
+    wishes.add_to(flags);
+    const auto words = call.parse(flags, 1, 1);
+    if (!words) return 0;
+    const auto resources = wishes.resources.empty()
+                               ? wishes.read()
+                               : spec::load_resources(read_document(wishes.resources));
+    auto read = plan::limits_of(resources, plan::LimitsFor::update);
+    if (!read.problems.empty()) throw spec::SpecError("resources", std::move(read.problems));
+    for (const auto& warning : read.warnings)
+        report_warning(warning);
+    GroupedContainer container{call.globals.root, words->front(), "be updated"};
+    container.folder.lock(1);
+    container.group.apply(read.limits);
+    return 0;
+}
+
+}  // namespace
+
+const Command kUpdate{"update", "ID", "change the limits of a container", update};
+
+}  // namespace covey::runtime
