@@ -4,6 +4,7 @@
 #include "sys/file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 
@@ -33,6 +34,23 @@ std::vector<std::string_view> words(std::string_view text) {
         at = end;
     }
     return result;
+}
+
+constexpr std::array<std::string_view, 8> kStatusKeys{"Uid",    "Gid",        "CapEff",  "CapPrm",
+                                                      "CapBnd", "NoNewPrivs", "Seccomp", "NSpid"};
+
+void take_status_line(ProcessStatus& status, std::string_view key,
+                      const std::vector<std::string_view>& values) {
+    if (key == "Uid" && values.size() > 1) status.uid = parse_u32(values[1]).value_or(0);
+    if (key == "Gid" && values.size() > 1) status.gid = parse_u32(values[1]).value_or(0);
+    if (key == "CapEff") status.cap_effective = hex(values[0]);
+    if (key == "CapPrm") status.cap_permitted = hex(values[0]);
+    if (key == "CapBnd") status.cap_bounding = hex(values[0]);
+    if (key == "NoNewPrivs") status.no_new_privs = values[0] == "1";
+    if (key == "Seccomp") status.seccomp = static_cast<int>(parse_u32(values[0]).value_or(0));
+    if (key == "NSpid")
+        for (const auto value : values)
+            status.ns_pids.push_back(static_cast<pid_t>(parse_u32(value).value_or(0)));
 }
 
 }  // namespace
@@ -77,18 +95,10 @@ Result<ProcessStatus> parse_status(std::string_view text) {
         const auto colon = line.find(':');
         if (colon == std::string_view::npos) continue;
         const auto key = line.substr(0, colon);
+        // Most of the sixty lines are of no interest: they are not taken apart.
+        if (std::find(kStatusKeys.begin(), kStatusKeys.end(), key) == kStatusKeys.end()) continue;
         const auto values = words(line.substr(colon + 1));
-        if (values.empty()) continue;
-        if (key == "Uid" && values.size() > 1) status.uid = parse_u32(values[1]).value_or(0);
-        if (key == "Gid" && values.size() > 1) status.gid = parse_u32(values[1]).value_or(0);
-        if (key == "CapEff") status.cap_effective = hex(values[0]);
-        if (key == "CapPrm") status.cap_permitted = hex(values[0]);
-        if (key == "CapBnd") status.cap_bounding = hex(values[0]);
-        if (key == "NoNewPrivs") status.no_new_privs = values[0] == "1";
-        if (key == "Seccomp") status.seccomp = static_cast<int>(parse_u32(values[0]).value_or(0));
-        if (key == "NSpid")
-            for (const auto value : values)
-                status.ns_pids.push_back(static_cast<pid_t>(parse_u32(value).value_or(0)));
+        if (!values.empty()) take_status_line(status, key, values);
     }
     if (status.ns_pids.empty()) return Errno{EBADMSG};
     return status;
