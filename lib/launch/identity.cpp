@@ -4,6 +4,7 @@
 #include "covey/error.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
+#include "sys/path.hpp"
 #include "sys/privileges.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -72,6 +74,20 @@ void set_capabilities(const plan::CapabilitySets& sets) {
         sys::raise_ambient(sets.ambient).or_throw("raise", "ambient capabilities");
 }
 
+bool is_filtered_early(const plan::ProcessPlan& process) {
+    return process.seccomp && !process.no_new_privileges;
+}
+
+/// For a profile that will refuse getcwd(2): no link of /proc may lead to the folder.
+void require_inside_root(const std::string& folder) {
+    const auto root = sys::open_dir("/").or_throw("open", "/");
+    const auto found = sys::open_in_root(root, folder, O_PATH | O_DIRECTORY);
+    if (!found && (found.error() == ELOOP || found.error() == EXDEV))
+        throw Error(Code::invalid_spec,
+                    fmt::format("working directory {} is outside the root", folder))
+            .with_fix("name a folder of the root filesystem in process.cwd");
+}
+
 /// A security setting is never assumed to have taken effect.
 void verify(const plan::ProcessPlan& process) {
     const auto masks = sys::get_capabilities().or_throw("read back", "capabilities");
@@ -99,9 +115,11 @@ void cut_privileges(const plan::ProcessPlan& process) {
     set_limits(process);
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
-    if (process.seccomp && !process.no_new_privileges)
+    if (is_filtered_early(process)) {
+        require_inside_root(process.cwd);
         sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
             .or_throw("load", "seccomp filter");
+    }
     sys::limit_bounding_set(process.capabilities.bounding)
         .or_throw("drop", "bounding capabilities");
     set_ids(process);
@@ -118,7 +136,9 @@ void enter_working_directory(const plan::ProcessPlan& process) {
     // The raw call says "(unreachable)/…" for a folder outside the root, where libc's would fail or
     // lie.
     std::array<char, PATH_MAX> path{};
-    if (::syscall(SYS_getcwd, path.data(), path.size()) < 0 || path.front() != '/')
+    const bool told = ::syscall(SYS_getcwd, path.data(), path.size()) >= 0;
+    if (!told && errno != ENOENT && is_filtered_early(process)) return;  // asked before the filter
+    if (!told || path.front() != '/')
         throw Error(Code::invalid_spec,
                     fmt::format("working directory {} is outside the root", process.cwd));
 }

@@ -25,11 +25,20 @@ struct Item {
     MountOptions options;
 };
 
+/// For a mount of a filesystem that is there already. "mode=755" and the like are common and
+/// harmless there, as mount(2) ignores them; a word alone is most often one of mount(8)'s,
+/// misspelt.
 void no_data(Sections& s, const Item& item, std::string_view what) {
-    for (std::size_t i = 0; i < item.options.data.size(); ++i)
-        s.problem(fmt::format("{}/options/{}", item.pointer, item.options.data_index[i]),
-                  fmt::format("'{}' is no option of a {}{}", item.options.data[i].first, what,
-                              similar_mount_option(item.options.data[i].first)));
+    for (std::size_t i = 0; i < item.options.data.size(); ++i) {
+        const auto& [key, value] = item.options.data[i];
+        if (!value.empty())
+            s.warn(fmt::format("{}: '{}={}' is not applied: a {} shares its filesystem",
+                               item.target, key, value, what));
+        else
+            s.problem(
+                fmt::format("{}/options/{}", item.pointer, item.options.data_index[i]),
+                fmt::format("'{}' is no option of a {}{}", key, what, similar_mount_option(key)));
+    }
     if (!item.options.superblock.empty())
         s.warn(fmt::format("{}: '{}' is not applied: a {} shares its filesystem", item.target,
                            item.options.superblock.front(), what));

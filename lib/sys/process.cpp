@@ -80,9 +80,10 @@ Result<Child> clone_process(const CloneArguments& arguments) {
     }
     args.flags = flags;
     long pid = ::syscall(SYS_clone3, &args, sizeof args);
-    // Seccomp profiles of Docker's kind answer clone3 with ENOSYS, for its flags cannot be
-    // filtered.
-    if (pid < 0 && errno == ENOSYS && !arguments.cgroup.valid())
+    // Seccomp profiles answer clone3 with an error, for its flags cannot be filtered: Docker's kind
+    // with ENOSYS, others with their default. What is really forbidden is forbidden to clone too.
+    const bool refused = pid < 0 && (errno == ENOSYS || errno == EPERM || errno == EACCES);
+    if (refused && !arguments.cgroup.valid())
         pid = ::syscall(SYS_clone,
                         arguments.flags | kPidfdFlag | static_cast<unsigned>(arguments.exit_signal),
                         nullptr, &pidfd, nullptr, 0);

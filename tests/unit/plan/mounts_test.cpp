@@ -138,8 +138,9 @@ TEST_CASE("filesystem options do not go with a bind mount") {
               R"([{"destination":"/a","type":"cgroup","options":["ro","nsdelegate"]}])")) ==
           "/mounts/0/options/1");
     const auto plan = plan_of(config_with_mounts(
-        R"([{"destination":"/a","type":"bind","source":"/x","options":["sync"]}])"));
+        R"([{"destination":"/a","type":"bind","source":"/x","options":["sync","mode=755"]}])"));
     CHECK(has_warning(plan, "/a: 'sync' is not applied"));
+    CHECK(has_warning(plan, "/a: 'mode=755' is not applied"));
 }
 
 TEST_CASE("filesystems keep their options; the source's default is the type") {
