@@ -50,7 +50,7 @@ OUR_HOMES = [
      r"^lib/(sys|pause)/", "use the wrapper in lib/sys"),
     # The one place where a number matters: a child's standard streams.
     (r"(?<![\w.>:])(?:::)?dup[23]\s*\(|(?<![\w.>])::close\s*\(",
-     r"^lib/(base|sys|pause|launch|shim)/", "use the wrapper in lib/sys"),
+     r"^lib/(base|sys|pause|launch|shim|runtime)/", "use the wrapper in lib/sys"),
     # mount(2); a method may have the name.
     (r"(?<![\w.>:])(?:::mount\s*\(|mount\s*\((?=[^;]*\bMS_[A-Z])|(?:::)?umount2?\s*\(|(?:::)?(?:pivot_root|chroot)\s*\()",
      r"^lib/(sys|pause)/", "mounts are made by descriptor, in lib/sys"),
