@@ -1,7 +1,9 @@
 #include "cgroup/oci_group.hpp"
 
 #include "base/rollback.hpp"
+#include "base/text.hpp"
 #include "covey/error.hpp"
+#include "sys/file.hpp"
 
 #include <cerrno>
 
@@ -34,6 +36,26 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
     rollback.release();
     return group;
+}
+
+std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement) {
+    std::map<std::string, GroupFolder> folders;
+    const auto add = [&](const std::string& mount, const std::string& path, std::string name) {
+        auto dir = mount + path;
+        if (!sys::open_dir(dir)) return;
+        GroupFolder folder{std::move(name), {}, std::move(dir)};
+        if (folder.name.find(',') != std::string::npos)
+            for (const auto link : split(folder.name, ','))
+                folder.links.emplace_back(link);
+        folders.emplace(folder.name, std::move(folder));
+    };
+    for (const auto& [controller, mount] : host.v1)
+        add(mount, placement.in(mount), mount.substr(mount.rfind('/') + 1));
+    if (!host.unified.empty()) add(host.unified, placement.path, "unified");
+    std::vector<GroupFolder> sorted;
+    for (auto& [name, folder] : folders)
+        sorted.push_back(std::move(folder));
+    return sorted;
 }
 
 std::optional<Group> find_container_group(const Host& host, const Placement& placement) {

@@ -8,6 +8,8 @@
 #include "cgroup/cgroup.hpp"
 
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace covey::cgroup {
 
@@ -23,5 +25,14 @@ enum class Rights { root, rootless };
 /// The group of a container that is there; nothing when it is gone.
 [[nodiscard]] std::optional<Group> find_container_group(const Host& host,
                                                         const Placement& placement);
+
+/// A hierarchy as a container finds it below /sys/fs/cgroup.
+struct GroupFolder {
+    std::string name;                // "cpu,cpuacct", "systemd"; "unified" is the v2 tree
+    std::vector<std::string> links;  // "cpu", "cpuacct": other names for it
+    std::string dir;                 // the group's, on the host
+};
+/// One for each v1 hierarchy in which the group is, and for the v2 tree; sorted by name.
+[[nodiscard]] std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement);
 
 }  // namespace covey::cgroup

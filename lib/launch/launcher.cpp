@@ -136,6 +136,7 @@ void Launcher::enter_cgroup() {
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
     group.restrict_devices(plan_.device_rules);
+    open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
     group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
                                             : cgroup::Group::Identity::move);
     set_oom_score(plan_.process);
@@ -176,6 +177,7 @@ void Launcher::drop_host() {
     // init.
     namespaces_.close();
     sources_.binds.clear();
+    sources_.cgroups.clear();
     sources_.root.reset();
     builder_->close();
     if (joins_pod_or_host()) sources_.null_devices.clear();

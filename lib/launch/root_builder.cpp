@@ -77,6 +77,8 @@ void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
             using Kind = std::decay_t<decltype(operation)>;
             if constexpr (std::is_same_v<Kind, plan::BindMount>)
                 bind(number, operation);
+            else if constexpr (std::is_same_v<Kind, plan::MountCgroup>)
+                mount_cgroup(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeDevice>)
                 make_device(operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeSymlink>)
@@ -157,13 +159,39 @@ void RootBuilder::mount(const plan::MountProc& operation) {
     attach_with_flags(std::move(mount), operation.flags, operation.target);
 }
 
-void RootBuilder::mount(const plan::MountCgroup& operation) {
+void RootBuilder::mount_cgroup(std::size_t number, const plan::MountCgroup& operation) {
+    const auto found = sources_.cgroups.find(number);
+    if (found != sources_.cgroups.end() && !found->second.empty()) {
+        auto trees = std::move(found->second);
+        if (trees.front().name.empty())
+            return attach_with_flags(std::move(trees.front().tree), operation.flags,
+                                     operation.target);
+        return attach_cgroup_folders(std::move(trees), operation);
+    }
+    // Without a group and a namespace of its own there is nothing that is the container's.
+    if (!operation.own_namespace) return attach_cgroup_folders({}, operation);
     // The launcher is in the container's group and in a cgroup namespace of its own by now, so the
     // mount's root is that group and nothing above it.
     const auto context =
         sys::open_filesystem("cgroup2").or_throw("open filesystem type", "cgroup2");
     auto mount = create_filesystem(context, "cgroup2", {}, operation.flags.set);
     attach_with_flags(std::move(mount), operation.flags, operation.target);
+}
+
+void RootBuilder::attach_cgroup_folders(std::vector<CgroupTree> trees,
+                                        const plan::MountCgroup& operation) {
+    const auto context = sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
+    auto top = create_filesystem(context, "tmpfs", {{"mode", "0755"}}, 0);
+    for (const auto& folder : trees) {
+        sys::mkdir_at(top, folder.name, 0755).or_throw("make folder", folder.name);
+        for (const auto& link : folder.links)
+            if (::symlinkat(folder.name.c_str(), top.get(), link.c_str()) < 0)
+                throw Error::from_errno(errno, "make symlink", link);
+    }
+    attach_with_flags(std::move(top), operation.flags, operation.target);
+    for (auto& folder : trees)
+        attach_with_flags(std::move(folder.tree), operation.flags,
+                          operation.target + "/" + folder.name);
 }
 
 void RootBuilder::bind(std::size_t number, const plan::BindMount& operation) {

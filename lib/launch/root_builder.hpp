@@ -45,7 +45,8 @@ class RootBuilder {
     void execute(std::size_t number, const plan::OperationBody& body);
     void mount(const plan::MountFilesystem& operation);
     void mount(const plan::MountProc& operation);
-    void mount(const plan::MountCgroup& operation);
+    void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
+    void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
     void bind(std::size_t number, const plan::BindMount& operation);
     void make_device(const plan::MakeDevice& operation);
     void make_symlink(const plan::MakeSymlink& operation);

@@ -1,6 +1,7 @@
 #include "launch/sources.hpp"
 
 #include "base/fault.hpp"
+#include "cgroup/oci_group.hpp"
 #include "launch/context.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -51,6 +52,12 @@ UniqueFd open_bind(const plan::BindMount& bind) {
     return std::move(tree).value();
 }
 
+UniqueFd open_group_folder(const std::string& dir) {
+    auto tree = sys::clone_tree(sys::kCwd, dir, sys::Recursive::no).or_throw("open cgroup", dir);
+    sys::set_attributes(tree, 0, 0, MS_PRIVATE, sys::Recursive::no).or_throw("make private", dir);
+    return tree;
+}
+
 UniqueFd open_null_device() {
     auto null =
         sys::clone_tree(sys::kCwd, "/dev/null", sys::Recursive::no).or_throw("clone", "/dev/null");
@@ -79,6 +86,23 @@ Sources open_sources(const plan::LaunchPlan& plan) {
             sources.null_devices.push_back(open_null_device());
     }
     return sources;
+}
+
+void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
+                  const cgroup::Placement& placement, Sources& sources) {
+    for (std::size_t i = 0; i < plan.operations.size(); ++i) {
+        const auto* mount = std::get_if<plan::MountCgroup>(&plan.operations[i].body);
+        if (mount == nullptr) continue;
+        const bool with_v1 = mount->with_v1 && !host.v1.empty();
+        if (!with_v1 && (mount->own_namespace || host.unified.empty())) continue;
+        auto& trees = sources.cgroups[i];
+        if (!with_v1)
+            trees.push_back({"", {}, open_group_folder(host.unified + placement.path)});
+        else
+            for (auto& folder : cgroup::group_folders(host, placement))
+                trees.push_back({std::move(folder.name), std::move(folder.links),
+                                 open_group_folder(folder.dir)});
+    }
 }
 
 }  // namespace covey::launch

@@ -5,20 +5,35 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
 #include "plan/plan.hpp"
 
 #include <map>
+#include <string>
 #include <vector>
 
 namespace covey::launch {
 
+/// A cgroup's folder as a detached tree, and what it is called below the target of the mount.
+struct CgroupTree {
+    std::string name;  // "": it is the target
+    std::vector<std::string> links;
+    UniqueFd tree;
+};
+
 struct Sources {
     UniqueFd root;                          // detached tree of the root filesystem
     std::map<std::size_t, UniqueFd> binds;  // operation number → detached tree
-    std::vector<UniqueFd> null_devices;     // one for each masked path, used up from the back
+    /// Operation number → the group's folders, for cgroup mounts that bind them.
+    std::map<std::size_t, std::vector<CgroupTree>> cgroups;
+    std::vector<UniqueFd> null_devices;  // one for each masked path, used up from the back
 };
 
 /// Throws not_found naming the path and what it is for.
 [[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan);
+
+/// For the cgroup mounts of the plan; the container's group is there.
+void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
+                  const cgroup::Placement& placement, Sources& sources);
 
 }  // namespace covey::launch

@@ -92,7 +92,11 @@ struct OperationDetails {
         put_options(json, op.options);
         put_flags(json, op.flags);
     }
-    void operator()(const MountCgroup& op) const { put_flags(json, op.flags); }
+    void operator()(const MountCgroup& op) const {
+        put_flags(json, op.flags);
+        if (op.with_v1) json["withV1"] = true;
+        if (!op.own_namespace) json["ownNamespace"] = false;
+    }
     void operator()(const BindMount& op) const {
         json["recursive"] = op.recursive;
         put_flags(json, op.flags);

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace covey::plan {
 namespace {
 
@@ -75,6 +77,16 @@ void filesystem(Sections& s, Item& item) {
                           take_data(item.options), item.options.flags, item.options.copy_up});
 }
 
+void cgroup(Sections& s, const Item& item) {
+    const auto& all = s.plan.namespaces;
+    const bool own = std::any_of(all.begin(), all.end(), [](const NamespacePlan& entry) {
+        return entry.type == spec::NamespaceType::cgroup;
+    });
+    // Through the API a container is in few v1 hierarchies: only those that have a limit for it.
+    const bool with_v1 = s.request.namespaces == NamespaceRule::spec && item.mount.type == "cgroup";
+    s.add(item.target, MountCgroup{item.target, item.options.flags, with_v1, own});
+}
+
 void compile_mount(Sections& s, Item& item) {
     for (const auto& refusal : item.options.refusals)
         s.problem(fmt::format("{}/options/{}", item.pointer, refusal.index),
@@ -94,7 +106,7 @@ void compile_mount(Sections& s, Item& item) {
                          MountProc{item.target, take_data(item.options), item.options.flags});
         case Kind::cgroup:
             no_data(s, item, "cgroup mount");
-            return s.add(item.target, MountCgroup{item.target, item.options.flags});
+            return cgroup(s, item);
         case Kind::filesystem:
             return filesystem(s, item);
     }

@@ -38,10 +38,16 @@ struct MountProc {
     std::vector<std::pair<std::string, std::string>> options;
     MountFlags flags;
 };
-/// The container's own cgroup as the root of a cgroup2 mount (in its cgroup namespace).
+/// The container's own cgroup, and nothing above it.
 struct MountCgroup {
     std::string target;
     MountFlags flags;
+    /// Where the host has v1 hierarchies: a tmpfs with a folder for each of them, as runc has it.
+    /// Otherwise the v2 tree alone.
+    bool with_v1 = false;
+    /// The container has a cgroup namespace, whose root a new cgroup2 mount shows. Without one its
+    /// group's folder is bound.
+    bool own_namespace = true;
 };
 /// open_tree(OPEN_TREE_CLONE) of a host path, taken before anything else happens.
 struct BindMount {

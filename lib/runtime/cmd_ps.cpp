@@ -33,7 +33,8 @@ std::vector<std::string> environment() {
 }
 
 [[noreturn]] void become_ps(const std::vector<std::string>& args, FdRef out) {
-    if (::dup3(out.get(), STDOUT_FILENO, 0) < 0) ::_exit(126);
+    if (::dup3(out.get(), STDOUT_FILENO, 0) < 0)  // lint: allow banned_calls to be inherited
+        ::_exit(126);
     const char* path = std::getenv("PATH");
     for (const auto folder : split(path == nullptr ? kUsualPath : std::string_view{path}, ':'))
         (void)sys::exec_path(std::string{folder} + "/ps", args, environment());
