@@ -35,7 +35,7 @@ struct Born {
 };
 /// The namespaces and mounts are there, the pivot is not: the parent runs the hooks of the
 /// runtime's namespaces now, and says send_go. `pid` is the launcher, whose namespaces are the
-/// container's (docs/decisions/006).
+/// container's (docs/decisions/008).
 struct HooksDue {
     pid_t pid = 0;
 };

@@ -1,0 +1,141 @@
+"""The exact command lines of callers that cannot be had here (CRI-O, conmon-rs, BuildKit, newer containerd),
+and of those that can, word for word. This process stands in the monitor's place."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from oci import RUNTIME, ConsoleSocket, OciTest, alive, main, namespace, only_covey, wait_for
+
+
+class Callers(OciTest):
+    def raw(self, *words, stdin=subprocess.DEVNULL):
+        """With the global flags as the caller writes them."""
+        with open(self.folder / "out", "w+b") as out, open(self.folder / "err", "w+b") as err:
+            run = subprocess.run([RUNTIME, *words], stdin=stdin, stdout=out, stderr=err, env=self.env, timeout=30,
+                                 check=False)
+        return subprocess.CompletedProcess(words, run.returncode, (self.folder / "out").read_text(encoding="utf-8"),
+                                           (self.folder / "err").read_text(encoding="utf-8"))
+
+    def good(self, *words, **options):
+        run = self.raw(*words, **options)
+        self.assertEqual(run.returncode, 0, (words, run.stderr))
+        return run.stdout
+
+    def process_json(self, *args, **process):
+        path = self.folder / "process.json"
+        path.write_text(json.dumps({"args": list(args), "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0},
+                                    **process}), encoding="utf-8")
+        return str(path)
+
+    def test_containerds_life_of_a_container_that_shares_its_pid_namespace(self):
+        _, sandbox = self.start("probe", "sleep", "forever")
+        one, bundle = self.bundle("probe", "daemonise", "sleep", "forever", "--", "sleep", "forever",
+                                  change=lambda c: namespace(c, "pid", f"/proc/{sandbox}/ns/pid"))
+        head = ("--root", self.root, "--log", f"{bundle}/log.json", "--log-format", "json")
+        self.good(*head, "create", "--bundle", bundle, "--pid-file", f"{bundle}/init.pid", one)
+        pid = int((self.folder / one / "init.pid").read_text(encoding="ascii"))
+        self.good(*head, "start", one)
+        self.good(*head, "kill", "--all", one, "9")
+        self.wait_exit(pid)
+        self.good(*head, "kill", "--all", one, "9")
+        self.good(*head, "kill", "--all", one, "9")
+        self.good(*head, "delete", one)
+        self.good(*head, "delete", "--force", one)
+        self.assertTrue(alive(sandbox))
+
+    def test_containerds_exec(self):
+        one, _ = self.start("probe", "sleep", "forever")
+        head = ("--root", self.root, "--log", str(self.log), "--log-format", "json")
+        path = self.folder / "e.pid"
+        self.good(*head, "exec", "--process", self.process_json("probe", "exit", "3"), "--detach", "--pid-file", str(path), one)
+        self.assertEqual(self.wait_exit(int(path.read_text(encoding="ascii"))), 3)
+
+    def test_conmons(self):
+        one, bundle = self.bundle("probe", "sleep", "forever")
+        head = ("--log-format=json", "--log", str(self.log), "--root", self.root)
+        self.good(*head, "create", "--bundle", bundle, "--pid-file", f"{bundle}/pidfile", "--no-new-keyring", one)
+        self.good("--root", self.root, "start", one)
+        console = ConsoleSocket(self.folder)
+        path = self.folder / "e.pid"
+        self.good(*head, "exec", "--pid-file", str(path), "--process", self.process_json("probe", "tty", terminal=True),
+                  "--detach", "--tty", "--console-socket", console.path, one)
+        master = console.take()
+        self.assertIn(b'"tty":true', os.read(master, 4096))
+        os.close(master)
+        self.wait_exit(int(path.read_text(encoding="ascii")))
+        self.good("--root", self.root, "kill", "--all", one, "9")
+
+    @only_covey("runc's flags do not go with = after -")
+    def test_conmon_rs(self):
+        console = ConsoleSocket(self.folder)
+        one, bundle = self.bundle("probe", "tty", "--", "sleep", "forever", terminal=True)
+        self.good(f"--root={self.root}", "create", "--bundle", bundle, "--pid-file", f"{bundle}/pidfile",
+                  f"--console-socket={console.path}", one)
+        master = console.take()
+        self.good(f"--root={self.root}", "start", one)
+        self.assertIn(b'"tty":true', os.read(master, 4096))
+        os.close(master)
+        path = self.folder / "e.pid"
+        self.good(f"--root={self.root}", f"--root={self.root}", "exec", "-d", f"--pid-file={path}", one, "probe", "exit", "8")
+        self.assertEqual(self.wait_exit(int(path.read_text(encoding="ascii"))), 8)
+
+    def test_buildkits_run_and_its_kill(self):
+        one, bundle = self.bundle("probe", "sleep", "forever")
+        with open(self.folder / "log", "wb") as log:
+            run = subprocess.Popen([RUNTIME, "--root", self.root, "--log", str(self.log), "--log-format", "json", "run",
+                                    "--bundle", bundle, "--keep", one], stdout=log, stderr=log, env=self.env)
+        wait_for(lambda: self.call("state", one).returncode == 0 and self.status(one) == "running", what="its start")
+        self.good("--root", self.root, "kill", one, "9")
+        self.assertEqual(run.wait(10), 137)
+        self.good("--root", self.root, "delete", one)
+
+    def test_crios(self):
+        one, bundle = self.bundle("probe", "sleep", "forever")
+        head = (f"--root={self.root}",)
+        self.good(*head, "create", "--bundle", bundle, "--pid-file", f"{bundle}/pidfile", one)
+        self.good(*head, "start", one)
+        state = json.loads(self.good(*head, "state", one))
+        self.assertIsInstance(state["pid"], int)
+        out = self.raw(*head, "exec", "--process", self.process_json("probe", "echo", "synced"), one)
+        self.assertEqual((out.returncode, out.stdout), (0, "synced\n"))
+        self.good(*head, "kill", "-a", one, "9")
+        wait_for(lambda: self.status(one) == "stopped", what="its end")
+        self.good(*head, "delete", "--force", one)
+
+    def test_buildahs_polling(self):
+        one, bundle = self.bundle("probe", "exit", "6")
+        path = self.folder / "pid"
+        self.good("--root", self.root, "create", "--bundle", bundle, "--pid-file", str(path), one)
+        self.good("--root", self.root, "start", one)
+        pid = int(path.read_text(encoding="ascii"))
+        wait_for(lambda: json.loads(self.good("--root", self.root, "state", one))["status"] == "stopped", what="its end")
+        self.assertEqual(self.wait_exit(pid), 6)
+        self.good("--root", self.root, "delete", one)
+
+    @only_covey("runc 1.1 has no such flags")
+    def test_newer_flags(self):
+        console = ConsoleSocket(self.folder, "pidfd.sock")
+        one, bundle = self.bundle("probe", "sleep", "forever")
+        self.good("--rootless=false", "--criu", "/usr/sbin/criu", "--debug=false", "--root", "/nowhere", "--root", self.root,
+                  "create", "--pidfd-socket", console.path, "-bundle", bundle, one)
+        pidfd = console.take()
+        signal.pidfd_send_signal(pidfd, 0)
+        os.close(pidfd)
+
+    @only_covey("runc 1.1 needs a cgroup")
+    def test_podman_without_cgroups(self):
+        one, bundle = self.bundle("probe", "sleep", "forever")
+        head = ("--cgroup-manager", "disabled", "--root", self.root)
+        self.good(*head, "create", "--bundle", bundle, "--pid-file", f"{bundle}/pid", one)
+        self.assertEqual(self.groups(), [])
+        pid = int((self.folder / one / "pid").read_text(encoding="ascii"))
+        self.good(*head, "start", one)
+        self.good(*head, "kill", "--all", one, "9")
+        self.assertEqual(self.wait_exit(pid), -9)
+        self.good(*head, "delete", one)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""exec in all its forms, and terminals: through a console socket and in the foreground."""
+import errno
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import time
+
+from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, wait_for
+
+
+def read_until(fd, text, seconds=10):
+    """What a terminal shows, up to `text`."""
+    end, got = time.monotonic() + seconds, b""
+    while text not in got:
+        ready, _, _ = select.select([fd], [], [], max(0, end - time.monotonic()))
+        if not ready:
+            raise AssertionError(f"{text!r} did not come: {got!r}")
+        try:
+            chunk = os.read(fd, 4096)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            raise AssertionError(f"{text!r} did not come before the end: {got!r}")
+        got += chunk
+    return got
+
+
+class Exec(OciTest):
+    def setUp(self):
+        super().setUp()
+        self.one, self.pid = self.start("probe", "sleep", "forever")
+
+    def process_file(self, *args, **process):
+        path = self.folder / "process.json"
+        base = {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": list(args), "env": ["PATH=/bin"], "cwd": "/",
+                "capabilities": {}, **process}
+        path.write_text(json.dumps(base), encoding="utf-8")
+        return str(path)
+
+    def ids(self, *flags):
+        return json.loads(self.ok("exec", *flags, self.one, "probe", "ids").stdout)
+
+    def state_of(self, *flags):
+        return json.loads(self.ok("exec", *flags, self.one, "probe", "state").stdout)
+
+    def test_a_command_line(self):
+        run = self.call("exec", self.one, "probe", "echo", "-n", "--help")
+        self.assertEqual((run.returncode, run.stdout), (0, "-n --help\n"))
+        self.assertEqual(self.call("exec", self.one, "probe", "exit", "9").returncode, 9)
+
+    def test_it_is_in_the_containers_namespaces_and_group(self):
+        inner = self.state_of()
+        for name in ("pid", "net", "ipc", "uts", "mnt"):
+            self.assertEqual(inner["namespaces"][name],
+                             int(os.readlink(f"/proc/{self.pid}/ns/{name}").split("[")[1].rstrip("]")), name)
+        path = self.folder / "pid"
+        self.ok("exec", "-d", "--pid-file", str(path), self.one, "probe", "sleep", "forever")
+        with open(f"/proc/{self.pid}/cgroup", encoding="ascii") as init, \
+                open(f"/proc/{path.read_text()}/cgroup", encoding="ascii") as other:
+            self.assertEqual(init.read(), other.read())
+        # Its parent now is this process: the PID namespace ends only when it is reaped.
+        self.ok("kill", self.one, "9")
+        self.wait_exit(int(path.read_text(encoding="ascii")))
+
+    def test_a_process_file(self):
+        file = self.process_file("probe", "state", user={"uid": 12, "gid": 34, "additionalGids": [56]}, cwd="/tmp",
+                                 env=["PATH=/bin", "A=b"], noNewPrivileges=True)
+        state = json.loads(self.ok("exec", "--process", file, self.one).stdout)
+        self.assertEqual((state["uid"], state["gid"], state["groups"]), (12, 34, [56]))
+        self.assertEqual((state["cwd"], state["noNewPrivs"]), ("/tmp", True))
+        self.assertIn("A=b", state["env"])
+        self.assertEqual(state["caps"]["effective"], "0" * 16)
+
+    def test_flags(self):
+        state = self.state_of("--user", "5:6", "--cwd", "/tmp", "--env", "X=1", "--env", "Y=2", "-g", "7", "--cap", "CAP_CHOWN",
+                              "--no-new-privs")
+        self.assertEqual((state["uid"], state["gid"], state["cwd"]), (5, 6, "/tmp"))
+        self.assertEqual(state["groups"], [7])
+        self.assertLess({"X=1", "Y=2"}, set(state["env"]))
+        self.assertEqual(int(state["caps"]["bounding"], 16) & 1, 1)
+
+    def test_no_descriptor_of_the_host_gets_in(self):
+        self.assertEqual([entry["fd"] for entry in self.state_of()["fds"]], [0, 1, 2])
+
+    def test_detached_with_a_pid_file_and_the_exit_status_by_wait(self):
+        path = self.folder / "pid"
+        file = self.process_file("probe", "exit", "5")
+        self.ok("exec", "--process", file, "--detach", "--pid-file", str(path), self.one)
+        self.assertEqual(self.wait_exit(int(path.read_text(encoding="ascii"))), 5)
+
+    def test_a_stopped_container_is_refused_with_255(self):
+        self.ok("kill", self.one, "9")
+        self.wait_exit(self.pid)
+        self.fails("cannot exec in a stopped container", "exec", self.one, "probe", status=255)
+
+    def test_what_cannot_be_run_is_255(self):
+        run = self.call("exec", self.one, "nope")
+        self.assertEqual(run.returncode, 255)
+        self.assertIn("executable file not found in $PATH", run.stderr)
+        self.assertEqual(self.call("exec", self.one).returncode, 255)
+
+    def test_a_console_socket(self):
+        console = ConsoleSocket(self.folder)
+        file = self.process_file("probe", "tty", terminal=True, consoleSize={"height": 12, "width": 34})
+        path = self.folder / "pid"
+        self.ok("exec", "--pid-file", str(path), "--process", file, "--detach", "--tty", "--console-socket", console.path,
+                self.one)
+        master = console.take()
+        shown = json.loads(read_until(master, b"}"))
+        os.close(master)
+        self.assertTrue(shown["tty"])
+        self.assertTrue(shown["name"].startswith("/dev/pts/"))
+        if IS_COVEY:  # runc 1.1 sets the size of create's terminal only
+            self.assertEqual((shown["rows"], shown["columns"]), (12, 34))
+        self.wait_exit(int(path.read_text(encoding="ascii")))
+
+    def foreground(self, *words):
+        """A command on a terminal of its own, as a person's shell has it: its process and our side."""
+        pid, master = pty.fork()
+        if pid == 0:
+            os.chdir(self.folder)
+            os.execve(RUNTIME, [RUNTIME, "--root", self.root, *words], self.env)
+        return pid, master
+
+    def test_a_terminal_in_the_foreground(self):
+        pid, master = self.foreground("exec", "--tty", self.one, "probe", "tty", "--", "cat")
+        self.assertIn(b'"tty":true', read_until(master, b"}"))
+        os.write(master, b"typed\r")
+        self.assertEqual(read_until(master, b"typed\r\ntyped").count(b"typed"), 2)
+        os.write(master, b"\x04")
+        self.assertEqual(self.wait_exit(pid), 0)
+        os.close(master)
+
+    def test_the_terminals_size_follows(self):
+        import fcntl
+        import termios
+        pid, master = self.foreground("exec", "-t", self.one, "probe", "sleep", "0.5", "--", "tty")
+        time.sleep(0.2)
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+        self.assertIn(b'"rows":31,"columns":97', read_until(master, b"}"))
+        self.wait_exit(pid)
+        os.close(master)
+
+    def test_signals_reach_it(self):
+        with open(self.folder / "out", "w+b") as out:
+            run = subprocess.Popen([RUNTIME, "--root", self.root, "exec", self.one, "probe", "signals", "1"], stdout=out,
+                                   stderr=out, env=self.env)
+            wait_for(lambda: b"ready" in (self.folder / "out").read_bytes(), what="the start")
+            run.send_signal(signal.SIGUSR2)
+            self.assertEqual(run.wait(10), 0)
+
+    @only_covey("runc 1.1 protects its children alone")
+    def test_the_commands_file_cannot_be_written_by_what_is_inside(self):
+        """CVE-2019-5736: who holds the command's /proc/<pid>/exe must not own the host's file when it has ended.
+        Seen failing with runc 1.1, which protects its children alone: the open succeeds."""
+        with open(self.folder / "out", "w+b") as out:
+            run = subprocess.Popen([RUNTIME, "--root", self.root, "exec", self.one, "probe", "signals", "1"], env=self.env,
+                                   stdout=out, stderr=out)
+            wait_for(lambda: b"ready" in (self.folder / "out").read_bytes(), what="the start")
+            held = os.open(f"/proc/{run.pid}/exe", os.O_PATH)
+            run.terminate()
+            self.assertEqual(run.wait(10), 0)
+        try:
+            for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
+                with self.assertRaises(OSError) as refused:
+                    os.close(os.open(f"/proc/self/fd/{held}", flags))
+                self.assertIn(refused.exception.errno, (errno.EROFS, errno.EPERM))
+        finally:
+            os.close(held)
+
+
+class Terminals(OciTest):
+    def test_create_sends_the_master_to_the_console_socket(self):
+        console = ConsoleSocket(self.folder)
+        one, pid = self.create("probe", "tty", terminal=True, consoleSize={"height": 40, "width": 90},
+                               flags=("--console-socket", console.path))
+        master = console.take()
+        self.ok("start", one)
+        shown = json.loads(read_until(master, b"}"))
+        self.assertEqual((shown["tty"], shown["rows"], shown["columns"]), (True, 40, 90))
+        self.assertEqual(self.wait_exit(pid), 0)
+        os.close(master)
+
+    def test_a_terminal_without_a_console_socket_is_refused(self):
+        one, bundle = self.bundle("probe", terminal=True)
+        self.fails("without setting console socket", "create", "--bundle", bundle, one)
+
+    def test_a_console_socket_without_a_terminal_is_refused(self):
+        console = ConsoleSocket(self.folder)
+        one, bundle = self.bundle("probe")
+        self.fails("cannot use console socket", "create", "--bundle", bundle, "--console-socket", console.path, one)
+        console.socket.close()
+
+    def test_nobody_listens_on_the_console_socket(self):
+        console = ConsoleSocket(self.folder)
+        console.socket.close()
+        one, bundle = self.bundle("probe", terminal=True)
+        run = self.call("create", "--bundle", bundle, "--console-socket", console.path, one)
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(self.groups(), [])
+
+
+if __name__ == "__main__":
+    main()
