@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
+#include "launch/device_rules.hpp"
 #include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
@@ -135,7 +136,8 @@ void Launcher::enter_cgroup() {
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
-    group.restrict_devices(plan_.device_rules);
+    if (auto warning = apply_device_rules(group, plan_))
+        plan_.warnings.push_back(std::move(*warning));
     open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
     group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
                                             : cgroup::Group::Identity::move);
