@@ -28,11 +28,11 @@ std::string program() {
 /// A container of the probe that sleeps, at a cgroup path of the test's own; gone with the object.
 class Running {
   public:
-    explicit Running(const std::string& resources = "{}")
+    explicit Running(const std::string& resources = "{}",
+                     const std::vector<std::string>& args = {"/bin/probe", "sleep", "forever"})
         : id_("covey-limits-" + std::to_string(::getpid())),
-          bundle_({{"/bin/probe", "sleep", "forever"},
-                   R"({"linux":{"cgroupsPath":"/covey-test/)" + id_ + R"(","resources":)" +
-                       resources + "}}"}) {
+          bundle_({args, R"({"linux":{"cgroupsPath":"/covey-limits/)" + id_ + R"(","resources":)" +
+                             resources + "}}"}) {
         // The container must not inherit the pipe that the harness reads to its end.
         const auto started =
             run_program({"sh", "-c", R"(exec "$@" >/dev/null 2>"$0")", log(), program(), "--root",
@@ -46,7 +46,7 @@ class Running {
         (void)call({"resume"});
         (void)call({"delete", "--force"});
         // The folder above is the test's too; runtimes leave it.
-        (void)run_program({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name", "covey-test",
+        (void)run_program({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name", "covey-limits",
                            "-exec", "rmdir", "{}", "+"});
     }
 
@@ -72,7 +72,7 @@ class Running {
     /// A control file of the group, in v1's hierarchy or in v2.
     [[nodiscard]] std::string control(const std::string& controller, const std::string& v1,
                                       const std::string& v2) const {
-        const auto below = "/covey-test/" + id_ + "/";
+        const auto below = "/covey-limits/" + id_ + "/";
         auto text = covey::sys::read_file("/sys/fs/cgroup/" + controller + below + v1);
         if (!text) text = covey::sys::read_file("/sys/fs/cgroup" + below + v2);
         auto value = std::move(text).value_or("(not there)\n");
@@ -81,7 +81,7 @@ class Running {
     }
 
   private:
-    [[nodiscard]] std::string log() const { return folder_.path() + ".log"; }
+    [[nodiscard]] std::string log() const { return bundle_.path() + "/stderr.log"; }
 
     std::string id_;
     Bundle bundle_;
@@ -152,6 +152,33 @@ TEST_CASE("events --stats tells limits and use in the names that callers decode"
     CHECK(stats.at("pids").at("limit") == 50);
     for (const char* key : {"cpuset", "blkio", "hugetlb"})
         CHECK(stats.contains(key));
+}
+
+TEST_CASE("events goes on until the container ends, and tells when its memory ran out") {
+    COVEY_REQUIRES("root");
+    // runc 1.1 goes on until the container is deleted, not until it ends.
+    if (std::getenv("COVEY_RUNTIME") != nullptr) return;
+    // dd's buffer does not fit; the shell that started it lives on.
+    const Running container{R"({"memory":{"limit":16777216,"swap":16777216}})",
+                            {"/bin/busybox", "sh", "-c",
+                             "sleep 1; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1"}};
+    const auto run = container.call({"events", "--interval", "300ms"});
+    CAPTURE(run.output);
+    CHECK(run.status == 0);
+    std::size_t stats = 0, oom = 0;
+    for (std::size_t at = 0; at < run.output.size();) {
+        const auto end = run.output.find('\n', at);
+        const auto event = Json::parse(run.output.substr(at, end - at));
+        if (event.at("type") == "stats") ++stats;
+        if (event.at("type") == "oom") ++oom;
+        at = end + 1;
+    }
+    CHECK(stats >= 3);
+    CHECK(oom >= 1);
+    CHECK(container.status() == "stopped");
+    const auto wrong = container.call({"events", "--interval", "soon"});
+    CHECK(wrong.status == 1);
+    CHECK(wrong.output.find("soon") != std::string::npos);
 }
 
 TEST_CASE("ps has the numbers as JSON, and the host's ps of just these as a table") {
