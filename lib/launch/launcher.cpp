@@ -162,7 +162,7 @@ void Launcher::build_root() {
     run_creation_hooks();
     program_ =
         find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
-    builder_->pivot();
+    builder_->pivot(input_.engine.no_pivot);
 }
 
 void Launcher::run_creation_hooks() {

@@ -36,6 +36,8 @@ struct EngineExtras {
     std::function<std::string(pid_t pid, const char* status)> hook_state;
     /// There is a second FIFO: init says there why its exec failed (kReportName).
     bool has_report = false;
+    /// The host's root is a ramdisk: the container's is entered by chroot (sys::chroot_into).
+    bool no_pivot = false;
 };
 
 struct LaunchInput {

@@ -274,9 +274,12 @@ void RootBuilder::make_working_directory() {
         .or_throw("make working directory", plan_.process.cwd);
 }
 
-void RootBuilder::pivot() {
+void RootBuilder::pivot(bool no_pivot) {
     fault_point("launch.pivot");
-    sys::pivot_into(root_).or_throw("pivot into", plan_.root.host_path);
+    if (no_pivot)
+        sys::chroot_into(root_).or_throw("chroot into", plan_.root.host_path);
+    else
+        sys::pivot_into(root_).or_throw("pivot into", plan_.root.host_path);
     if (plan_.root.propagation != 0)
         sys::set_attributes(
             root_, 0, 0, plan_.root.propagation,

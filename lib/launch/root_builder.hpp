@@ -32,7 +32,8 @@ class RootBuilder {
     /// The working directory, made where it is missing, as runc does. Before the root is read-only.
     void make_working_directory();
     /// The root becomes "/"; nothing of the host can be reached any more.
-    void pivot();
+    /// `no_pivot`: the host's "/" is a ramdisk, so by chroot(2).
+    void pivot(bool no_pivot = false);
     /// Lets go of the root's descriptors (not the terminal's).
     void close();
 

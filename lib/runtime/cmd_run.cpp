@@ -3,8 +3,10 @@
 #include "runtime/creating.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/foreground.hpp"
+#include "runtime/notify.hpp"
 #include "runtime/starting.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace covey::runtime {
@@ -28,10 +30,16 @@ int run_container(const Globals& globals, const RunOptions& options, const std::
     auto container = create_container(globals, options.create, id);
     sys::ExitStatus status;
     try {
+        std::optional<NotifySocket> notify;
+        if (NotifySocket::is_wanted()) notify.emplace(container.folder.fd(), container.record.pid);
         start_container(container.folder, container.record);
-        if (options.detach) return 0;
         container.folder.unlock();  // state, exec and kill are for others while it runs
-        status = run_in_foreground(signals, container.init, container.terminal);
+        if (options.detach) {
+            if (notify) notify->wait(container.init);
+            return 0;
+        }
+        status = run_in_foreground(signals, container.init, container.terminal,
+                                   notify ? &*notify : nullptr);
     } catch (...) {
         (void)sys::pidfd_send_signal(container.init, SIGKILL);
         destroy(globals, container);

@@ -2,10 +2,13 @@
 #include "covey/error.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/container_store.hpp"
+#include "runtime/notify.hpp"
 #include "runtime/starting.hpp"
 #include "runtime/status.hpp"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace covey::runtime {
 namespace {
@@ -42,7 +45,12 @@ int start(Invocation& call) {
     folder.lock(kLockSeconds);
     const auto view = look_at(folder);
     if (view.status != Status::created) refuse(view);
+    std::optional<NotifySocket> notify;
+    if (NotifySocket::is_wanted() && NotifySocket::has_folder(folder.fd()))
+        notify.emplace(folder.fd(), view.record.pid);
     start_container(folder, view.record);
+    folder.unlock();
+    if (notify) notify->wait(view.init);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/state_codec.hpp"
 #include "sys/file.hpp"
@@ -177,6 +178,7 @@ void Creation::run_launcher(FdRef handshake) {
     input.engine.preserved_fds = options_.fds.count;
     if (!options_.no_new_keyring) input.engine.keyring = "_ses." + id_;
     input.engine.has_report = true;
+    input.engine.no_pivot = options_.no_pivot;
     if (!bundle_.spec.hooks.empty())
         input.engine.hook_state = [this](pid_t pid, const char* status) {
             return encode_hook_state(record_, status, pid);
@@ -260,6 +262,10 @@ CreatedContainer Creation::run() {
     folder_->lock(1);
     write_intent();
     rollback.add([this] { undo_launch(); });
+    if (NotifySocket::is_wanted()) {
+        NotifySocket::make_folder(folder_->fd());
+        NotifySocket::add_to(bundle_.spec, store_->root(), id_);
+    }
     make_group();
     launch();
     rollback.add([this] { remove_from_registry(store_->root(), id_); });
@@ -283,7 +289,7 @@ void add_create_flags(Flags& flags, CreateOptions& options) {
         .text("preserve-fds", 0, options.preserve_fds,
               "so many descriptors from 3 up go to the container")
         .boolean("no-pivot", 0, options.no_pivot,
-                 "the host's root is a ramdisk: move the container's root over it")
+                 "the host's root is a ramdisk: enter the container's by chroot")
         .boolean("no-new-keyring", 0, options.no_new_keyring, "keep the caller's session keyring");
 }
 

@@ -51,15 +51,19 @@ Signals::~Signals() {
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
-sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef terminal) {
+sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef terminal,
+                                  NotifySocket* notify) {
     std::optional<Relay> relay;
     if (terminal.valid()) relay.emplace(terminal);
     while (true) {
-        std::vector<pollfd> entries{{process.get(), POLLIN, 0}, {signals.fd().get(), POLLIN, 0}};
+        std::vector<pollfd> entries{{process.get(), POLLIN, 0},
+                                    {signals.fd().get(), POLLIN, 0},
+                                    {notify != nullptr ? notify->fd().get() : -1, POLLIN, 0}};
         if (relay) relay->add_to(entries);
         if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
             throw Error::from_errno(errno, "wait for", "the container's process");
         if (entries[1].revents != 0) pass_on_signals(signals, process, relay ? &*relay : nullptr);
+        if (entries[2].revents != 0 && notify->pass_on()) notify = nullptr;
         if (relay) relay->copy(entries);
         if (entries[0].revents == 0) continue;
         if (relay) relay->drain();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "runtime/notify.hpp"
 #include "sys/process.hpp"
 
 #include <csignal>
@@ -25,8 +26,8 @@ class Signals {
 };
 
 /// Until `process` (a child) ends. `terminal` is its pty's master or invalid; with it, this
-/// process's terminal is raw meanwhile.
+/// process's terminal is raw meanwhile. `notify`: the container's readiness is passed on.
 [[nodiscard]] sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process,
-                                                FdRef terminal);
+                                                FdRef terminal, NotifySocket* notify = nullptr);
 
 }  // namespace covey::runtime

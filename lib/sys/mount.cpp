@@ -140,6 +140,11 @@ Result<void> pivot_into(FdRef root) {
     return Errno{EBUSY};
 }
 
+Result<void> chroot_into(FdRef root) {
+    if (::fchdir(root.get()) < 0 || ::chroot(".") < 0 || ::chdir("/") < 0) return last_errno();
+    return {};
+}
+
 Result<void> detach_at(FdRef dir, std::string_view path) {
     const std::string full = fd_path(dir) + "/" + std::string{path};
     if (::umount2(full.c_str(), MNT_DETACH | kUmountNoFollow) < 0) return last_errno();

@@ -44,6 +44,9 @@ Result<void> set_attributes(FdRef mount, std::uint64_t set, std::uint64_t clear,
 Result<void> set_propagation_of_all(std::uint64_t propagation);
 /// `root` becomes "/", the old root is detached: nothing of it can be reached any more.
 Result<void> pivot_into(FdRef root);
+/// The same where "/" is a ramdisk, which pivot_root(2) refuses (EINVAL): `root`, mounted over "/"
+/// already, is entered by chroot(2). The old root stays beneath it: who may chroot(2) reaches it.
+Result<void> chroot_into(FdRef root);
 /// umount2(MNT_DETACH | UMOUNT_NOFOLLOW) on a path of our own.
 Result<void> detach_at(FdRef dir, std::string_view path);
 

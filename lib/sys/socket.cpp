@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace covey::sys {
@@ -91,6 +93,33 @@ Result<UniqueFd> stream_listen_at(FdRef dir, std::string_view name) {
 
 Result<UniqueFd> stream_connect_at(FdRef dir, std::string_view name) {
     return connect_at(dir, name, SOCK_STREAM | SOCK_NONBLOCK);
+}
+
+Result<UniqueFd> datagram_bind_at(FdRef dir, std::string_view name) {
+    auto socket = new_socket(SOCK_DGRAM | SOCK_NONBLOCK);
+    if (!socket) return socket;
+    const auto address = address_at(dir, name);
+    if (!address) return Errno{address.error()};
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address.value());
+    if (::bind(socket.value().get(), generic, sizeof(sockaddr_un)) < 0) return last_errno();
+    constexpr mode_t kEverybody = 0777;
+    if (::fchmodat(dir.get(), std::string{name}.c_str(), kEverybody, 0) < 0) return last_errno();
+    return socket;
+}
+
+Result<void> send_datagram_to(std::string_view address, std::string_view data) {
+    const auto socket = new_socket(SOCK_DGRAM);
+    if (!socket) return Errno{socket.error()};
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    if (address.empty() || address.size() >= sizeof to.sun_path) return Errno{EINVAL};
+    std::copy(address.begin(), address.end(), static_cast<char*>(to.sun_path));
+    if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+    if (::sendto(socket.value().get(), data.data(), data.size(), MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&to), length) < 0)
+        return last_errno();
+    return {};
 }
 
 Result<UniqueFd> accept(FdRef listener) {

@@ -33,6 +33,10 @@ Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name);
 /// EAGAIN.
 Result<UniqueFd> stream_listen_at(FdRef dir, std::string_view name);
 Result<UniqueFd> stream_connect_at(FdRef dir, std::string_view name);
+/// Datagrams (sd_notify(3)): a bound socket of everybody's to send to, and one message to a path
+/// or, beginning with '@', to an abstract name.
+Result<UniqueFd> datagram_bind_at(FdRef dir, std::string_view name);
+Result<void> send_datagram_to(std::string_view address, std::string_view data);
 /// accept4 with SOCK_CLOEXEC|SOCK_NONBLOCK.
 Result<UniqueFd> accept(FdRef listener);
 

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -247,6 +248,18 @@ int stat_command(const Arguments& arguments) {
     return 0;
 }
 
+/// sd_notify(3) to NOTIFY_SOCKET.
+int notify_command(const Arguments& arguments) {
+    const char* path = getenv("NOTIFY_SOCKET");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path != nullptr) std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const auto text = word(arguments, 0);
+    return say_result(::sendto(fd, text.data(), text.size(), 0,
+                               reinterpret_cast<sockaddr*>(&address), sizeof address));
+}
+
 int tty(const Arguments&) {
     winsize size{};
     const bool is_terminal = ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0;
@@ -289,6 +302,7 @@ const std::map<std::string, Command>& commands() {
         {"mkdir", mkdir_command},
         {"mknod", mknod_command},
         {"mounts", mounts},
+        {"notify", notify_command},
         {"open", open_command},
         {"ptrace", ptrace_command},
         {"read", read_command},

@@ -3,6 +3,7 @@ and of those that can, word for word. This process stands in the monitor's place
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -113,6 +114,20 @@ class Callers(OciTest):
         wait_for(lambda: json.loads(self.good("--root", self.root, "state", one))["status"] == "stopped", what="its end")
         self.assertEqual(self.wait_exit(pid), 6)
         self.good("--root", self.root, "delete", one)
+
+    def test_systemds_readiness(self):
+        """A unit with Type=notify: the container says READY=1, start tells the caller's socket."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listener.bind(str(self.folder / "notify"))
+        listener.settimeout(10)
+        self.env["NOTIFY_SOCKET"] = str(self.folder / "notify")
+        one, pid = self.create("probe", "notify", "READY=1", "--", "sleep", "forever")
+        self.ok("start", one)
+        said = listener.recv(4096).decode().split("\n")
+        if f"MAINPID={pid}" not in said:  # runc sends two messages
+            said += listener.recv(4096).decode().split("\n")
+        listener.close()
+        self.assertLessEqual({"READY=1", f"MAINPID={pid}"}, set(said))
 
     @only_covey("runc 1.1 has no such flags")
     def test_newer_flags(self):

@@ -152,6 +152,19 @@ class Lifecycle(OciTest):
         with open(source, "rb") as stdin:
             self.assertEqual(self.ok("run", "--bundle", bundle, one, stdin=stdin).stdout, "through\n")
 
+    def test_no_pivot(self):
+        one, bundle = self.bundle("probe", "ls", "/")
+        names = json.loads(self.ok("run", "--no-pivot", "--bundle", bundle, one).stdout)
+        self.assertIn("bin", names)
+        self.assertNotIn("usr", names)
+
+    def test_a_session_keyring_of_its_own(self):
+        def keyring(*flags):  # keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0)
+            one, bundle = self.bundle("probe", "syscall", "250", "0", str(2**64 - 3), "0")
+            return self.ok("run", *flags, "--bundle", bundle, one).stdout
+        self.assertNotEqual(keyring(), keyring())
+        self.assertEqual(keyring("--no-new-keyring"), keyring("--no-new-keyring"))
+
     def test_preserved_descriptors_and_no_others(self):
         one, bundle = self.bundle("probe", "state")
         read, write = os.pipe()
