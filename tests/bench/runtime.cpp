@@ -51,6 +51,8 @@ void make_bundle(const std::string& runtime, const std::string& probe, const fs:
         if (const auto at = text.find(from); at != std::string::npos)
             text.replace(at, from.size(), to);
     };
+    if (const auto at = text.find("\"ociVersion\": \"1.2"); at != std::string::npos)
+        text[at + 17] = '0';  // crun 1.8 knows 1.0 only
     replace("\"terminal\": true", "\"terminal\": false");
     replace("\"sh\"", "\"/probe\", \"exit\", \"0\"");
     std::ofstream{folder / "config.json"} << text;
