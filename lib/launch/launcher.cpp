@@ -156,13 +156,14 @@ void Launcher::build_root() {
     fault_point("launch.build");
     ::umask(0);  // modes of device nodes and mount points are the plan's
     builder_.emplace(plan_, sources_, std::move(proc_));
+    if (input_.engine.no_pivot) builder_->use_chroot();
     builder_->attach_root();
     builder_->run(plan::Runner::launcher);
     builder_->make_working_directory();
     run_creation_hooks();
     program_ =
         find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
-    builder_->pivot(input_.engine.no_pivot);
+    builder_->pivot();
 }
 
 void Launcher::run_creation_hooks() {

@@ -274,9 +274,9 @@ void RootBuilder::make_working_directory() {
         .or_throw("make working directory", plan_.process.cwd);
 }
 
-void RootBuilder::pivot(bool no_pivot) {
+void RootBuilder::pivot() {
     fault_point("launch.pivot");
-    if (no_pivot)
+    if (use_chroot_)
         sys::chroot_into(root_).or_throw("chroot into", plan_.root.host_path);
     else
         sys::pivot_into(root_).or_throw("pivot into", plan_.root.host_path);

@@ -32,8 +32,9 @@ class RootBuilder {
     /// The working directory, made where it is missing, as runc does. Before the root is read-only.
     void make_working_directory();
     /// The root becomes "/"; nothing of the host can be reached any more.
-    /// `no_pivot`: the host's "/" is a ramdisk, so by chroot(2).
-    void pivot(bool no_pivot = false);
+    void pivot();
+    /// The host's "/" is a ramdisk, which cannot be pivoted from: pivot() uses chroot(2).
+    void use_chroot() noexcept { use_chroot_ = true; }
     /// Lets go of the root's descriptors (not the terminal's).
     void close();
 
@@ -65,6 +66,7 @@ class RootBuilder {
         empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
     Terminal terminal_;
     bool used_proc_context_ = false;
+    bool use_chroot_ = false;
 };
 
 }  // namespace covey::launch
