@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace covey::runtime {
 namespace {
 
@@ -63,13 +65,15 @@ Json seccomp() {
 }  // namespace
 
 std::string describe_features() {
+    const auto options = plan::mount_option_names();
+    const bool idmap = std::find(options.begin(), options.end(), "idmap") != options.end();
     const Json json{
         {"ociVersionMin", "1.0.0"},
         {"ociVersionMax", kOciVersion},
         {"hooks",
          {"prestart", "createRuntime", "createContainer", "startContainer", "poststart",
           "poststop"}},
-        {"mountOptions", plan::mount_option_names()},
+        {"mountOptions", options},
         {"linux",
          {{"namespaces", namespaces()},
           {"capabilities", capabilities()},
@@ -78,7 +82,7 @@ std::string describe_features() {
           {"apparmor", {{"enabled", false}}},
           {"selinux", {{"enabled", false}}},
           {"intelRdt", {{"enabled", false}}},
-          {"mountExtensions", {{"idmap", {{"enabled", false}}}}}}},
+          {"mountExtensions", {{"idmap", {{"enabled", idmap}}}}}}},
         {"annotations",
          {{"org.opencontainers.runc.checkpoint.enabled", "false"},
           {"dev.covey.version", COVEY_VERSION}}},
