@@ -79,7 +79,7 @@ void ExecLauncher::enter_cgroup() {
                        ? cgroup::Group::Identity::move
                        : cgroup::Group::Identity::already_there);
     }
-    set_oom_score(process_);
+    use_host_privileges(process_);
 }
 
 void ExecLauncher::join_namespaces() {

@@ -44,8 +44,21 @@ void set_limits(const plan::ProcessPlan& process) {
     }
 }
 
+void set_groups(const plan::ProcessPlan& process) {
+    const auto set = sys::set_groups(process.groups);
+    // A user namespace may have setgroups(2) forbidden; the launcher dropped its groups before it
+    // entered, if anybody could.
+    const bool forbidden = !set && set.error() == EPERM && process.user_namespace;
+    if (forbidden && process.groups.empty()) return;
+    if (forbidden)
+        throw Error(Code::permission_denied, "set additional groups: the user namespace forbids it")
+            .with_fix(
+                "remove process.user.additionalGids, or map the groups with newgidmap or as root");
+    set.or_throw("set", "additional groups");
+}
+
 void set_ids(const plan::ProcessPlan& process) {
-    sys::set_groups(process.groups).or_throw("set", "additional groups");
+    set_groups(process);
     sys::set_gid(process.gid).or_throw("set gid", std::to_string(process.gid));
     if (process.uid != 0) sys::keep_capabilities_over_set_uid().or_throw("set", "keepcaps");
     sys::set_uid(process.uid).or_throw("set uid", std::to_string(process.uid));
@@ -102,12 +115,30 @@ void verify(const plan::ProcessPlan& process) {
 
 }  // namespace
 
+namespace {
+
 void set_oom_score(const plan::ProcessPlan& process) {
     if (!process.oom_score_adj) return;
     const auto text = std::to_string(*process.oom_score_adj);
     if (const auto set = sys::write_existing("/proc/self/oom_score_adj", text); !set)
         throw Error::from_errno(set.error(), "set oom_score_adj to", text)
             .with_fix("lowering it needs CAP_SYS_RESOURCE: leave process.oomScoreAdj out");
+}
+
+/// setrlimit(2): raising a hard limit takes CAP_SYS_RESOURCE of the first user namespace.
+void raise_limits(const plan::ProcessPlan& process) {
+    for (const auto& limit : process.rlimits) {
+        const auto now = sys::get_limit(limit.resource).or_throw("read", "limit");
+        // What cannot be raised is told where all limits are set.
+        if (limit.hard > now.second) (void)sys::set_limit(limit.resource, now.first, limit.hard);
+    }
+}
+
+}  // namespace
+
+void use_host_privileges(const plan::ProcessPlan& process) {
+    set_oom_score(process);
+    if (process.user_namespace) raise_limits(process);
 }
 
 void cut_privileges(const plan::ProcessPlan& process) {

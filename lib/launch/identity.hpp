@@ -7,8 +7,9 @@
 
 namespace covey::launch {
 
-/// /proc/self/oom_score_adj; while the host's /proc is still there. Inherited by init.
-void set_oom_score(const plan::ProcessPlan& process);
+/// What init inherits and only the host's privileges can set, while its /proc is still there:
+/// oom_score_adj, and hard limits to be raised before a user namespace is entered.
+void use_host_privileges(const plan::ProcessPlan& process);
 /// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
 /// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
 /// the present hard limit and the fix.

@@ -52,6 +52,8 @@ int run(const InitInput& input) {
     fault_point("init.start");
     if (input.unfinished_root != nullptr) {
         input.unfinished_root->run(plan::Runner::init);
+        input.unfinished_root->pivot();
+        input.unfinished_root->close();
         cut_privileges(process);
         enter_working_directory(process);
     }

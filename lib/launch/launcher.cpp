@@ -15,6 +15,7 @@
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/privileges.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
@@ -32,6 +33,12 @@
 namespace covey::launch {
 namespace {
 
+/// Over the mount namespace that one is in; without, a user namespace is needed first.
+bool may_mount() {
+    constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
+    return (sys::get_capabilities().or_throw("read", "capabilities").effective & kSysAdmin) != 0;
+}
+
 class Launcher {
   public:
     explicit Launcher(const LaunchInput& input) : input_(input) {}
@@ -44,10 +51,10 @@ class Launcher {
         enter_namespaces();
         build_root();
         drop_host();
-        if (joins_pod_or_host())
-            launch_dropped();
-        else
+        if (is_alone())
             launch_alone();
+        else
+            launch_dropped();
     }
 
   private:
@@ -63,9 +70,8 @@ class Launcher {
     void launch_alone();
     void clone_init(std::uint64_t flags, RootBuilder* unfinished_root);
 
-    [[nodiscard]] bool joins_pod_or_host() const {
-        return plan_.pid_mode != spec::PidMode::container;
-    }
+    /// init will be the first process of a PID namespace that nobody else can be in.
+    [[nodiscard]] bool is_alone() const { return plan_.pid_mode == spec::PidMode::container; }
 
     const LaunchInput& input_;
     plan::LaunchPlan plan_;
@@ -94,7 +100,6 @@ void Launcher::read_and_compile() {
 
 void Launcher::open_on_host() {
     fault_point("launch.open");
-    namespaces_.open();
     gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
                 .or_throw("open", kGateName);
     // For reading too: opening does not wait for a reader, and writing never meets SIGPIPE.
@@ -102,6 +107,9 @@ void Launcher::open_on_host() {
         report_ = sys::open_at(input_.state_folder, kReportName, O_RDWR | O_NOFOLLOW)
                       .or_throw("open", kReportName);
     stdio_ = open_stdio(input_.stdio);
+    namespaces_.open();
+    use_host_privileges(plan_.process);
+    if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
     sources_ = open_sources(plan_);
     open_proc_source();
 }
@@ -132,7 +140,7 @@ void Launcher::open_proc_source() {
 
 void Launcher::enter_cgroup() {
     fault_point("launch.cgroup");
-    if (input_.cgroups == nullptr) return set_oom_score(plan_.process);
+    if (input_.cgroups == nullptr) return;
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
@@ -141,7 +149,6 @@ void Launcher::enter_cgroup() {
     open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
     group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
                                             : cgroup::Group::Identity::move);
-    set_oom_score(plan_.process);
 }
 
 void Launcher::enter_namespaces() {
@@ -163,7 +170,9 @@ void Launcher::build_root() {
     run_creation_hooks();
     program_ =
         find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
-    builder_->pivot();
+    // In a new PID namespace init does this, after it has mounted its procfs: in a user namespace
+    // the kernel allows one only while a whole one is in sight (mount_too_revealing in its source).
+    if (!is_alone()) builder_->pivot();
 }
 
 void Launcher::run_creation_hooks() {
@@ -179,18 +188,14 @@ void Launcher::drop_host() {
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();
-    sources_.binds.clear();
-    sources_.cgroups.clear();
-    sources_.root.reset();
-    builder_->close();
-    if (joins_pod_or_host()) sources_.null_devices.clear();
     std::vector<int> keep{input_.handshake.get(), gate_.get(), stdio_.in.get(), stdio_.out.get(),
                           stdio_.err.get()};
     for (const auto& fd : {namespaces_.pid(), stdio_.held.ref(), report_.ref(),
                            builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
-    for (const auto& device : sources_.null_devices)
-        keep.push_back(device.get());  // for init's masks
+    if (!is_alone()) builder_->close();
+    const auto unfinished = builder_->descriptors();
+    keep.insert(keep.end(), unfinished.begin(), unfinished.end());
     for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
         keep.push_back(static_cast<int>(3 + i));
     sys::close_all_except(keep).or_throw("close", "host descriptors");
@@ -207,7 +212,7 @@ void Launcher::launch_dropped() {
 
 void Launcher::launch_alone() {
     // A PID namespace of its own: nobody else is in it, so init may finish the root (its procfs can
-    // only be made in there) and cut its privileges itself.
+    // only be made in there), pivot and cut its privileges itself.
     clone_init(CLONE_NEWPID, &*builder_);
 }
 
@@ -260,7 +265,9 @@ Bundle read_bundle(const std::string& folder) {
 void run_launcher(const LaunchInput& input) noexcept {
     try {
         (void)sys::set_name("covey:launcher");
-        sys::set_dumpable(false).or_throw("set", "dumpable");
+        // Without privilege it could not write its own /proc files then; entering the user
+        // namespace, which it needs anyway, makes it so (commit_creds in the kernel's source).
+        if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
         Launcher{input}.run();
         ::_exit(0);
     } catch (const Error& error) {

@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "launch/sysctl.hpp"
+#include "launch/user_namespace.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <utility>
 
@@ -54,6 +56,8 @@ void Namespaces::open() {
     check_sandbox();
     for (const auto& entry : plan_.namespaces)
         if (entry.source == Source::path) open_path(entry);
+    if (creates(NamespaceType::user))
+        user_ = make_user_namespace(plan_.uid_mappings, plan_.gid_mappings);
 }
 
 void Namespaces::check_sandbox() const {
@@ -77,6 +81,11 @@ void Namespaces::open_path(const plan::NamespacePlan& entry) {
         throw Error(Code::invalid_spec,
                     fmt::format("{} is the runtime's own mount namespace", entry.path))
             .with_fix("name another one, or leave the path out for a new one");
+    if (entry.type == NamespaceType::user) {
+        // Joining one's own is EINVAL.
+        if (!own) user_ = std::move(file);
+        return;
+    }
     joined_.push_back({entry.type, std::move(file), own});
 }
 
@@ -112,28 +121,53 @@ bool Namespaces::creates(NamespaceType type) const {
     });
 }
 
-void Namespaces::join(NamespaceType type) const {
+bool Namespaces::join(NamespaceType type, bool may_wait) const {
     const auto& info = spec::info(type);
-    if (const auto* by_path = joined(type); by_path != nullptr)
-        sys::set_namespace(by_path->file, info.clone_flag)
-            .or_throw(fmt::format("join {} namespace", info.oci_name));
-    else if (pod(type).valid())
-        sys::set_namespace(pod(type), info.clone_flag)
-            .or_throw("join the sandbox's namespace", info.oci_name);
+    const auto* by_path = joined(type);
+    const FdRef file = by_path != nullptr ? by_path->file.ref() : pod(type);
+    if (!file.valid()) return true;
+    const auto done = sys::set_namespace(file, info.clone_flag);
+    if (!done && done.error() == EPERM && may_wait) return false;
+    done.or_throw(by_path != nullptr ? "join namespace" : "join the sandbox's namespace",
+                  info.oci_name);
+    return true;
+}
+
+bool Namespaces::has_user() const {
+    return user_.valid();
+}
+
+void Namespaces::enter_user() {
+    const bool made = creates(NamespaceType::user);
+    enter_user_namespace(user_, plan_.process.uid, plan_.process.gid);
+    user_.reset();
+    if (!made) check_id_maps(plan_.uid_mappings, plan_.gid_mappings);
+}
+
+void Namespaces::enter_user_early() {
+    enter_user();
+    sys::unshare(CLONE_NEWNS).or_throw("unshare", "mount namespace");
+    sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
 }
 
 void Namespaces::enter() {
     std::uint64_t created = 0;
+    std::vector<NamespaceType> waiting;
     for (const auto& entry : plan_.namespaces) {
         // The PID namespace comes last, and only for children; the mount namespace when all that
-        // needs the host's /proc is done.
-        if (entry.type == NamespaceType::pid || entry.type == NamespaceType::mount) continue;
+        // needs the host's /proc is done; the user namespace between what belongs to the caller's
+        // and what belongs to it.
+        if (entry.type == NamespaceType::pid || entry.type == NamespaceType::mount ||
+            entry.type == NamespaceType::user)
+            continue;
         if (entry.source == Source::create)
             created |= spec::info(entry.type).clone_flag;
-        else
-            join(entry.type);
+        else if (!join(entry.type, has_user()))
+            waiting.push_back(entry.type);
     }
-    // A sandbox decides these whether the spec has them or not, so its are in the plan already.
+    if (has_user()) enter_user();
+    for (const auto type : waiting)
+        (void)join(type, false);
     if (created != 0) sys::unshare(created).or_throw("unshare", "namespaces");
     set_up();
     enter_mount();

@@ -26,6 +26,11 @@ class Namespaces {
     /// of its type, is not the sandbox's as it must be, or is the host's where that would change
     /// the host.
     void open();
+    /// The container has a user namespace, new or joined, that the caller is not in yet.
+    [[nodiscard]] bool has_user() const;
+    /// A caller without privilege needs it at once, with a mount namespace of its own, to do
+    /// anything; any other enters it with the rest.
+    void enter_user_early();
     /// Every namespace but the PID namespace, and what is set in them.
     void enter();
     /// The PID namespace that is joined; invalid: a new one, or the caller's.
@@ -43,7 +48,9 @@ class Namespaces {
     };
     void check_sandbox() const;
     void open_path(const plan::NamespacePlan& entry);
-    void join(spec::NamespaceType type) const;
+    /// False: it belongs to the user namespace that is not entered yet.
+    [[nodiscard]] bool join(spec::NamespaceType type, bool may_wait) const;
+    void enter_user();
     void set_up() const;
     void enter_mount() const;
     [[nodiscard]] FdRef pod(spec::NamespaceType type) const;
@@ -53,6 +60,7 @@ class Namespaces {
     const plan::LaunchPlan& plan_;
     const PodNamespaces& pod_;
     std::vector<Joined> joined_;
+    UniqueFd user_;
 };
 
 }  // namespace covey::launch

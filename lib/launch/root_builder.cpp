@@ -57,7 +57,6 @@ void RootBuilder::attach_root() {
 }
 
 void RootBuilder::run(plan::Runner runner) {
-    if (runner == plan::Runner::init) root_ = sys::open_dir("/").or_throw("open", "/");
     for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
         const auto& operation = plan_.operations[i];
         if (operation.runner == runner)
@@ -80,7 +79,7 @@ void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
             else if constexpr (std::is_same_v<Kind, plan::MountCgroup>)
                 mount_cgroup(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeDevice>)
-                make_device(operation);
+                make_device(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeSymlink>)
                 make_symlink(operation);
             else if constexpr (std::is_same_v<Kind, plan::BindConsole>)
@@ -198,7 +197,9 @@ void RootBuilder::bind(std::size_t number, const plan::BindMount& operation) {
     attach_with_flags(std::move(sources_.binds.at(number)), operation.flags, operation.target);
 }
 
-void RootBuilder::make_device(const plan::MakeDevice& operation) {
+void RootBuilder::make_device(std::size_t number, const plan::MakeDevice& operation) {
+    if (const auto from_host = sources_.devices.find(number); from_host != sources_.devices.end())
+        return attach_with_flags(std::move(from_host->second), {}, operation.path);
     const auto parent =
         sys::make_parent_in_root(root_, operation.path).or_throw("make folder of", operation.path);
     const std::string name{parent.name};
@@ -287,9 +288,22 @@ void RootBuilder::pivot() {
             .or_throw("set propagation of", "/");
 }
 
+std::vector<int> RootBuilder::descriptors() const {
+    std::vector<int> open;
+    for (const auto fd : {root_.ref(), empty_folder_.ref()})
+        if (fd.valid()) open.push_back(fd.get());
+    for (const auto& device : sources_.null_devices)
+        open.push_back(device.get());
+    for (const auto* list : {&sources_.binds, &sources_.devices})
+        for (const auto& [number, tree] : *list)
+            if (tree.valid()) open.push_back(tree.get());
+    return open;
+}
+
 void RootBuilder::close() {
     root_.reset();
     empty_folder_.reset();
+    sources_ = {};
 }
 
 }  // namespace covey::launch

@@ -10,6 +10,7 @@
 #include "plan/plan.hpp"
 
 #include <string>
+#include <vector>
 
 namespace covey::launch {
 
@@ -35,8 +36,10 @@ class RootBuilder {
     void pivot();
     /// The host's "/" is a ramdisk, which cannot be pivoted from: pivot() uses chroot(2).
     void use_chroot() noexcept { use_chroot_ = true; }
-    /// Lets go of the root's descriptors (not the terminal's).
+    /// Lets go of the root's descriptors and of the sources (not of the terminal's).
     void close();
+    /// What close() would let go of and init still needs to finish the root.
+    [[nodiscard]] std::vector<int> descriptors() const;
 
     [[nodiscard]] FdRef root() const noexcept { return root_; }
     [[nodiscard]] bool used_proc_context() const noexcept { return used_proc_context_; }
@@ -50,7 +53,7 @@ class RootBuilder {
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
     void bind(std::size_t number, const plan::BindMount& operation);
-    void make_device(const plan::MakeDevice& operation);
+    void make_device(std::size_t number, const plan::MakeDevice& operation);
     void make_symlink(const plan::MakeSymlink& operation);
     void bind_console();
     void mask(const std::string& path);

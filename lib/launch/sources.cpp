@@ -6,6 +6,7 @@
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
+#include "sys/namespaces.hpp"
 
 #include <fmt/format.h>
 
@@ -71,17 +72,47 @@ UniqueFd open_null_device() {
     return null;
 }
 
+/// The host's node at the same path, checked to be that device.
+UniqueFd open_device(const plan::MakeDevice& device) {
+    auto node = sys::clone_tree(sys::kCwd, device.path, sys::Recursive::no);
+    if (!node)
+        throw Error::from_errno(node.error(), "open the host's device", device.path)
+            .with_fix(
+                "in a user namespace devices are bound from the host: it must have the same one "
+                "at the same path");
+    const auto status = sys::stat_fd(node.value()).or_throw("stat", device.path);
+    if ((status.st_mode & S_IFMT) != (device.mode & S_IFMT) ||
+        status.st_rdev != makedev(device.major, device.minor))
+        throw Error(Code::failed_precondition, fmt::format("the host's {} is not device {}:{}",
+                                                           device.path, device.major, device.minor))
+            .with_fix(
+                "in a user namespace devices are bound from the host: it must have the same one "
+                "at the same path");
+    sys::set_attributes(node.value(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE,
+                        sys::Recursive::no)
+        .or_throw("set attributes", device.path);
+    return std::move(node).value();
+}
+
 }  // namespace
 
 Sources open_sources(const plan::LaunchPlan& plan) {
     Sources sources;
     sources.root = open_root(plan.root.host_path);
+    // Covey itself may run in a user namespace, as under a rootless engine.
+    const bool can_make_devices = sys::in_initial_user_namespace();
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
         const auto& body = plan.operations[i].body;
         if (const auto* bind = std::get_if<plan::BindMount>(&body))
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
                            [&] { return open_bind(*bind); });
+        else if (const auto* device = std::get_if<plan::MakeDevice>(&body);
+                 device != nullptr && (device->from_host || !can_make_devices) &&
+                 !S_ISFIFO(device->mode))
+            sources.devices[i] =
+                in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
+                           [&] { return open_device(*device); });
         else if (std::holds_alternative<plan::MaskPath>(body))
             sources.null_devices.push_back(open_null_device());
     }

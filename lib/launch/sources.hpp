@@ -26,6 +26,8 @@ struct Sources {
     std::map<std::size_t, UniqueFd> binds;  // operation number → detached tree
     /// Operation number → the group's folders, for cgroup mounts that bind them.
     std::map<std::size_t, std::vector<CgroupTree>> cgroups;
+    /// Operation number → the host's node, for devices that cannot be made.
+    std::map<std::size_t, UniqueFd> devices;
     std::vector<UniqueFd> null_devices;  // one for each masked path, used up from the back
 };
 

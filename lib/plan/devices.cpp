@@ -69,7 +69,7 @@ void default_devices(Sections& s) {
     for (const auto& device : kDevices)
         if (!is_device_of_spec(s, device.path) && !is_mount_point(s, device.path))
             s.add(device.path, MakeDevice{std::string(device.path), S_IFCHR | 0666, device.major,
-                                          device.minor, 0, 0});
+                                          device.minor, 0, 0, has_user_namespace(s)});
 }
 
 std::optional<mode_t> type_bits(char type) {
@@ -109,9 +109,10 @@ void spec_device(Sections& s, const spec::Device& device, const std::string& poi
     }
     // Engines pass a host's st_mode here, with the type in it.
     const mode_t mode = *type | (device.file_mode.value_or(0666) & 07777);
-    s.add(path, MakeDevice{path, mode, numbered ? static_cast<unsigned>(device.major) : 0,
-                           numbered ? static_cast<unsigned>(device.minor) : 0,
-                           device.uid.value_or(0), device.gid.value_or(0)});
+    s.add(path,
+          MakeDevice{path, mode, numbered ? static_cast<unsigned>(device.major) : 0,
+                     numbered ? static_cast<unsigned>(device.minor) : 0, device.uid.value_or(0),
+                     device.gid.value_or(0), numbered && has_user_namespace(s)});
 }
 
 void links(Sections& s) {

@@ -106,6 +106,7 @@ struct OperationDetails {
         json["mode"] = fmt::format("{:04o}", op.mode & 07777);
         json["number"] = fmt::format("{}:{}", op.major, op.minor);
         json["owner"] = fmt::format("{}:{}", op.uid, op.gid);
+        if (op.from_host) json["fromHost"] = true;
     }
     void operator()(const MakeSymlink&) const {}
     void operator()(const BindConsole&) const {}
@@ -265,6 +266,12 @@ Json process(const ProcessPlan& from) {
     return json;
 }
 
+/// "0 100000 65536" as in uid_map: in the container, outside, how many.
+void put_mappings(Json& json, const char* key, const std::vector<spec::IdMapping>& list) {
+    for (const auto& map : list)
+        json[key].push_back(fmt::format("{} {} {}", map.container_id, map.host_id, map.size));
+}
+
 Json root(const RootPlan& from) {
     Json json;
     json["hostPath"] = from.host_path;
@@ -279,6 +286,8 @@ std::string dump(const LaunchPlan& plan) {
     json["pidMode"] = spec::pid_mode_name(plan.pid_mode);
     json["namespaces"] = namespaces(plan.namespaces);
     json["mustMatchSandbox"] = namespaces(plan.must_match_sandbox);
+    put_mappings(json, "uidMappings", plan.uid_mappings);
+    put_mappings(json, "gidMappings", plan.gid_mappings);
     json["root"] = root(plan.root);
     json["operations"] = operations(plan.operations);
     put(json, "hostname", plan.hostname);

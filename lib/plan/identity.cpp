@@ -111,6 +111,7 @@ void compile_process(Sections& s) {
     for (const auto& limit : from.rlimits)
         process.rlimits.push_back({limit.resource, limit.soft, limit.hard});
     process.oom_score_adj = from.oom_score_adj;
+    process.user_namespace = has_user_namespace(s);
 }
 
 }  // namespace covey::plan

@@ -61,6 +61,9 @@ struct MakeDevice {
     unsigned major = 0, minor = 0;
     uid_t uid = 0;
     gid_t gid = 0;
+    /// Bound from the host, where it stands at the same path: mknod(2) is EPERM in a user
+    /// namespace. Owner and mode are then the host's.
+    bool from_host = false;
 };
 struct MakeSymlink {
     std::string target, path;

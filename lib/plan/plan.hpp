@@ -50,6 +50,8 @@ struct ProcessPlan {
     bool no_new_privileges = false;
     std::vector<ResourceLimit> rlimits;
     std::optional<int> oom_score_adj;
+    /// It lives in a user namespace of its own, where setgroups(2) may be forbidden for ever.
+    bool user_namespace = false;
     /// Loaded last when no_new_privileges is set; otherwise it needs CAP_SYS_ADMIN and is loaded
     /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md).
     std::optional<SeccompFilter> seccomp;
@@ -82,6 +84,8 @@ struct LaunchPlan {
     std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
     /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).
     std::vector<NamespacePlan> must_match_sandbox;
+    /// Of a new user namespace; of one that is joined they must be the ones that it has.
+    std::vector<spec::IdMapping> uid_mappings, gid_mappings;
 
     RootPlan root;
     std::vector<Operation> operations;

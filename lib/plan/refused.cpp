@@ -31,10 +31,13 @@ void refuse_process_fields(Sections& s, const spec::Process& process) {
 }
 
 void refuse_linux_fields(Sections& s, const spec::Linux& linux_part) {
-    if (!linux_part.uid_mappings.empty())
-        s.refuse("/linux/uidMappings", "a user namespace's mapping");
-    if (!linux_part.gid_mappings.empty())
-        s.refuse("/linux/gidMappings", "a user namespace's mapping");
+    // Without its namespace the specification refuses a mapping already.
+    if (s.request.namespaces == NamespaceRule::sandbox) {
+        if (!linux_part.uid_mappings.empty())
+            s.refuse("/linux/uidMappings", "a user namespace's mapping");
+        if (!linux_part.gid_mappings.empty())
+            s.refuse("/linux/gidMappings", "a user namespace's mapping");
+    }
     if (!linux_part.time_offsets.empty())
         s.refuse("/linux/timeOffsets", "a time namespace's offset");
     if (!linux_part.mount_label.empty()) s.refuse("/linux/mountLabel", "an SELinux label");

@@ -70,7 +70,27 @@ void mount_namespace(Sections& s) {
               "private MNT namespace; add {\"type\": \"mount\"}");
 }
 
+void user_namespace(Sections& s) {
+    const auto [entry, pointer] = find_namespace(s.spec, Type::user);
+    if (entry == nullptr) return;
+    const auto& config = s.spec.linux;
+    const auto required = [&](const auto& list, const char* name) {
+        if (list.empty() && entry->path.empty())
+            s.problem(fmt::format("/linux/{}", name),
+                      "required: a new user namespace without it has no ids at all; add "
+                      "{\"containerID\": 0, \"hostID\": 100000, \"size\": 65536}");
+    };
+    required(config.uid_mappings, "uidMappings");
+    required(config.gid_mappings, "gidMappings");
+    s.plan.uid_mappings = config.uid_mappings;
+    s.plan.gid_mappings = config.gid_mappings;
+}
+
 }  // namespace
+
+bool has_user_namespace(const Sections& s) {
+    return s.request.namespaces == NamespaceRule::spec && has(s, Type::user);
+}
 
 NamespaceEntry find_namespace(const spec::Spec& spec, Type type) {
     const auto& list = spec.linux.namespaces;
@@ -95,9 +115,8 @@ std::optional<Type> sysctl_namespace(std::string key) {
 }
 
 void compile_spec_namespaces(Sections& s) {
-    if (const auto [entry, pointer] = find_namespace(s.spec, Type::user); entry != nullptr)
-        s.refuse(pointer, "a user namespace");
     mount_namespace(s);
+    user_namespace(s);
     for (const auto& entry : s.spec.linux.namespaces)
         s.plan.namespaces.push_back(
             {entry.type, entry.path.empty() ? Source::create : Source::path, entry.path});

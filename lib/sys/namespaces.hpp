@@ -31,6 +31,9 @@ Result<std::uint64_t> namespace_type(FdRef name_space);
 /// not below the caller's own.
 Result<UniqueFd> parent_namespace(FdRef name_space);
 
+/// Whether the caller's user namespace is the first one, in which ids are what they are.
+[[nodiscard]] bool in_initial_user_namespace();
+
 Result<void> set_hostname(std::string_view name);
 Result<void> set_domainname(std::string_view name);
 /// The loopback interface of the caller's network namespace, up.
