@@ -6,6 +6,7 @@
 #include "sys/file.hpp"
 #include "sys/path.hpp"
 #include "sys/privileges.hpp"
+#include "sys/scheduling.hpp"
 
 #include <fmt/format.h>
 
@@ -134,15 +135,46 @@ void raise_limits(const plan::ProcessPlan& process) {
     }
 }
 
+void set_scheduler(const plan::SchedulerPlan& wanted) {
+    const auto set = sys::set_scheduling({wanted.policy, wanted.flags, wanted.nice, wanted.priority,
+                                          wanted.runtime, wanted.deadline, wanted.period});
+    if (set) return;
+    auto error =
+        Error::from_errno(set.error(), "set scheduler", fmt::format("policy {}", wanted.policy));
+    if (set.error() == EPERM)
+        error.set_fix(
+            "it needs CAP_SYS_NICE, for SCHED_DEADLINE all CPUs, and with v1 cgroups a real-time "
+            "budget (cpu.rt_runtime_us) in the container's group");
+    throw error;
+}
+
 }  // namespace
+
+void set_own_scheduler(const plan::ProcessPlan& process) {
+    if (process.scheduler && !process.scheduler->is_inherited) set_scheduler(*process.scheduler);
+}
+
+void set_cpus(const std::vector<unsigned>& cpus) {
+    if (cpus.empty()) return;
+    if (const auto set = sys::set_cpu_affinity(cpus); !set)
+        throw Error::from_errno(set.error(), "set CPU affinity")
+            .with_fix("process.execCPUAffinity must name a CPU that is there and in the cpuset");
+}
 
 void use_host_privileges(const plan::ProcessPlan& process) {
     set_oom_score(process);
+    if (process.scheduler && process.scheduler->is_inherited) set_scheduler(*process.scheduler);
+    if (process.io_priority)
+        if (const auto set = sys::set_io_priority(*process.io_priority); !set)
+            throw Error::from_errno(set.error(), "set I/O priority")
+                .with_fix("IOPRIO_CLASS_RT needs CAP_SYS_NICE or CAP_SYS_ADMIN on the host");
     if (process.user_namespace) raise_limits(process);
 }
 
 void cut_privileges(const plan::ProcessPlan& process) {
     fault_point("launch.cut");
+    if (process.personality)
+        sys::set_personality(*process.personality).or_throw("set", "personality");
     set_limits(process);
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.

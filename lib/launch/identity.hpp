@@ -8,8 +8,13 @@
 namespace covey::launch {
 
 /// What init inherits and only the host's privileges can set, while its /proc is still there:
-/// oom_score_adj, and hard limits to be raised before a user namespace is entered.
+/// oom_score_adj, scheduler, I/O priority, and hard limits to be raised before a user namespace is
+/// entered.
 void use_host_privileges(const plan::ProcessPlan& process);
+/// A scheduler that is not inherited; in the process that will exec, before its cut.
+void set_own_scheduler(const plan::ProcessPlan& process);
+/// execCPUAffinity of an exec; empty: nothing.
+void set_cpus(const std::vector<unsigned>& cpus);
 /// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
 /// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
 /// the present hard limit and the fix.

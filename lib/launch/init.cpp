@@ -4,6 +4,7 @@
 #include "covey/error.hpp"
 #include "launch/hooks.hpp"
 #include "launch/identity.hpp"
+#include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "sys/privileges.hpp"
 #include "sys/process.hpp"
@@ -52,8 +53,10 @@ int run(const InitInput& input) {
     fault_point("init.start");
     if (input.unfinished_root != nullptr) {
         input.unfinished_root->run(plan::Runner::init);
+        set_labels(process);
         input.unfinished_root->pivot();
         input.unfinished_root->close();
+        set_own_scheduler(process);
         cut_privileges(process);
         enter_working_directory(process);
     }

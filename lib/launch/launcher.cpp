@@ -6,6 +6,7 @@
 #include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
+#include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "launch/program.hpp"
 #include "launch/root_builder.hpp"
@@ -100,6 +101,7 @@ void Launcher::read_and_compile() {
 
 void Launcher::open_on_host() {
     fault_point("launch.open");
+    check_labels(plan_.process, plan_.mount_label);
     gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
                 .or_throw("open", kGateName);
     // For reading too: opening does not wait for a reader, and writing never meets SIGPIPE.
@@ -172,7 +174,9 @@ void Launcher::build_root() {
         find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
     // In a new PID namespace init does this, after it has mounted its procfs: in a user namespace
     // the kernel allows one only while a whole one is in sight (mount_too_revealing in its source).
-    if (!is_alone()) builder_->pivot();
+    if (is_alone()) return;
+    set_labels(plan_.process);
+    builder_->pivot();
 }
 
 void Launcher::run_creation_hooks() {

@@ -56,6 +56,11 @@ void Namespaces::open() {
     check_sandbox();
     for (const auto& entry : plan_.namespaces)
         if (entry.source == Source::path) open_path(entry);
+    // Opened with the caller's privileges, which the kernel looks at when it is written: in a user
+    // namespace the file is not ours to open.
+    if (!plan_.time_offsets.empty())
+        time_offsets_ = sys::open("/proc/self/timens_offsets", O_WRONLY)
+                            .or_throw("open", "/proc/self/timens_offsets");
     if (creates(NamespaceType::user))
         user_ = make_user_namespace(plan_.uid_mappings, plan_.gid_mappings);
 }
@@ -169,8 +174,23 @@ void Namespaces::enter() {
     for (const auto type : waiting)
         (void)join(type, false);
     if (created != 0) sys::unshare(created).or_throw("unshare", "namespaces");
+    set_time_offsets();
     set_up();
     enter_mount();
+}
+
+void Namespaces::set_time_offsets() {
+    if (!time_offsets_) return;
+    std::string text;
+    for (const auto& offset : plan_.time_offsets)
+        text += fmt::format("{} {} {}\n", offset.clock, offset.seconds, offset.nanoseconds);
+    const auto written = sys::write_all(time_offsets_, text);
+    if (!written && written.error() == ERANGE)
+        throw Error(Code::invalid_spec, "a clock would be below zero or overflow")
+            .with_fix(
+                "linux.timeOffsets: no clock may be moved before the boot or above 146 years");
+    written.or_throw("write", "timens_offsets");
+    time_offsets_.reset();
 }
 
 void Namespaces::set_up() const {

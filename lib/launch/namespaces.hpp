@@ -51,6 +51,7 @@ class Namespaces {
     /// False: it belongs to the user namespace that is not entered yet.
     [[nodiscard]] bool join(spec::NamespaceType type, bool may_wait) const;
     void enter_user();
+    void set_time_offsets();
     void set_up() const;
     void enter_mount() const;
     [[nodiscard]] FdRef pod(spec::NamespaceType type) const;
@@ -60,7 +61,7 @@ class Namespaces {
     const plan::LaunchPlan& plan_;
     const PodNamespaces& pod_;
     std::vector<Joined> joined_;
-    UniqueFd user_;
+    UniqueFd user_, time_offsets_;
 };
 
 }  // namespace covey::launch

@@ -83,6 +83,7 @@ ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
     check_request(request);
     check_exec(exec);
     Sections s{spec, request, options, {}, {}, {}};
+    s.plan.pid_mode = spec::PidMode::pod;  // others are there already, whatever namespace it is
     compile_process(s);
     compile_seccomp(s);
     throw_if_any(s);

@@ -262,6 +262,15 @@ Json process(const ProcessPlan& from) {
         json["rlimits"][std::string(spec::rlimit_name(limit.resource))] =
             Json::array({limit_value(limit.soft), limit_value(limit.hard)});
     put(json, "oomScoreAdj", from.oom_score_adj);
+    if (from.scheduler)
+        json["scheduler"] = fmt::format(
+            "policy {} flags {} nice {} priority {} times {}/{}/{}", from.scheduler->policy,
+            from.scheduler->flags, from.scheduler->nice, from.scheduler->priority,
+            from.scheduler->runtime, from.scheduler->deadline, from.scheduler->period);
+    put(json, "ioPriority", from.io_priority);
+    put(json, "personality", from.personality);
+    put_text(json, "apparmorProfile", from.apparmor_profile);
+    put_text(json, "selinuxLabel", from.selinux_label);
     if (from.seccomp) json["seccomp"] = seccomp(*from.seccomp);
     return json;
 }
@@ -288,6 +297,10 @@ std::string dump(const LaunchPlan& plan) {
     json["mustMatchSandbox"] = namespaces(plan.must_match_sandbox);
     put_mappings(json, "uidMappings", plan.uid_mappings);
     put_mappings(json, "gidMappings", plan.gid_mappings);
+    for (const auto& offset : plan.time_offsets)
+        json["timeOffsets"][offset.clock] =
+            fmt::format("{}.{:09}", offset.seconds, offset.nanoseconds);
+    put_text(json, "mountLabel", plan.mount_label);
     json["root"] = root(plan.root);
     json["operations"] = operations(plan.operations);
     put(json, "hostname", plan.hostname);

@@ -112,6 +112,9 @@ void compile_process(Sections& s) {
         process.rlimits.push_back({limit.resource, limit.soft, limit.hard});
     process.oom_score_adj = from.oom_score_adj;
     process.user_namespace = has_user_namespace(s);
+    process.apparmor_profile = from.apparmor_profile;
+    process.selinux_label = from.selinux_label;
+    compile_scheduling(s, from);
 }
 
 }  // namespace covey::plan

@@ -72,9 +72,14 @@ void filesystem(Sections& s, Item& item) {
                   "required: a filesystem type, or the option bind or rbind");
         return;
     }
+    auto data = take_data(item.options);
+    // Of the others SELinux's policy knows the files one by one.
+    const bool takes_label = mount.type == "tmpfs" || mount.type == "devpts";
+    if (takes_label && !s.spec.linux.mount_label.empty())
+        data.emplace_back("context", s.spec.linux.mount_label);
     s.add(item.target,
           MountFilesystem{mount.type, mount.source.empty() ? mount.type : mount.source, item.target,
-                          take_data(item.options), item.options.flags, item.options.copy_up});
+                          std::move(data), item.options.flags, item.options.copy_up});
 }
 
 void cgroup(Sections& s, const Item& item) {
@@ -115,6 +120,7 @@ void compile_mount(Sections& s, Item& item) {
 }  // namespace
 
 void compile_mounts(Sections& s) {
+    s.plan.mount_label = s.spec.linux.mount_label;
     std::vector<Item> items;
     for (std::size_t i = 0; i < s.spec.mounts.size(); ++i) {
         const auto& mount = s.spec.mounts[i];

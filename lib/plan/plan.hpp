@@ -34,6 +34,18 @@ struct SeccompFilter {
     std::uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*
 };
 
+/// sched_setattr(2): numbers of the kernel, times in nanoseconds.
+struct SchedulerPlan {
+    std::uint32_t policy = 0;
+    std::uint64_t flags = 0;
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = 0, deadline = 0, period = 0;
+    /// A child of the one that sets it would not have it (SCHED_FLAG_RESET_ON_FORK), or could not
+    /// be (SCHED_DEADLINE).
+    bool is_inherited = true;
+};
+
 /// Everything about one process: the same for a container's init and for an exec.
 struct ProcessPlan {
     std::vector<std::string> args;
@@ -52,6 +64,12 @@ struct ProcessPlan {
     std::optional<int> oom_score_adj;
     /// It lives in a user namespace of its own, where setgroups(2) may be forbidden for ever.
     bool user_namespace = false;
+    std::optional<SchedulerPlan> scheduler;
+    std::optional<int> io_priority;  // as ioprio_set(2) takes it
+    /// Of an exec alone: before it is in the container's group, and after.
+    std::vector<unsigned> initial_cpus, final_cpus;
+    std::optional<unsigned long> personality;
+    std::string apparmor_profile, selinux_label;
     /// Loaded last when no_new_privileges is set; otherwise it needs CAP_SYS_ADMIN and is loaded
     /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md).
     std::optional<SeccompFilter> seccomp;
@@ -70,6 +88,13 @@ struct NamespacePlan {
     std::string path;
 };
 
+/// timens_offsets: "monotonic" or "boottime".
+struct TimeOffset {
+    std::string clock;
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+};
+
 struct RootPlan {
     std::string host_path;  // absolute
     /// MS_* propagation of the root at the end; 0 leaves it a recursive slave of the host.
@@ -86,10 +111,13 @@ struct LaunchPlan {
     std::vector<NamespacePlan> must_match_sandbox;
     /// Of a new user namespace; of one that is joined they must be the ones that it has.
     std::vector<spec::IdMapping> uid_mappings, gid_mappings;
+    std::vector<TimeOffset> time_offsets;  // of a new time namespace
 
     RootPlan root;
     std::vector<Operation> operations;
     std::optional<std::string> hostname, domainname;
+    /// The filesystems that the plan mounts have this SELinux label.
+    std::string mount_label;
     /// Key as the spec writes it → value; only of namespaces that the plan creates or joins.
     std::vector<std::pair<std::string, std::string>> sysctls;
 

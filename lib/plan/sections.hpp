@@ -44,6 +44,8 @@ void compile_mounts(Sections& s);
 void compile_devices(Sections& s);
 void compile_protected_paths(Sections& s);
 void compile_process(Sections& s);
+/// Part of compile_process.
+void compile_scheduling(Sections& s, const spec::Process& from);
 void compile_seccomp(Sections& s);
 
 struct NamespaceEntry {

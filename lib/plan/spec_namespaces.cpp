@@ -86,6 +86,11 @@ void user_namespace(Sections& s) {
     s.plan.gid_mappings = config.gid_mappings;
 }
 
+void time_offsets(Sections& s) {
+    for (const auto& [clock, offset] : s.spec.linux.time_offsets)
+        s.plan.time_offsets.push_back({clock, offset.secs, offset.nanosecs});
+}
+
 }  // namespace
 
 bool has_user_namespace(const Sections& s) {
@@ -120,6 +125,7 @@ void compile_spec_namespaces(Sections& s) {
     for (const auto& entry : s.spec.linux.namespaces)
         s.plan.namespaces.push_back(
             {entry.type, entry.path.empty() ? Source::create : Source::path, entry.path});
+    time_offsets(s);
     host_names(s);
     sysctls(s);
 }

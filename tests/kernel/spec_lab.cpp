@@ -61,6 +61,8 @@ SpecContainer SpecLab::create(const BundleOptions& options) {
         input_.handshake = sockets.child;
         if (input_.stdio.out == "null")
             input_.stdio = {"null", "file:" + container.out, "file:" + container.err};
+        if (without_cgroup) input_.cgroups = nullptr;
+        if (before) before();
         launch::run_launcher(input_);
     }
     sockets.child.reset();

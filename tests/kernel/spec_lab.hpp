@@ -45,6 +45,10 @@ class SpecLab {
     Error refused(const BundleOptions& options);
     Error refused(const std::string& patch) { return refused(probe_bundle({"state"}, patch)); }
 
+    /// Runs in the launcher's process before it begins.
+    std::function<void()> before;
+    bool without_cgroup = false;
+
   private:
     Bundle bundle_;
     TemporaryFolder folder_;

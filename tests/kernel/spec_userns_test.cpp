@@ -7,6 +7,8 @@
 
 #include <filesystem>
 
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 using namespace covey;
@@ -95,8 +97,8 @@ TEST_CASE("in a user namespace all the usual filesystems and devices are there")
         CHECK(seen.out.find(R"("fsType":")" + std::string{type}) != std::string::npos);
     CHECK(seen.out.find(R"("mode":"020666")") != std::string::npos);
     CHECK(seen.out.find("ok\nprobe\n[\"lo\"]\nok\n") != std::string::npos);
-    CHECK(lab.run({"write", "/proc/sys/kernel/domainname", "x"}, in_user()).out == "EROFS\n");
-    CHECK(lab.run({"read", "/proc/kcore"}, in_user()).out == "");
+    CHECK(lab.run({"write", "/proc/sys/net/ipv4/ip_forward", "1"}, in_user()).out == "EROFS\n");
+    CHECK(lab.run({"read", "/proc/keys"}, in_user()).out == "");
 }
 
 TEST_CASE("ids, groups and capabilities are the user namespace's") {
@@ -169,10 +171,92 @@ TEST_CASE("a user namespace beside namespaces of the host joins those first") {
     CHECK(seen.at("/namespaces/net") == std::to_string(namespace_of(holder.pid(), "net")));
 }
 
-TEST_CASE("a mapping that the kernel does not take is told with its fix") {
+TEST_CASE("a user namespace without a mapping is refused") {
     COVEY_REQUIRES("root");
     SpecLab lab;
-    const auto twice = lab.refused(
+    const auto none = lab.refused(
         R"({"hostname":null,"linux":{"namespaces":[{"type":"user"},{"type":"mount"}]}})");
-    CHECK(twice.code() == Code::invalid_spec);
+    CHECK(none.code() == Code::invalid_spec);
+}
+
+namespace {
+
+constexpr uid_t kUser = 4711;
+
+/// The launcher's process becomes an ordinary user, whom the kernel lets look at its own /proc.
+void become_user() {
+    REQUIRE(sys::set_groups({}));
+    REQUIRE(sys::set_gid(kUser));
+    REQUIRE(sys::set_uid(kUser));
+    ::prctl(PR_SET_DUMPABLE, 1);
+}
+
+struct RootlessLab : SpecLab {
+    RootlessLab() {
+        without_cgroup = true;
+        ::chmod(bundle().path().c_str(), 0755);
+        give_to(bundle().rootfs(), kUser);
+        before = [this] {
+            give_to(folder(), kUser);
+            become_user();
+        };
+    }
+};
+
+std::string rootless(const std::string& map) {
+    return R"({"root":{"readonly":false},"hostname":"inside","linux":{)" + map +
+           R"(,"namespaces":[)" + kAllTypes + R"(]},"mounts":[
+        {"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["mode=755"]},
+        {"destination":"/sys","type":"sysfs","source":"sysfs","options":["ro"]}]})";
+}
+
+}  // namespace
+
+TEST_CASE("an ordinary user is root in a user namespace that maps its own id") {
+    COVEY_REQUIRES("root");
+    RootlessLab lab;
+    const auto seen = lab.run({"state", "--", "write", "/new", "x", "--", "write", "/dev/null", "x",
+                               "--", "read", "/proc/self/setgroups"},
+                              rootless(maps(kUser, 1)));
+    INFO(seen.out << seen.err);
+    CHECK(Outcome{{}, line_of(seen.out, "hostname"), {}}.at("/uid") == "0");
+    CHECK(seen.out.find("ok\nok\ndeny\n") != std::string::npos);
+    struct stat file {};
+    REQUIRE(::stat((lab.bundle().rootfs() + "/new").c_str(), &file) == 0);
+    CHECK(file.st_uid == kUser);
+}
+
+TEST_CASE("an ordinary user maps other ids by newuidmap, and is told when it may not") {
+    COVEY_REQUIRES("root");
+    if (!fs::exists("/usr/bin/newuidmap")) {
+        note_skip("newuidmap", "/usr/bin/newuidmap is not there");
+        return;
+    }
+    RootlessLab lab;
+    const auto two = R"([{"containerID":0,"hostID":4711,"size":1},
+        {"containerID":1,"hostID":300000,"size":1000}])";
+    const auto patch =
+        rootless(R"("uidMappings":)" + std::string{two} + R"(,"gidMappings":)" + two);
+    const auto refused = lab.refused(patch);
+    CHECK(refused.code() == Code::permission_denied);
+    CHECK(refused.fix().find("/etc/subuid") != std::string::npos);
+    write_text(lab.folder() + "/sub", "covey-test:300000:1000\n");
+    write_text(lab.folder() + "/passwd", "covey-test:x:4711:4711::/:/bin/sh\n");
+    lab.before = [&] {
+        const auto over = [&](const char* file, const char* target) {
+            REQUIRE(::mount((lab.folder() + file).c_str(), target, nullptr, MS_BIND, nullptr) == 0);
+        };
+        REQUIRE(::unshare(CLONE_NEWNS) == 0);
+        REQUIRE(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+        for (const char* target : {"/etc/subuid", "/etc/subgid"})
+            over("/sub", target);
+        over("/passwd", "/etc/passwd");
+        ::chmod(lab.folder().c_str(), 0755);
+        give_to(lab.folder(), kUser);
+        become_user();
+    };
+    const auto seen = lab.run({"read", "/proc/self/uid_map"}, patch);
+    INFO(seen.out << seen.err);
+    CHECK(seen.out.find("300000") != std::string::npos);
 }
