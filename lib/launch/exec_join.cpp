@@ -3,9 +3,11 @@
 #include "base/fault.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
+#include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "launch/program.hpp"
 #include "launch/terminal.hpp"
+#include "launch/user_namespace.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -67,6 +69,8 @@ void ExecLauncher::compile() {
 
 void ExecLauncher::enter_cgroup() {
     fault_point("exec.cgroup");
+    check_labels(process_, {});
+    set_cpus(process_.initial_cpus);
     // The exec's own group is in the identity hierarchy only; limits of v1 controllers are those of
     // the container's group.
     if (!input_.exec_cgroup.empty()) {
@@ -79,24 +83,32 @@ void ExecLauncher::enter_cgroup() {
                        ? cgroup::Group::Identity::move
                        : cgroup::Group::Identity::already_there);
     }
+    set_cpus(process_.final_cpus);
     use_host_privileges(process_);
+    set_labels(process_);
 }
 
 void ExecLauncher::join_namespaces() {
     fault_point("exec.namespaces");
+    // Joining the time namespace that one is in already is no error, so a container in the host's
+    // needs no case of its own; but from within a user namespace it is.
+    const auto timed = sys::set_namespace(input_.init, CLONE_NEWTIME);
+    if (!timed && timed.error() == ESRCH)
+        throw Error(Code::failed_precondition, "cannot exec in a stopped container");
+    timed.or_throw("join", "the container's time namespace");
     // All in one call, by the main process's pidfd: no race with a reused number. A type that both
     // share already is no error.
     std::uint64_t all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
     // With the others, and the kernel enters it first. Joining one's own is EINVAL.
-    if (input_.joins_user_namespace) all |= CLONE_NEWUSER;
+    if (input_.joins_user_namespace) {
+        all |= CLONE_NEWUSER;
+        drop_groups();
+    }
     const auto joined = sys::set_namespace(input_.init, all);
     if (!joined && joined.error() == ESRCH)
         throw Error(Code::failed_precondition, "cannot exec in a stopped container");
     joined.or_throw("join", "the container's namespaces");
-    // Joining the time namespace that one is in already is no error, so a container in the host's
-    // needs no case of its own.
-    sys::set_namespace(input_.init, CLONE_NEWTIME)
-        .or_throw("join", "the container's time namespace");
+    if (input_.joins_user_namespace) become_root(process_.uid, process_.gid);
     // By name: the one that the container's init made, if its owner may join it.
     if (!input_.engine.keyring.empty())
         sys::join_session_keyring(input_.engine.keyring)
@@ -146,7 +158,8 @@ void ExecLauncher::launch() {
 void run_exec_launcher(const ExecInput& input) noexcept {
     try {
         (void)sys::set_name("covey:launcher");
-        sys::set_dumpable(false).or_throw("set", "dumpable");
+        // As in run_launcher.
+        if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
         ExecLauncher{input}.run();
         ::_exit(0);
     } catch (const Error& error) {

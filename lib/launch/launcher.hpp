@@ -44,7 +44,7 @@ struct LaunchInput {
     plan::LaunchRequest request;
     plan::CompileOptions compile;
     StdioNames stdio;
-    PodNamespaces pod;  // all invalid: no sandbox
+    PodNamespaces pod;                      // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;  // null: the container gets no group of its own
     cgroup::Placement cgroup_path;   // the container's group; the caller was born in it on v2
     FdRef state_folder{-1};          // the container's: start.fifo is there, config.json goes there

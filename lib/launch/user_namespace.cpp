@@ -160,12 +160,19 @@ UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids) {
     return sys::open_at(member.proc(), "ns/user", O_RDONLY).or_throw("open", "user namespace");
 }
 
-void enter_user_namespace(FdRef name_space, uid_t uid, gid_t gid) {
-    // Inside they could be dropped only where the namespace allows it. EPERM: an unprivileged
-    // caller keeps the groups that it has anyway.
+void drop_groups() {
+    // EPERM: an unprivileged caller keeps the groups that it has anyway.
     if (const auto dropped = sys::set_groups({}); !dropped && dropped.error() != EPERM)
         dropped.or_throw("drop", "additional groups");
+}
+
+void enter_user_namespace(FdRef name_space, uid_t uid, gid_t gid) {
+    drop_groups();
     sys::set_namespace(name_space, CLONE_NEWUSER).or_throw("join user namespace");
+    become_root(uid, gid);
+}
+
+void become_root(uid_t uid, gid_t gid) {
     const auto become = [](Result<void> (*set)(std::uint32_t), std::uint32_t other,
                            const char* what) {
         const auto root = set(0);

@@ -20,8 +20,12 @@ using IdMappings = std::vector<spec::IdMapping>;
 /// newuidmap(1) and newgidmap(1). Throws permission_denied with the fix when none of them may.
 [[nodiscard]] UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids);
 
-/// The caller becomes root in it, or `uid` and `gid` where it has no id 0. Supplementary groups are
-/// dropped before, where the caller may drop them.
+/// Supplementary groups, where the caller may drop them: before it enters, for inside they can be
+/// dropped only where the namespace allows it.
+void drop_groups();
+/// In the user namespace: root, or `uid` and `gid` where it has no id 0.
+void become_root(uid_t uid, gid_t gid);
+/// All of it, with an nsfs descriptor.
 void enter_user_namespace(FdRef name_space, uid_t uid, gid_t gid);
 
 /// Throws invalid_spec if the caller's user namespace has other maps than these (empty: any).

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 namespace covey::test {
 namespace {
@@ -113,6 +114,44 @@ Outcome SpecLab::finish(SpecContainer container) {
     exit.exit_code = status.code;
     exit.signal = status.signal;
     return {exit, text_of(container.out), text_of(container.err)};
+}
+
+Outcome SpecLab::exec(const SpecContainer& container, const Words& words,
+                      plan::ExecRequest request) {
+    request.args = {"/bin/probe"};
+    request.args.insert(request.args.end(), words.begin(), words.end());
+    const UniqueFd out{::memfd_create("test-out", MFD_CLOEXEC)};
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    const auto launcher =
+        sys::clone_process({0, SIGCHLD, container.group->clone_target()}).or_throw("clone");
+    if (launcher.pid == 0) {
+        launch::ExecInput input;
+        input.request = input_.request;
+        input.exec = request;
+        const auto null = sys::open("/dev/null", O_RDWR).or_throw("open", "/dev/null");
+        input.in = null;
+        input.out = out;
+        input.err = null;
+        input.init = container.pidfd;
+        input.cgroups = &tree_.host();
+        input.container_cgroup = container.group->path();
+        input.state_folder = container.folder;
+        input.handshake = sockets.child;
+        input.joins_user_namespace =
+            namespace_of(container.pid, "user") != namespace_of(::getpid(), "user");
+        launch::run_exec_launcher(input);
+    }
+    sockets.child.reset();
+    auto message = launch::receive_message(sockets.parent);
+    sys::wait_process(launcher.pidfd).or_throw("wait for", "launcher");
+    if (!message) throw Error(Code::internal, "the launcher ended without a word");
+    if (auto* failed = std::get_if<launch::Failed>(&*message)) throw failed->error;
+    const auto status =
+        sys::wait_process(std::get<launch::Born>(*message).pidfd).or_throw("wait for", "exec");
+    ExitStatus exit;
+    exit.exit_code = status.code;
+    exit.signal = status.signal;
+    return {exit, text_of(sys::fd_path(out)), {}};
 }
 
 Outcome SpecLab::run(const Words& words, const std::string& patch) {

@@ -6,6 +6,7 @@
 
 #include "kernel/cgroup_tree.hpp"
 #include "kernel/pod_lab.hpp"
+#include "launch/exec_join.hpp"
 #include "launch/launcher.hpp"
 #include "launch/message.hpp"
 
@@ -40,6 +41,9 @@ class SpecLab {
     /// Kills what is left and removes the group.
     void remove(SpecContainer& container);
     Outcome finish(SpecContainer container);
+    /// Probe words in a running container.
+    Outcome exec(const SpecContainer& container, const Words& words,
+                 plan::ExecRequest request = {});
     Outcome run(const Words& words, const std::string& patch = "{}");
     Outcome run(const BundleOptions& options) { return finish(start(options)); }
     Error refused(const BundleOptions& options);

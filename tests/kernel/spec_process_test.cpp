@@ -107,3 +107,18 @@ TEST_CASE("an unknown capability or rlimit is refused with the nearest name") {
         lab.refused(spec_with(R"({"capabilities":{"bounding":["CAP_SYS_PTRAC"]}})"));
     CHECK(capability.causes().front().find("CAP_SYS_PTRACE") != std::string::npos);
 }
+
+TEST_CASE("an exec runs on the CPUs that the spec gives it, the main process does not") {
+    COVEY_REQUIRES("root");
+    SpecLab lab;
+    auto container = lab.start({"sleep", "forever"},
+                               spec_with(R"({"execCPUAffinity":{"initial":"0","final":"0"}})"));
+    const auto cpus = [](const std::string& status) {
+        const auto at = status.find("Cpus_allowed_list:");
+        return status.substr(at, status.find('\n', at) - at);
+    };
+    CHECK(cpus(lab.exec(container, {"read", "/proc/self/status"}).out) == "Cpus_allowed_list:\t0");
+    CHECK(cpus(text_of("/proc/" + std::to_string(container.pid) + "/status")) ==
+          cpus(text_of("/proc/self/status")));
+    lab.remove(container);
+}
