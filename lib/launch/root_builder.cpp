@@ -31,6 +31,17 @@ Error filesystem_error(FdRef context, int error, const std::string& what,
     return result;
 }
 
+/// mount_namespaces(7): flags of a mount that came from a more privileged namespace are locked.
+void check_flags(const Result<void>& set, const std::string& target) {
+    if (set) return;
+    auto error = Error::from_errno(set.error(), "set flags of", target);
+    if (set.error() == EPERM)
+        error.set_fix(
+            "the source's mount has flags (ro, nosuid, nodev, noexec, atime) that a user namespace "
+            "may not take away: leave their opposites out of the mount's options");
+    throw error;
+}
+
 UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
                            std::uint64_t attributes) {
     for (const auto& [key, value] : options)
@@ -101,12 +112,12 @@ void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
 void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
                                     const std::string& target) {
     if ((flags.set | flags.clear) != 0)
-        sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no)
-            .or_throw("set flags of", target);
+        check_flags(sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no),
+                    target);
     if ((flags.recursive_set | flags.recursive_clear) != 0)
-        sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
-                            sys::Recursive::yes)
-            .or_throw("set recursive flags of", target);
+        check_flags(sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
+                                        sys::Recursive::yes),
+                    target);
     const auto status = sys::stat_fd(mount).or_throw("stat", target);
     const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
     const auto place =
@@ -154,6 +165,8 @@ void RootBuilder::mount(const plan::MountProc& operation) {
         else if (!set)
             throw filesystem_error(own, set.error(), "set option", "pidns");
     }
+    if (context.get() == own.get() || context.get() == entered.get())
+        sys::configure(context, "source", "proc").or_throw("set source", "proc");
     auto mount = create_filesystem(context, "proc", operation.options, operation.flags.set);
     attach_with_flags(std::move(mount), operation.flags, operation.target);
 }

@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "cgroup/oci_group.hpp"
 #include "launch/context.hpp"
+#include "launch/user_namespace.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <variant>
 
 #include <fcntl.h>
@@ -39,6 +41,23 @@ UniqueFd open_root(const std::string& path) {
     return tree;
 }
 
+/// While the tree is detached and the caller still has its privileges: the kernel allows it to
+/// whoever rules over the filesystem, not over the mount.
+void map_ids(FdRef tree, const plan::BindMount& bind) {
+    const auto maps = make_user_namespace(bind.uid_mappings, bind.gid_mappings);
+    const auto mapped = sys::set_id_map(
+        tree, maps, bind.idmap_recursive ? sys::Recursive::yes : sys::Recursive::no);
+    if (mapped) return;
+    auto error = Error::from_errno(mapped.error(), "map the ids of", bind.host_source);
+    if (mapped.error() == EINVAL)
+        error.set_fix(
+            "its filesystem, or one mounted below it with ridmap, does not support id-mapped "
+            "mounts on this kernel");
+    if (mapped.error() == EPERM)
+        error.set_fix("only root of the host may map the ids of a filesystem of the host");
+    throw error;
+}
+
 UniqueFd open_bind(const plan::BindMount& bind) {
     fault_point("launch.source");
     auto tree = sys::clone_tree(sys::kCwd, bind.host_source,
@@ -50,6 +69,7 @@ UniqueFd open_bind(const plan::BindMount& bind) {
     if (bind.flags.propagation == 0)
         sys::set_attributes(tree.value(), 0, 0, MS_PRIVATE, sys::Recursive::yes)
             .or_throw("make private", bind.host_source);
+    if (!bind.uid_mappings.empty()) map_ids(tree.value(), bind);
     return std::move(tree).value();
 }
 

@@ -1,6 +1,6 @@
 // Default devices, the spec's devices, the links of /dev and the console. Nodes are made only on a
-// filesystem that the plan itself mounts: never in the caller's root filesystem, never in a folder
-// of the host that is bound into the container.
+// filesystem that the plan itself mounts, by the spec's rule also in the root filesystem, but never
+// in a folder of the host that is bound into the container.
 #include "plan/sections.hpp"
 
 #include <fmt/format.h>
@@ -37,6 +37,8 @@ const OperationBody* mount_above(const Sections& s, std::string_view path) {
 
 bool can_make_nodes(const Sections& s, std::string_view path) {
     const auto* above = mount_above(s, path);
+    // An engine's root filesystem is the container's own; runc makes nodes in it too.
+    if (above == nullptr && s.request.namespaces == NamespaceRule::spec) return true;
     const auto* filesystem = above == nullptr ? nullptr : std::get_if<MountFilesystem>(above);
     return filesystem != nullptr && filesystem->target != path;
 }
@@ -145,7 +147,8 @@ bool has_devpts(const spec::Spec& spec) {
 void compile_devices(Sections& s) {
     const auto* dev = mount_above(s, "/dev");
     const auto* filesystem = dev == nullptr ? nullptr : std::get_if<MountFilesystem>(dev);
-    const bool own_dev = filesystem != nullptr && filesystem->target == "/dev";
+    const bool own_dev = (filesystem != nullptr && filesystem->target == "/dev") ||
+                         (dev == nullptr && s.request.namespaces == NamespaceRule::spec);
     if (own_dev) default_devices(s);
     for (std::size_t i = 0; i < s.spec.linux.devices.size(); ++i)
         spec_device(s, s.spec.linux.devices[i], fmt::format("/linux/devices/{}", i));

@@ -80,6 +80,12 @@ std::string device_type(mode_t mode) {
     return S_ISBLK(mode) ? "block" : "fifo";
 }
 
+/// "0 100000 65536" as in uid_map: in the container, outside, how many.
+void put_mappings(Json& json, const char* key, const std::vector<spec::IdMapping>& list) {
+    for (const auto& map : list)
+        json[key].push_back(fmt::format("{} {} {}", map.container_id, map.host_id, map.size));
+}
+
 struct OperationDetails {
     Json& json;
     void operator()(const MountFilesystem& op) const {
@@ -100,6 +106,9 @@ struct OperationDetails {
     void operator()(const BindMount& op) const {
         json["recursive"] = op.recursive;
         put_flags(json, op.flags);
+        put_mappings(json, "uidMappings", op.uid_mappings);
+        put_mappings(json, "gidMappings", op.gid_mappings);
+        if (op.idmap_recursive) json["idmapRecursive"] = true;
     }
     void operator()(const MakeDevice& op) const {
         json["type"] = device_type(op.mode);
@@ -273,12 +282,6 @@ Json process(const ProcessPlan& from) {
     put_text(json, "selinuxLabel", from.selinux_label);
     if (from.seccomp) json["seccomp"] = seccomp(*from.seccomp);
     return json;
-}
-
-/// "0 100000 65536" as in uid_map: in the container, outside, how many.
-void put_mappings(Json& json, const char* key, const std::vector<spec::IdMapping>& list) {
-    for (const auto& map : list)
-        json[key].push_back(fmt::format("{} {} {}", map.container_id, map.host_id, map.size));
 }
 
 Json root(const RootPlan& from) {

@@ -11,7 +11,7 @@
 namespace covey::plan {
 namespace {
 
-enum class Kind { ignored, attribute, propagation, bind, copy_up, superblock, refused };
+enum class Kind { ignored, attribute, propagation, bind, copy_up, idmap, superblock, refused };
 
 struct Option {
     std::string_view name;
@@ -37,7 +37,7 @@ constexpr std::array kOptions{
     Option{"diratime", attribute, false, 0, MOUNT_ATTR_NODIRATIME},
     Option{"dirsync", superblock},
     Option{"exec", attribute, false, 0, MOUNT_ATTR_NOEXEC},
-    Option{"idmap", refused, false, 0, 0, "an id-mapped mount is not supported yet"},
+    Option{"idmap", idmap},
     Option{"iversion", refused, false, 0, 0, "fsconfig(2) cannot set it"},
     Option{"lazytime", superblock},
     Option{"loud", ignored},
@@ -61,7 +61,7 @@ constexpr std::array kOptions{
     Option{"relatime", attribute, false, MOUNT_ATTR_RELATIME, kAtime},
     Option{"remount", refused, false, 0, 0, "changing a mount of the image is not supported yet"},
     Option{"rexec", attribute, true, 0, MOUNT_ATTR_NOEXEC},
-    Option{"ridmap", refused, false, 0, 0, "an id-mapped mount is not supported yet"},
+    Option{"ridmap", idmap, true},
     Option{"rnoatime", attribute, true, MOUNT_ATTR_NOATIME, kAtime},
     Option{"rnodev", attribute, true, MOUNT_ATTR_NODEV, 0},
     Option{"rnodiratime", attribute, true, MOUNT_ATTR_NODIRATIME, 0},
@@ -128,6 +128,10 @@ void apply(const Option& option, std::size_t index, MountOptions& result) {
         case copy_up:
             result.copy_up = true;
             break;
+        case idmap:
+            result.idmap = true;
+            result.idmap_recursive = option.recursive;
+            break;
         case superblock:
             result.superblock.emplace_back(option.name);
             break;
@@ -154,7 +158,9 @@ MountOptions read_mount_options(const std::vector<std::string>& options) {
             continue;
         }
         if (key == "idmap" || key == "ridmap") {
-            result.refusals.push_back({i, "an id-mapped mount is not supported yet"});
+            result.refusals.push_back(
+                {i,
+                 "takes no value; put the mapping into the mount's uidMappings and gidMappings"});
             continue;
         }
         result.data.emplace_back(std::move(key),

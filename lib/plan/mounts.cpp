@@ -53,8 +53,23 @@ void bind(Sections& s, Item& item) {
         return;
     }
     const auto& source = item.mount.source;
-    s.add(item.target, BindMount{source.starts_with('/') ? source : s.request.bundle + "/" + source,
-                                 item.target, item.options.bind_recursive, item.options.flags});
+    BindMount bind{source.starts_with('/') ? source : s.request.bundle + "/" + source,
+                   item.target,
+                   item.options.bind_recursive,
+                   item.options.flags,
+                   item.mount.uid_mappings,
+                   item.mount.gid_mappings,
+                   item.options.idmap_recursive};
+    // config.md#mounts: without mappings of its own the container's.
+    if (item.options.idmap && bind.uid_mappings.empty()) {
+        bind.uid_mappings = s.plan.uid_mappings;
+        bind.gid_mappings = s.plan.gid_mappings;
+        if (bind.uid_mappings.empty())
+            s.problem(item.pointer + "/options",
+                      "idmap needs uidMappings and gidMappings, in the mount or of a new user "
+                      "namespace");
+    }
+    s.add(item.target, std::move(bind));
 }
 
 /// The filesystem's own options, then those of every superblock.
@@ -101,6 +116,8 @@ void compile_mount(Sections& s, Item& item) {
         return;
     }
     const auto kind = kind_of(item.mount, item.options);
+    if (kind != Kind::bind && (item.options.idmap || !item.mount.uid_mappings.empty()))
+        s.problem(item.pointer, "id-mapped mounts are only supported for bind mounts");
     if (item.options.copy_up && !(kind == Kind::filesystem && item.mount.type == "tmpfs"))
         s.problem(item.pointer + "/options", "tmpcopyup is for a tmpfs only");
     switch (kind) {

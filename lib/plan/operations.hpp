@@ -3,6 +3,8 @@
 // root unless it says "host". Thread rule: values.
 #pragma once
 
+#include "spec/linux_types.hpp"
+
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -54,6 +56,9 @@ struct BindMount {
     std::string host_source, target;
     bool recursive = false;
     MountFlags flags;
+    /// Not empty: an id-mapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP).
+    std::vector<spec::IdMapping> uid_mappings, gid_mappings;
+    bool idmap_recursive = false;
 };
 struct MakeDevice {
     std::string path;

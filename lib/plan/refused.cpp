@@ -40,13 +40,6 @@ void refuse_unsupported(Sections& s) {
         refuse_namespace_fields(s, s.spec.linux);
     }
     if (s.spec.linux.intel_rdt) s.refuse("/linux/intelRdt", "Intel RDT");
-    for (std::size_t i = 0; i < s.spec.mounts.size(); ++i) {
-        const auto& mount = s.spec.mounts[i];
-        if (!mount.uid_mappings.empty())
-            s.refuse(fmt::format("/mounts/{}/uidMappings", i), "an id-mapped mount");
-        if (!mount.gid_mappings.empty())
-            s.refuse(fmt::format("/mounts/{}/gidMappings", i), "an id-mapped mount");
-    }
 }
 
 }  // namespace covey::plan

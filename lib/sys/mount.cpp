@@ -102,6 +102,16 @@ Result<void> set_attributes(FdRef mount, std::uint64_t set, std::uint64_t clear,
     return {};
 }
 
+Result<void> set_id_map(FdRef mount, FdRef user_namespace, Recursive recursive) {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_IDMAP;
+    attributes.userns_fd = static_cast<__u64>(user_namespace.get());
+    const unsigned flags = AT_EMPTY_PATH | (recursive == Recursive::yes ? AT_RECURSIVE : 0U);
+    if (::syscall(SYS_mount_setattr, mount.get(), "", flags, &attributes, sizeof attributes) < 0)
+        return last_errno();
+    return {};
+}
+
 Result<void> set_propagation_of_all(std::uint64_t propagation) {
     if (::mount(nullptr, "/", nullptr, propagation | MS_REC, nullptr) < 0) return last_errno();
     return {};

@@ -40,6 +40,10 @@ Result<void> attach_at(FdRef mount, FdRef dir, std::string_view path);
 Result<void> set_attributes(FdRef mount, std::uint64_t set, std::uint64_t clear,
                             std::uint64_t propagation, Recursive recursive);
 
+/// Ids of a detached mount are seen through the maps of a user namespace (MOUNT_ATTR_IDMAP, Linux
+/// 5.12). A filesystem that does not know how: EINVAL.
+Result<void> set_id_map(FdRef mount, FdRef user_namespace, Recursive recursive);
+
 /// The whole tree of the caller's namespace.
 Result<void> set_propagation_of_all(std::uint64_t propagation);
 /// `root` becomes "/", the old root is detached: nothing of it can be reached any more.

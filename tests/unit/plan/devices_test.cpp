@@ -104,3 +104,21 @@ TEST_CASE("device numbers that the kernel does not have are refused") {
         CHECK_THROWS_WITH(compile(spec, request(), {}), Catch::Contains("/linux/devices/0"));
     }
 }
+
+TEST_CASE("by the spec's rule devices are made in the root filesystem too, never in a bound /dev") {
+    auto with = request();
+    with.namespaces = NamespaceRule::spec;
+    auto json = config_with_mounts("[]");
+    json["hostname"] = nullptr;
+    json["linux"]["namespaces"] = Json::parse(R"([{"type":"mount"}])");
+    json["linux"]["devices"] =
+        Json::parse(R"([{"path":"/some/fuse","type":"c","major":10,"minor":229}])");
+    CHECK(bodies<MakeDevice>(plan_of(json, with)).size() == 7);
+    CHECK(bodies<MakeSymlink>(plan_of(json, with)).size() == 5);
+    CHECK(bodies<MakeDevice>(plan_of(json)).empty());
+    json["mounts"] = Json::parse(
+        R"([{"destination":"/dev","type":"bind","source":"/dev","options":["rbind"]}])");
+    const auto bound = bodies<MakeDevice>(plan_of(json, with));
+    REQUIRE(bound.size() == 1);
+    CHECK(bound[0].path == "/some/fuse");
+}

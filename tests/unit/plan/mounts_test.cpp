@@ -100,8 +100,7 @@ TEST_CASE("what is no option of mount(8) is the filesystem's own") {
 }
 
 TEST_CASE("options that cannot be kept are refused where they stand") {
-    for (const auto* option :
-         {"remount", "idmap", "ridmap", "idmap=uids=0-1-2", "mand", "iversion", "=x", ""}) {
+    for (const auto* option : {"remount", "idmap=uids=0-1-2", "mand", "iversion", "=x", ""}) {
         CAPTURE(option);
         auto json = config_with_mounts(R"([{"destination":"/x","type":"tmpfs","source":"tmpfs"}])");
         json["mounts"][0]["options"] = {"ro", option};
@@ -206,4 +205,33 @@ TEST_CASE("the root is below the bundle unless it is absolute, with its propagat
     CHECK(plan_of(config(R"({"linux": {"rootfsPropagation": "private"}})")).root.propagation ==
           MS_PRIVATE);
     CHECK(pointer_of(config(R"({"linux": {"maskedPaths": ["/"]}})")) == "/linux/maskedPaths/0");
+}
+
+TEST_CASE("an id-mapped bind has its own maps, or those of the container's new user namespace") {
+    const auto* maps = R"([{"containerID":0,"hostID":1000,"size":10}])";
+    auto json = config_with_mounts(R"([{"destination":"/a","type":"bind","source":"/x"}])");
+    json["mounts"][0]["uidMappings"] = Json::parse(maps);
+    json["mounts"][0]["gidMappings"] = Json::parse(maps);
+    const auto own = bodies<BindMount>(plan_of(json)).at(0);
+    REQUIRE(own.uid_mappings.size() == 1);
+    CHECK(own.uid_mappings[0].host_id == 1000);
+    CHECK_FALSE(own.idmap_recursive);
+    json["mounts"][0]["options"] = Json::array({"rbind", "ridmap"});
+    CHECK(bodies<BindMount>(plan_of(json)).at(0).idmap_recursive);
+
+    auto of_container = config_with_mounts(
+        R"([{"destination":"/a","type":"bind","source":"/x","options":["bind","idmap"]}])");
+    CHECK(pointer_of(of_container) == "/mounts/0/options");
+    of_container["linux"]["namespaces"] = Json::parse(R"([{"type":"mount"},{"type":"user"}])");
+    of_container["linux"]["uidMappings"] = Json::parse(maps);
+    of_container["linux"]["gidMappings"] = Json::parse(maps);
+    of_container["hostname"] = nullptr;
+    auto with = request();
+    with.namespaces = NamespaceRule::spec;
+    CHECK(bodies<BindMount>(plan_of(of_container, with)).at(0).gid_mappings.size() == 1);
+
+    auto tmpfs = config_with_mounts(R"([{"destination":"/a","type":"tmpfs","source":"tmpfs"}])");
+    tmpfs["mounts"][0]["uidMappings"] = Json::parse(maps);
+    tmpfs["mounts"][0]["gidMappings"] = Json::parse(maps);
+    CHECK(pointer_of(tmpfs) == "/mounts/0");
 }

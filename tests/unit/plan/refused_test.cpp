@@ -44,16 +44,6 @@ TEST_CASE("mappings and offsets are refused with their namespaces") {
                           [&](const auto& line) { return line.starts_with(pointer); }));
 }
 
-TEST_CASE("id-mapped mounts are refused") {
-    auto json = config_with_mounts(R"([{"destination":"/a","type":"bind","source":"/x",
-        "uidMappings":[{"containerID":0,"hostID":1000,"size":1}],
-        "gidMappings":[{"containerID":0,"hostID":1000,"size":1}]}])");
-    const auto lines = problems_of(json);
-    REQUIRE(lines.size() == 2);
-    CHECK(lines[0].starts_with("/mounts/0/gidMappings"));
-    CHECK(lines[1].starts_with("/mounts/0/uidMappings"));
-}
-
 TEST_CASE("values that ask for nothing are no reason to refuse") {
     CHECK(
         problems_of(config(R"({"hooks":{"poststop":[]},"linux":{"resources":{"blockIO":{"weight":0},
