@@ -190,11 +190,12 @@ TEST_CASE(
 TEST_CASE("CVE-2024-21626: a working directory behind a descriptor of the launcher is refused") {
     COVEY_REQUIRES("root");
     HostLab lab;
-    const UniqueFd leaked{::open(lab.canary.c_str(), O_RDONLY | O_DIRECTORY)};  // inheritable
+    const UniqueFd folder{::open(lab.canary.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const UniqueFd leaked{::dup(folder.get())};  // inheritable
     REQUIRE(leaked);
-    for (const std::string folder : {"/proc/self/fd/", "/proc/1/fd/", "/proc/self/cwd/../fd/"})
+    for (const std::string place : {"/proc/self/fd/", "/proc/1/fd/", "/proc/self/cwd/../fd/"})
         for (int fd = 3; fd < 20; ++fd) {
-            const auto cwd = folder + std::to_string(fd);
+            const auto cwd = place + std::to_string(fd);
             const auto error = error_of([&] {
                 const auto seen = lab.run({"ls", "."}, plain("", "", R"({"cwd":")" + cwd + "\"}"));
                 CHECK(seen.out.find("file") == std::string::npos);
