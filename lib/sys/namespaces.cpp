@@ -56,7 +56,7 @@ Result<UniqueFd> parent_namespace(FdRef name_space) {
 bool in_initial_user_namespace() {
     // PROC_USER_INIT_INO of the kernel's <linux/proc_ns.h>: the first one has a fixed number.
     constexpr std::uint64_t kInitialInode = 0xEFFFFFFD;
-    const auto own = sys::open("/proc/self/ns/user", O_RDONLY);
+    const auto own = open_at(kCwd, "/proc/self/ns/user", O_RDONLY);
     if (!own) return false;
     const auto id = namespace_id(own.value());
     return id && id.value().inode == kInitialInode;
