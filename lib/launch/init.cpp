@@ -47,6 +47,17 @@ void tell_failure(const InitInput& input, const Error& error) noexcept {
     if (input.report.valid()) write_failure(input.report, error);
 }
 
+/// At the gate init may wait for long: the caller's own streams (a pipe that it reads to its end),
+/// the pty's master and the masks' devices must not stay open that long.
+void let_go_of_the_rest(const InitInput& input) {
+    std::vector<int> keep;
+    for (const auto& fd : {input.handshake, input.gate, input.report})
+        if (fd.valid()) keep.push_back(fd.get());
+    for (unsigned i = 0; i < input.preserved_fds; ++i)
+        keep.push_back(static_cast<int>(3 + i));
+    sys::close_all_except(keep).or_throw("close", "descriptors");
+}
+
 int run(const InitInput& input) {
     const auto& process = *input.process;
     (void)sys::set_name("covey:init");
@@ -65,6 +76,7 @@ int run(const InitInput& input) {
         install_terminal(input.terminal);
     else
         install_stdio(*input.stdio);
+    let_go_of_the_rest(input);
     if (input.gate.valid()) {
         send_ready(input.handshake);
         wait_at_gate(input.gate);

@@ -185,6 +185,16 @@ class Terminals(OciTest):
         self.assertEqual(self.wait_exit(pid), 0)
         os.close(master)
 
+    def test_with_a_terminal_nothing_of_the_callers_streams_is_held_at_the_gate(self):
+        """containerd reads create's output to its end: docker run -it hung when init kept it open."""
+        console = ConsoleSocket(self.folder)
+        one, bundle = self.bundle("probe", "sleep", "forever", terminal=True)
+        run = subprocess.run([RUNTIME, "--root", self.root, "create", "--bundle", bundle, "--console-socket", console.path, one],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.env,
+                             timeout=10, check=False)
+        os.close(console.take())
+        self.assertEqual((run.returncode, run.stdout), (0, b""))
+
     def test_a_terminal_without_a_console_socket_is_refused(self):
         one, bundle = self.bundle("probe", terminal=True)
         self.fails("without setting console socket", "create", "--bundle", bundle, one)
