@@ -108,7 +108,9 @@ void Launcher::open_on_host() {
     if (input_.engine.has_report)
         report_ = sys::open_at(input_.state_folder, kReportName, O_RDWR | O_NOFOLLOW)
                       .or_throw("open", kReportName);
-    stdio_ = open_stdio(input_.stdio);
+    // With a terminal nothing of the caller's streams may stay open in init: who reads `create`'s
+    // output to its end would wait for the container's.
+    if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
@@ -192,10 +194,10 @@ void Launcher::drop_host() {
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();
-    std::vector<int> keep{input_.handshake.get(), gate_.get(), stdio_.in.get(), stdio_.out.get(),
-                          stdio_.err.get()};
-    for (const auto& fd : {namespaces_.pid(), stdio_.held.ref(), report_.ref(),
-                           builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
+    std::vector<int> keep{input_.handshake.get(), gate_.get()};
+    for (const auto& fd :
+         {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(), stdio_.held.ref(), namespaces_.pid(),
+          report_.ref(), builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
     if (!is_alone()) builder_->close();
     const auto unfinished = builder_->descriptors();
