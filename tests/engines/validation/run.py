@@ -121,7 +121,7 @@ def run_all(out, names, folder):
 
 def main():
     out = pathlib.Path(sys.argv[1]).resolve() / "out"
-    names = sys.argv[2:] or sorted(path.name for path in out.iterdir() if path.name != "runtimetest" and "rootfs" not in path.name)
+    names = sys.argv[2:] or sorted(path.name for path in out.iterdir() if path.name != "runtimetest" and not path.name.startswith("rootfs-"))
     folder = private.enter()
     try:
         surprises = run_all(out, names, folder)
