@@ -19,6 +19,7 @@ while true; do
 done
 """
 ENVOY = b"#!/bin/sh\ntrap 'exit 0' TERM INT\necho starting main dispatch loop\nwhile true; do sleep 1; done\n"
+PAUSE = b"#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile true; do sleep 1; done\n"
 
 
 def _add(tar, name, data=None, mode=0o755, link=None):
@@ -50,6 +51,7 @@ def _layer():
         _add(tar, "usr/share/nginx/html/index.html", b"Welcome to nginx!\n", 0o644)
         _add(tar, "usr/sbin/nginx", NGINX)
         _add(tar, "usr/local/bin/envoy", ENVOY)
+        _add(tar, "usr/local/bin/pause", PAUSE)
     return out.getvalue()
 
 
@@ -58,7 +60,7 @@ def make_archive(path):
     layer = _layer()
     digest = hashlib.sha256(layer).hexdigest()
     commands = {"docker.io/library/busybox:latest": ["sh"], "docker.io/library/nginx:latest": ["nginx"],
-                "docker.io/envoyproxy/envoy:v1.19-latest": ["envoy"]}
+                "docker.io/envoyproxy/envoy:v1.19-latest": ["envoy"], "localhost/pause:latest": ["pause"]}
     with tarfile.open(path, "w") as tar:
         _add(tar, f"{digest}/layer.tar", layer, 0o644)
         manifest = []
