@@ -12,8 +12,6 @@ BUSYBOX = "docker.io/library/busybox:latest"
 
 
 class Ctr(ContainerdTest):
-    keeps = ("/run/covey/seccomp/",)
-
     @classmethod
     def start_engine(cls):
         super().start_engine()

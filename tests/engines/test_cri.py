@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 class Cri(ContainerdTest):
     namespace = "k8s.io"
-    keeps = ("/run/covey/seccomp/", "/covey-cri")
+    keeps = ("/covey-cri",)
 
     @classmethod
     def start_engine(cls):

@@ -27,12 +27,12 @@ class Podman(EngineTest):
         private.output([*cls.words, "load", "-q", "-i", cls.archive], env=cls.environment)
         private.output([*cls.words, "run", "--rm", "--network", "none", "busybox", "true"], env=cls.environment)
 
-    # Kept for all containers: their parent cgroup, where Podman mounts network namespaces, compiled seccomp profiles.
-    keeps = ("/libpod_parent", " /run/netns", "/run/covey/seccomp/")
+    # Kept for all containers: their parent cgroup, and where Podman mounts network namespaces.
+    keeps = ("/libpod_parent", " /run/netns")
 
     def watched(self):
         """Podman gives the runtime no --root: its state is at its default place."""
-        return ("/run/covey", "/run/runc")
+        return ("/run/covey/runtime", "/run/covey/engines", "/run/runc")
 
     def podman(self, *words, **options):
         return self.call([*self.words, *words], environment=self.environment, **options)
