@@ -231,8 +231,7 @@ class Replay(EngineTest):
         if private.IS_RUNC:
             return  # 1.1.5 has no features that CRI-O reads, and can checkpoint
         self.assertEqual(len([line for line in version if "version" in line]), 1)
-        self.assertRegex(version[1], "^commit: ")
-        self.assertRegex(version[2], r"^spec: 1\.\d+\.\d+")
+        self.assertRegex(version[-1], r"^spec: 1\.\d+\.\d+")
         features = json.loads(self.runtime("features")[0])
         self.assertTrue(features["ociVersionMin"] and features["ociVersionMax"])
         self.assertIn("rro", features["mountOptions"])
