@@ -113,5 +113,5 @@ def main():
         print(f"runtime: {private.RUNTIME}", flush=True)
         result = unittest.main(module="__main__", verbosity=2, exit=False).result
     finally:
-        private.remove(FOLDER)
+        private.leave(FOLDER)
     raise SystemExit(0 if result.wasSuccessful() else 1)

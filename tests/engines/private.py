@@ -21,6 +21,7 @@ MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 16384, 1 << 18
 EMPTY = ("/run", "/dev/shm", "/var/lib/containers", "/var/lib/cni", "/etc/cni", "/var/lib/docker", "/var/lib/containerd")
 _libc = ctypes.CDLL(None, use_errno=True)
 _lock = None
+_cgroups = set()  # those before the program began
 
 
 def check(result, what):
@@ -57,6 +58,7 @@ def enter():
     if RUNTIME is None:
         sys.exit(f"no runtime at {os.environ.get('COVEY_RUNTIME', BIN / 'covey-runtime')}: build the target covey-runtime")
     take_turn()
+    _cgroups.update(cgroups())
     check(_libc.unshare(CLONE_NEWNS), "unshare")
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     for folder in EMPTY:
@@ -154,6 +156,12 @@ def remove(folder):
                 pass
         time.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def leave(folder):
+    """Last of all. Engines keep the parents of their containers' cgroups."""
+    remove(folder)
+    remove_cgroups(cgroups() - _cgroups)
 
 
 def remove_cgroups(paths):

@@ -138,7 +138,7 @@ def main():
     try:
         surprises = run_all(out, names, folder)
     finally:
-        private.remove(folder)
+        private.leave(folder)
     for surprise in surprises:
         print(f"unexpected: {surprise}")
     sys.exit(1 if surprises else 0)
