@@ -40,8 +40,8 @@ fi
 rm -f "$stamp"
 if [[ ! -f $tarball ]] && ! fetch >"$folder/fetch.log" 2>&1; then
     cat "$folder/fetch.log" >&2
-    echo "validation: $package $version could not be fetched from Debian's archive" >&2
-    exit 1
+    echo "SKIP: $package $version could not be fetched from Debian's archive" >&2
+    exit 77
 fi
 
 export GO111MODULE=off GOPATH=$folder/go:/usr/share/gocode GOCACHE=$folder/cache CGO_ENABLED=0 GOFLAGS= GOTOOLCHAIN=local
