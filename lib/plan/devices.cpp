@@ -149,12 +149,13 @@ void compile_devices(Sections& s) {
     const auto* filesystem = dev == nullptr ? nullptr : std::get_if<MountFilesystem>(dev);
     const bool own_dev = (filesystem != nullptr && filesystem->target == "/dev") ||
                          (dev == nullptr && s.request.namespaces == NamespaceRule::spec);
+    // A bound /dev brings its own nodes. Asked now: the list of operations moves as it grows.
+    const bool bound_dev = dev != nullptr && std::holds_alternative<BindMount>(*dev);
     if (own_dev) default_devices(s);
     for (std::size_t i = 0; i < s.spec.linux.devices.size(); ++i)
         spec_device(s, s.spec.linux.devices[i], fmt::format("/linux/devices/{}", i));
     if (own_dev) links(s);
-    // A bound /dev brings its own nodes.
-    if (!own_dev && (dev == nullptr || std::get_if<BindMount>(dev) == nullptr))
+    if (!own_dev && !bound_dev)
         s.warn("the spec mounts nothing on /dev: no devices are made; mount a tmpfs there");
     if (s.spec.process && s.spec.process->terminal) console(s);
 }

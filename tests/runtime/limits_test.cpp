@@ -46,8 +46,8 @@ class Running {
         (void)call({"resume"});
         (void)call({"delete", "--force"});
         // The folder above is the test's too; runtimes leave it.
-        (void)run_program({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name", "covey-limits",
-                           "-exec", "rmdir", "{}", "+"});
+        (void)run_program({"find", "/sys/fs/cgroup", "-depth", "-type", "d", "-name",
+                           "covey-limits", "-exec", "rmdir", "{}", "+"});
     }
 
     /// The id goes after the command's flags, `last` after it.
