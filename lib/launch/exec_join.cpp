@@ -143,8 +143,18 @@ void ExecLauncher::launch() {
             .with_cause("the main process of its PID namespace has ended");
     if (!child) throw Error::from_errno(child.error(), "clone", "exec'd process");
     if (child.value().pid == 0)
-        run_init({&process_, program_, &stdio_, terminal_.slave, input_.handshake, FdRef{-1},
-                  nullptr, FdRef{-1}, input_.engine.preserved_fds, nullptr, nullptr});
+        run_init({&process_,
+                  program_,
+                  &stdio_,
+                  terminal_.slave,
+                  input_.handshake,
+                  FdRef{-1},
+                  nullptr,
+                  FdRef{-1},
+                  input_.engine.preserved_fds,
+                  nullptr,
+                  nullptr,
+                  {}});
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);

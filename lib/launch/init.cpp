@@ -47,15 +47,12 @@ void tell_failure(const InitInput& input, const Error& error) noexcept {
     if (input.report.valid()) write_failure(input.report, error);
 }
 
-/// At the gate init may wait for long: the caller's own streams (a pipe that it reads to its end),
-/// the pty's master and the masks' devices must not stay open that long.
-void let_go_of_the_rest(const InitInput& input) {
-    std::vector<int> keep;
-    for (const auto& fd : {input.handshake, input.gate, input.report})
-        if (fd.valid()) keep.push_back(fd.get());
-    for (unsigned i = 0; i < input.preserved_fds; ++i)
-        keep.push_back(static_cast<int>(3 + i));
-    sys::close_all_except(keep).or_throw("close", "descriptors");
+/// At the gate init may wait for long: the caller's own streams (a pipe that it reads to its end)
+/// and the pty's master must not stay open that long. One by one, as the profile may refuse
+/// close_range(2) by now.
+void let_go(const std::vector<int>& leftovers) {
+    for (const int fd : leftovers)
+        ::close(fd);
 }
 
 int run(const InitInput& input) {
@@ -76,7 +73,7 @@ int run(const InitInput& input) {
         install_terminal(input.terminal);
     else
         install_stdio(*input.stdio);
-    let_go_of_the_rest(input);
+    let_go(input.leftovers);
     if (input.gate.valid()) {
         send_ready(input.handshake);
         wait_at_gate(input.gate);

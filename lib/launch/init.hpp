@@ -32,6 +32,8 @@ struct InitInput {
     /// Run behind the gate, in the container, with what is left of the privileges.
     const std::vector<spec::Hook>* start_hooks = nullptr;
     const std::function<std::string(pid_t pid, const char* status)>* hook_state = nullptr;
+    /// Closed once the streams are in place: the wait at the gate may be long.
+    std::vector<int> leftovers;
 };
 
 /// Exit status when nothing could be executed, as shells and runc give it.

@@ -70,6 +70,7 @@ class Launcher {
     void launch_dropped();
     void launch_alone();
     void clone_init(std::uint64_t flags, RootBuilder* unfinished_root);
+    [[nodiscard]] std::vector<int> leftovers();
 
     /// init will be the first process of a PID namespace that nobody else can be in.
     [[nodiscard]] bool is_alone() const { return plan_.pid_mode == spec::PidMode::container; }
@@ -194,10 +195,8 @@ void Launcher::drop_host() {
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();
-    std::vector<int> keep{input_.handshake.get(), gate_.get()};
-    for (const auto& fd :
-         {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(), stdio_.held.ref(), namespaces_.pid(),
-          report_.ref(), builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
+    auto keep = leftovers();
+    for (const auto& fd : {input_.handshake, gate_.ref(), report_.ref()})
         if (fd.valid()) keep.push_back(fd.get());
     if (!is_alone()) builder_->close();
     const auto unfinished = builder_->descriptors();
@@ -222,6 +221,16 @@ void Launcher::launch_alone() {
     clone_init(CLONE_NEWPID, &*builder_);
 }
 
+/// What init has no use for once its streams are in place.
+std::vector<int> Launcher::leftovers() {
+    std::vector<int> open;
+    for (const auto& fd :
+         {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(), stdio_.held.ref(), namespaces_.pid(),
+          builder_->terminal().master.ref(), builder_->terminal().slave.ref()})
+        if (fd.valid()) open.push_back(fd.get());
+    return open;
+}
+
 void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     fault_point("launch.clone");
     auto& terminal = builder_->terminal();
@@ -237,7 +246,7 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     if (child.value().pid == 0)
         run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
                   unfinished_root, report_, input_.engine.preserved_fds, &hooks_.start_container,
-                  &input_.engine.hook_state});
+                  &input_.engine.hook_state, leftovers()});
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);
