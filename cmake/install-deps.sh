@@ -11,11 +11,11 @@ build=(g++ cmake ninja-build pkg-config libboost1.81-dev nlohmann-json3-dev libs
     libcap-dev libcli11-dev libfmt-dev python3 python3-yaml)
 demo=(busybox-static curl)
 test=(catch2 python3-jsonschema runc clang-format clang-tidy cpio
-    qemu-system-x86 ccache jq
+    qemu-system-x86 ccache jq make
     # tests/engines
-    podman conmon golang-github-containers-common catatonit buildah containerd python3-grpcio python3-grpc-tools docker.io uidmap
+    podman conmon golang-github-containers-common catatonit buildah containerd python3-grpcio python3-grpc-tools python3-pkg-resources docker.io uidmap
     # tests/engines/validation
-    golang-go golang-github-opencontainers-runtime-tools-dev golang-github-google-uuid-dev)
+    xz-utils golang-go golang-github-opencontainers-runtime-tools-dev golang-github-google-uuid-dev)
 
 case "${1:-test}" in
 build) wanted=("${build[@]}") ;;
