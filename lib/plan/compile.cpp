@@ -35,10 +35,6 @@ void check_exec(const ExecRequest& exec) {
     if (exec.args.empty() || exec.args.front().empty())
         throw Error(Code::invalid_argument, "exec without a command")
             .with_fix("name the program to run");
-    for (const auto& entry : exec.env)
-        if (entry.find('=') == std::string::npos || entry.front() == '=')
-            throw Error(Code::invalid_argument,
-                        fmt::format("exec env '{}' is not KEY=VALUE", entry));
     if (exec.cwd && !exec.cwd->starts_with('/'))
         throw Error(Code::invalid_argument,
                     fmt::format("exec cwd '{}' is not an absolute path", *exec.cwd));
@@ -47,15 +43,20 @@ void check_exec(const ExecRequest& exec) {
         throw Error(Code::invalid_argument, "exec user: 4294967295 is no user or group id");
 }
 
+}  // namespace
+
 void merge_environment(std::vector<std::string>& env, const std::vector<std::string>& added) {
     for (const auto& entry : added) {
-        const auto key = std::string_view(entry).substr(0, entry.find('=') + 1);
+        const auto end = entry.find('=');
+        if (end == std::string::npos || end == 0)
+            throw Error(Code::invalid_argument,
+                        fmt::format("environment variable '{}' is not NAME=VALUE", entry))
+                .with_fix("give a value, if only an empty one: NAME=");
+        const auto key = std::string_view(entry).substr(0, end + 1);
         std::erase_if(env, [&](const auto& old) { return old.starts_with(key); });
         env.push_back(entry);
     }
 }
-
-}  // namespace
 
 LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
                    const CompileOptions& options) {

@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "launch/launcher.hpp"
+#include "plan/compile.hpp"
 #include "runtime/console.hpp"
 #include "runtime/executing.hpp"
 #include "runtime/foreground.hpp"
@@ -53,6 +54,10 @@ std::uint32_t parse_id(std::string_view text, const char* what) {
 
 void set_user(spec::User& user, const std::string& text) {
     const auto parts = split(text, ':');
+    if (parts.size() > 2)
+        throw Error(Code::invalid_argument,
+                    fmt::format("flag --user: '{}' is not UID or UID:GID", text))
+            .with_fix("use numbers: names are the container's own business");
     user.uid = parse_id(parts[0], "user");
     if (parts.size() > 1) user.gid = parse_id(parts[1], "user");
 }
@@ -66,8 +71,9 @@ void add_capability(spec::Process& process, const std::string& name) {
     if (!process.capabilities) process.capabilities.emplace();
     auto& sets = *process.capabilities;
     const auto bit = std::uint64_t{1} << static_cast<unsigned>(*number);
-    for (auto* set :
-         {&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient})
+    // Not inheritable or ambient: a program with file capabilities would have more than was asked
+    // for (CVE-2022-29162).
+    for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted})
         *set |= bit;
 }
 
@@ -84,11 +90,7 @@ spec::Process process_from_flags(const ContainerFolder& folder, const ExecOption
     if (!o.user.empty()) set_user(process.user, o.user);
     for (const auto& group : o.groups)
         process.user.additional_gids.push_back(parse_id(group, "additional-gids"));
-    for (const auto& entry : o.env) {
-        const auto key = entry.substr(0, entry.find('=') + 1);
-        std::erase_if(process.env, [&](const auto& old) { return old.starts_with(key); });
-        process.env.push_back(entry);
-    }
+    plan::merge_environment(process.env, o.env);
     for (const auto& name : o.caps)
         add_capability(process, name);
     if (!o.apparmor.empty()) process.apparmor_profile = o.apparmor;

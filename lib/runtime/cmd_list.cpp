@@ -53,9 +53,7 @@ int list(Invocation& call) {
     Flags flags;
     flags.text("format", 'f', format, "table or json").boolean("quiet", 'q', quiet, "ids only");
     if (!call.parse(flags, 0, 0)) return 0;
-    if (format != "table" && format != "json")
-        throw Error(Code::invalid_argument, fmt::format("unknown format '{}'", format))
-            .with_fix("use table or json");
+    require_known_format(format);
     const auto store = ContainerStore::open_existing(call.globals.root);
     if (quiet) {
         for (const auto& id : store.ids())

@@ -95,9 +95,7 @@ int ps(Invocation& call) {
     flags.text("format", 'f', format, "table or json");
     const auto words = call.parse(flags, 1, 64);
     if (!words) return 0;
-    if (format != "table" && format != "json")
-        throw Error(Code::invalid_argument, fmt::format("unknown format '{}'", format))
-            .with_fix("use table or json");
+    require_known_format(format);
     const GroupedContainer container{call.globals.root, words->front(), "list its processes"};
     const auto pids = container.group.processes();
     if (format == "json") {

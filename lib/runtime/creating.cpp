@@ -10,6 +10,7 @@
 #include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/late_hooks.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/state_codec.hpp"
@@ -239,8 +240,7 @@ void Creation::undo_launch() noexcept {
             if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
         if (group_) end_group(*group_);
         reap_children();
-        if (hooks_ran_)
-            run_poststop_hooks(bundle_.spec.hooks, encode_hook_state(record_, "stopped", 0));
+        if (hooks_ran_) run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {
         report_warning(fmt::format("undoing the create: {}", error.what()));
     }

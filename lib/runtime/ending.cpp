@@ -1,13 +1,9 @@
 #include "runtime/ending.hpp"
 
 #include "covey/error.hpp"
-#include "launch/hooks.hpp"
-#include "launch/launcher.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/late_hooks.hpp"
 #include "runtime/registry.hpp"
-#include "runtime/state_codec.hpp"
-#include "spec/load.hpp"
-#include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 
@@ -51,12 +47,6 @@ void end_init(const ContainerView& view) {
             .with_fix("look at its state in /proc: it waits in the kernel (state D)");
 }
 
-spec::Hooks read_hooks(const ContainerFolder& folder) {
-    const auto text = sys::read_file_at(folder.fd(), launch::kConfigName, spec::kLargestConfig)
-                          .or_throw("read", launch::kConfigName);
-    return spec::load(text).hooks;
-}
-
 }  // namespace
 
 void end_group(cgroup::Group& group) {
@@ -83,7 +73,10 @@ void signal_init(const ContainerView& view, int signal) {
 
 void signal_all(const ContainerView& view, int signal) {
     if (view.record.cgroup.path.empty()) {
-        if (view.init) signal_init(view, signal);
+        if (!view.init) return;
+        const auto sent = sys::pidfd_send_signal(view.init, signal);
+        // One that ended meanwhile is nobody left, which is success.
+        if (!sent && sent.error() != ESRCH) sent.or_throw("signal init of", view.record.id);
         return;
     }
     const auto host = cgroup::detect();
@@ -93,15 +86,6 @@ void signal_all(const ContainerView& view, int signal) {
         group->kill();
     else
         signal_members(host, *group, signal);
-}
-
-void run_poststop_hooks(const spec::Hooks& hooks, const std::string& state) {
-    for (std::size_t i = 0; i < hooks.poststop.size(); ++i)
-        try {
-            launch::run_hook(hooks.poststop[i], "poststop", i, state);
-        } catch (const Error& error) {
-            report_warning(error.what());  // runtime.md, lifecycle 13: logged, and the rest goes on
-        }
 }
 
 void destroy_container(const ContainerStore& store, const ContainerFolder& folder,
@@ -115,12 +99,16 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     end_init(view);
     remove_from_registry(store.root(), view.record.id);
     store.remove(view.record.id);
-    if (hooks) run_poststop_hooks(*hooks, encode_hook_state(view.record, "stopped", 0));
+    if (hooks) run_poststop_hooks(*hooks, view.record);
 }
 
 void destroy_remains(const ContainerStore& store, const ContainerFolder& folder) {
     remove_from_registry(store.root(), folder.id());
     store.remove(folder.id());
+    report_warning(fmt::format(
+        "container {}: its record could not be read, so its processes and its cgroup are not "
+        "known and were left as they are: look for a cgroup of that name and end what is in it",
+        folder.id()));
 }
 
 }  // namespace covey::runtime

@@ -6,7 +6,6 @@
 #include "cgroup/cgroup.hpp"
 #include "runtime/container_store.hpp"
 #include "runtime/status.hpp"
-#include "spec/types.hpp"
 
 #include <string>
 
@@ -22,12 +21,11 @@ void signal_init(const ContainerView& view, int signal);
 /// To every process of the container, init alive or not; nobody left is success.
 void signal_all(const ContainerView& view, int signal);
 
-/// A hook that fails is a warning.
-void run_poststop_hooks(const spec::Hooks& hooks, const std::string& state);
 /// The folder is locked. Whatever state the container is in.
 void destroy_container(const ContainerStore& store, const ContainerFolder& folder,
                        const ContainerView& view);
-/// The same for one whose record cannot be read: what can be found by its id is removed.
+/// The same for one whose record cannot be read: its folder and its registry link are removed, and
+/// a warning says that the rest is not known.
 void destroy_remains(const ContainerStore& store, const ContainerFolder& folder);
 
 }  // namespace covey::runtime

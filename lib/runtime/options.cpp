@@ -148,4 +148,10 @@ unsigned parse_count(std::string_view value, std::string_view flag, unsigned mos
     return *number;
 }
 
+void require_known_format(std::string_view format) {
+    if (format != "table" && format != "json")
+        throw Error(Code::invalid_argument, fmt::format("unknown format '{}'", format))
+            .with_fix("use table or json");
+}
+
 }  // namespace covey::runtime

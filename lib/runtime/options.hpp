@@ -47,5 +47,7 @@ class Flags {
 
 /// Digits that fit, else invalid_argument naming the flag.
 [[nodiscard]] unsigned parse_count(std::string_view value, std::string_view flag, unsigned most);
+/// `--format` of the commands that print a table or JSON; else invalid_argument.
+void require_known_format(std::string_view format);
 
 }  // namespace covey::runtime

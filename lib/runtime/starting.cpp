@@ -1,12 +1,9 @@
 #include "runtime/starting.hpp"
 
 #include "covey/error.hpp"
-#include "launch/hooks.hpp"
 #include "launch/launcher.hpp"
 #include "launch/message.hpp"
-#include "runtime/failure.hpp"
-#include "runtime/state_codec.hpp"
-#include "spec/load.hpp"
+#include "runtime/late_hooks.hpp"
 #include "sys/file.hpp"
 
 #include <array>
@@ -42,19 +39,6 @@ std::string read_to_end(FdRef report) {
     }
 }
 
-void run_poststart_hooks(const ContainerFolder& folder, const ContainerRecord& record) {
-    const auto text = sys::read_file_at(folder.fd(), launch::kConfigName, spec::kLargestConfig)
-                          .or_throw("read", launch::kConfigName);
-    const auto spec = spec::load(text);
-    const auto state = encode_hook_state(record, "running", record.pid);
-    for (std::size_t i = 0; i < spec.hooks.poststart.size(); ++i)
-        try {
-            launch::run_hook(spec.hooks.poststart[i], "poststart", i, state);
-        } catch (const Error& error) {
-            report_warning(error.what());  // runtime.md, lifecycle 9: logged, and the rest goes on
-        }
-}
-
 }  // namespace
 
 void start_container(const ContainerFolder& folder, const ContainerRecord& record) {
@@ -70,7 +54,7 @@ void start_container(const ContainerFolder& folder, const ContainerRecord& recor
     for (const char* name : {launch::kGateName, launch::kReportName})
         (void)sys::unlink_at(folder.fd(), name);  // their work is done
     if (!problem.empty()) throw launch::decode_failure(problem);
-    if (record.has_poststart) run_poststart_hooks(folder, record);
+    if (record.has_poststart) run_poststart_hooks(read_hooks(folder), record);
 }
 
 }  // namespace covey::runtime

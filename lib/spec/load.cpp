@@ -17,45 +17,38 @@ nlohmann::json read(std::string_view text, std::string_view document) {
     return parse_strict(text, document, kDeepestJson);
 }
 
+/// Every problem of the document at once.
+template <typename Value, typename Parse>
+Value load_document(std::string_view text, std::string_view name, Parse parse) {
+    const nlohmann::json document = read(text, name);
+    Collector problems;
+    const Place root;
+    ObjectReader reader{document, root, problems};
+    Value value;
+    if (reader.is_object()) parse(reader, value, problems);
+    if (!problems.empty()) throw SpecError(name, problems.take());
+    return value;
+}
+
 }  // namespace
 
 Spec load(std::string_view text) {
-    constexpr std::string_view kDocument = "config.json";
-    const nlohmann::json document = read(text, kDocument);
-    Collector problems;
-    const Place root;
-    ObjectReader reader{document, root, problems};
-    Spec spec;
-    if (reader.is_object()) {
+    return load_document<Spec>(text, "config.json", [](auto& reader, auto& spec, auto& problems) {
         parse_spec(reader, spec);
         validate(spec, problems);
-    }
-    if (!problems.empty()) throw SpecError(kDocument, problems.take());
-    return spec;
+    });
 }
 
 Process load_process(std::string_view text) {
-    constexpr std::string_view kDocument = "process.json";
-    const nlohmann::json document = read(text, kDocument);
-    Collector problems;
-    const Place root;
-    ObjectReader reader{document, root, problems};
-    Process process;
-    if (reader.is_object()) parse_process(reader, process);
-    if (!problems.empty()) throw SpecError(kDocument, problems.take());
-    return process;
+    return load_document<Process>(
+        text, "process.json",
+        [](auto& reader, auto& process, Collector&) { parse_process(reader, process); });
 }
 
 Resources load_resources(std::string_view text) {
-    constexpr std::string_view kDocument = "resources";
-    const nlohmann::json document = read(text, kDocument);
-    Collector problems;
-    const Place root;
-    ObjectReader reader{document, root, problems};
-    Resources resources;
-    if (reader.is_object()) parse_resources(reader, resources);
-    if (!problems.empty()) throw SpecError(kDocument, problems.take());
-    return resources;
+    return load_document<Resources>(
+        text, "resources",
+        [](auto& reader, auto& resources, Collector&) { parse_resources(reader, resources); });
 }
 
 }  // namespace covey::spec

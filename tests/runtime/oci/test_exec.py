@@ -83,6 +83,26 @@ class Exec(OciTest):
         self.assertLess({"X=1", "Y=2"}, set(state["env"]))
         self.assertEqual(int(state["caps"]["bounding"], 16) & 1, 1)
 
+    def test_an_added_capability_is_not_inherited(self):
+        """CVE-2022-29162. Seen failing while --cap also went to the inheritable and ambient sets."""
+        caps = self.state_of("--cap", "CAP_CHOWN")["caps"]
+        for name in ("bounding", "permitted", "effective"):
+            self.assertEqual(int(caps[name], 16) & 1, 1, name)
+        self.assertEqual((int(caps["inheritable"], 16), int(caps["ambient"], 16)), (0, 0))
+
+    def test_one_variable_replaces_one(self):
+        env = self.state_of("--env", "TERM=vt100")["env"]
+        self.assertEqual([entry for entry in env if entry.startswith("TERM=")], ["TERM=vt100"])
+        self.assertIn("PATH=/bin", env)
+
+    @only_covey("runc passes a word without = on as it is")
+    def test_a_variable_without_a_value_is_refused(self):
+        self.fails("environment variable 'NOPE' is not NAME=VALUE", "exec", "--env", "NOPE", self.one, "probe", status=255)
+
+    @only_covey("runc 1.1 says: malformed")
+    def test_a_user_of_three_parts_is_refused(self):
+        self.fails("flag --user: '1:2:3' is not UID or UID:GID", "exec", "--user", "1:2:3", self.one, "probe", status=255)
+
     def test_no_descriptor_of_the_host_gets_in(self):
         self.assertEqual([entry["fd"] for entry in self.state_of()["fds"]], [0, 1, 2])
 
