@@ -21,6 +21,10 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
     app.add_option("--root", config.root, "Folder of the state, for one daemon alone")
         ->envname("COVEY_ROOT")
         ->capture_default_str();
+    app.add_option("--engine-registry", config.engine_registry,
+                   "Where covey-runtime reports engines' containers; empty: none are shown")
+        ->envname("COVEY_REGISTRY")
+        ->capture_default_str();
     const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
                                                    {"info", log::Level::info},
                                                    {"warning", log::Level::warning},

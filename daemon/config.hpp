@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "store/engine_link.hpp"
 
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@ namespace covey::daemon {
 struct Config {
     std::string socket = "/run/covey/covey.sock";
     std::string root = "/run/covey";
+    std::string engine_registry{store::kEngineRegistry};
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
         boost::asio::io_context io{1};
         daemon::EngineConfig engine_config;
         engine_config.root = config.root;
+        engine_config.engine_registry = config.engine_registry;
         daemon::Engine engine{io, engine_config};
         daemon::Api api{engine};
         boost::asio::co_spawn(io, serve(io, engine, api, config),

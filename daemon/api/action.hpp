@@ -3,6 +3,7 @@
 // Thread rule: values.
 #pragma once
 
+#include "core/engine_containers.hpp"
 #include "core/messages.hpp"
 #include "spec/tables.hpp"
 
@@ -80,13 +81,22 @@ struct ContainerView {
     std::uint64_t resource_version = 0;
 };
 
+/// A container that an engine made through covey-runtime: shown, never owned.
+struct EngineContainerView {
+    core::EngineContainer facts;
+    core::EngineContainerNow now;
+    std::uint64_t resource_version = 0;
+};
+
 /// One line of GET /v1/events.
 struct EventRecord {
     std::uint64_t seq = 0;
     std::int64_t time = 0;  // Unix microseconds
     std::string type;       // sandbox.created|ready|stopped|deleted,
-                            // container.created|started|exited|deleted, exec.started|exited
+                            // container.created|started|exited|deleted, exec.started|exited,
+                            // engine.created|started|exited|deleted
     std::string sandbox, container, exec;
+    std::string engine, root;  // of engine.*: who made it, and where its state is
     std::optional<core::ExitRecord> exit;
     pid_t pid = 0, pod_pid = 0;
 };

@@ -182,6 +182,7 @@ Json container_json(const ContainerView& view) {
     Json json{
         {"id", config.id},
         {"sandbox", view.request.sandbox},
+        {"engine", "covey"},
         {"state", core::state_name(facts.state)},
         {"pid", facts.pid},
         {"podPid", facts.pod_pid},
@@ -217,14 +218,6 @@ Response container_response(const ContainerView& view, unsigned status) {
 
 Response exit_response(const core::ExitRecord& exit) {
     return json_response(exit_json(exit));
-}
-
-Response list_response(const std::vector<ContainerView>& views, const ContainerFilter& filter,
-                       std::uint64_t resource_version) {
-    Json items = Json::array();
-    for (const auto& view : views)
-        if (filter.fits(view)) items.push_back(container_json(view));
-    return json_response({{"items", std::move(items)}, {"resourceVersion", resource_version}});
 }
 
 }  // namespace covey::daemon

@@ -7,7 +7,6 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,9 +31,5 @@ struct ContainerFilter {
     std::optional<std::string> sandbox, state;
     [[nodiscard]] bool fits(const ContainerView& view) const;
 };
-[[nodiscard]] Response list_response(const std::vector<ContainerView>& views,
-                                     const ContainerFilter& filter, std::uint64_t resource_version);
-inline constexpr std::array<std::string_view, 4> kContainerStates{"creating", "created", "running",
-                                                                  "stopped"};
 
 }  // namespace covey::daemon

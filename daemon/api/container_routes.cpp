@@ -1,5 +1,6 @@
 #include "api/call.hpp"
 #include "api/container_codec.hpp"
+#include "api/engine_container_codec.hpp"
 #include "api/error_codec.hpp"
 #include "api/query.hpp"
 #include "api/sandbox_codec.hpp"
@@ -21,7 +22,7 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr std::array<std::string_view, 3> kListParameters{"label", "sandbox", "state"};
+constexpr std::array<std::string_view, 4> kListParameters{"engine", "label", "sandbox", "state"};
 constexpr std::array<std::string_view, 1> kDeleteParameters{"force"};
 constexpr std::array<std::string_view, 1> kWaitParameters{"timeout"};
 constexpr std::uint64_t kLongestWait = 86400;  // seconds
@@ -31,8 +32,21 @@ Response list(Call& call) {
     const ContainerFilter filter{query.all("label"), query.id("sandbox", "sandbox id"),
                                  query.one("state")};
     require_label_filters(filter.labels);
-    require_state_filter(filter.state, kContainerStates);
-    return list_response(call.engine.containers(), filter, call.engine.newest_event());
+    require_state_filter(filter.state, kListedStates);
+    const auto engine = query.one("engine");
+    require_engine_filter(engine);
+    // Asked first: what is found out on the way is an event too.
+    const AllContainers all{call.engine.containers(), call.engine.engine_containers()};
+    return list_response(all, filter, engine, call.engine.newest_event());
+}
+
+Response show(Call& call) {
+    try {
+        return container_response(call.engine.container(call.id()));
+    } catch (const Error& error) {
+        if (error.code() != Code::not_found) throw;
+        return engine_container_response(call.engine.engine_container(call.id()));
+    }
 }
 
 asio::awaitable<Response> create(Call& call) {
@@ -92,12 +106,15 @@ asio::awaitable<Response> answer_container_call(Call& call) {
     const Operation operation = call.match.route->operation;
     if (operation == Operation::list_containers) co_return list(call);
     require_valid_id(call.id(), "container id");
+    if (operation == Operation::get_container) {
+        require_no_query(call.target.query);
+        co_return show(call);
+    }
+    if (operation != Operation::put_container) call.engine.require_ours(call.id());
     if (operation == Operation::delete_container) co_return co_await remove(call);
     if (operation == Operation::wait_container) co_return co_await wait(call);
     require_no_query(call.target.query);
     if (operation == Operation::put_container) co_return co_await create(call);
-    if (operation == Operation::get_container)
-        co_return container_response(call.engine.container(call.id()));
     if (operation == Operation::start_container) co_return co_await start(call);
     if (operation == Operation::kill_container) co_return co_await kill(call);
     co_return co_await stop(call);

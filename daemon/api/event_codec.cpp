@@ -12,10 +12,11 @@ namespace covey::daemon {
 using Json = nlohmann::ordered_json;
 
 std::string event_line(const EventRecord& event) {
-    Json json{{"seq", event.seq},
-              {"time", rfc3339(event.time)},
-              {"type", event.type},
-              {"sandbox", event.sandbox}};
+    Json json{{"seq", event.seq}, {"time", rfc3339(event.time)}, {"type", event.type}};
+    // An engine need not have a pod around its container.
+    if (event.engine.empty() || !event.sandbox.empty()) json["sandbox"] = event.sandbox;
+    if (!event.engine.empty()) json["engine"] = event.engine;
+    if (!event.root.empty()) json["root"] = event.root;
     if (!event.container.empty()) json["container"] = event.container;
     if (!event.exec.empty()) json["exec"] = event.exec;
     if (event.pid != 0) json["pid"] = event.pid;

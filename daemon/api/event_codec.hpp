@@ -10,10 +10,11 @@
 
 namespace covey::daemon {
 
-inline constexpr std::array<std::string_view, 10> kEventTypes{
+inline constexpr std::array<std::string_view, 14> kEventTypes{
     "sandbox.created",   "sandbox.ready",     "sandbox.stopped",  "sandbox.deleted",
     "container.created", "container.started", "container.exited", "container.deleted",
-    "exec.started",      "exec.exited"};
+    "exec.started",      "exec.exited",       "engine.created",   "engine.started",
+    "engine.exited",     "engine.deleted"};
 
 // Each ends with a newline.
 [[nodiscard]] std::string event_line(const EventRecord& event);

@@ -157,6 +157,7 @@ asio::awaitable<void> finish(Relay& relay, const Call& call, const std::exceptio
 asio::awaitable<void> stream_exec(Call& call) {
     const StreamForm form = stream_form(call.exchange.request().accept);
     ExecAction action = decode_exec(call.id(), call.target.query);
+    call.engine.require_ours(call.id());
     const auto session = co_await call.engine.exec(std::move(action));
     const auto executor = co_await asio::this_coro::executor;
     Relay relay{call.exchange, form, *session, executor};

@@ -51,7 +51,7 @@ struct ProcessAnswer {
 
 struct EventAnswer {
     std::uint64_t seq = 0;
-    std::string time, type, sandbox, container, exec;
+    std::string time, type, sandbox, container, exec, engine;
     std::int64_t pid = 0, pod_pid = 0;
     std::optional<ExitAnswer> exit;
     /// Of the line that ends a stream which cannot go on.

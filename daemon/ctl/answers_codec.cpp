@@ -188,6 +188,7 @@ EventAnswer decode_event(std::string_view json) {
     read(object, "sandbox", event.sandbox);
     read(object, "container", event.container);
     read(object, "exec", event.exec);
+    read(object, "engine", event.engine);
     read(object, "pid", event.pid);
     read(object, "podPid", event.pod_pid);
     event.exit = exit_in(object);

@@ -27,7 +27,8 @@ struct EventsOptions {
 std::string event_line(const EventAnswer& event) {
     std::string text =
         fmt::format("{}  {:>6}  {:<18}  {}", event.time, event.seq, event.type, event.sandbox);
-    if (!event.container.empty()) text += "/" + event.container;
+    if (!event.container.empty()) text += (event.sandbox.empty() ? "" : "/") + event.container;
+    if (!event.engine.empty()) text += "  of " + event.engine;
     if (!event.exec.empty()) text += "  exec " + event.exec;
     if (event.pid > 0)
         text += fmt::format("  pid {}", event.pod_pid > 0 ? event.pod_pid : event.pid);

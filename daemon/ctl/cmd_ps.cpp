@@ -20,6 +20,12 @@ struct PsOptions {
     bool all = false;
 };
 
+constexpr std::string_view kOwnEngine = "covey";
+
+std::string engine_text(const ContainerAnswer& container) {
+    return container.engine.empty() ? std::string{kOwnEngine} : container.engine;
+}
+
 /// Processes by host number, of the sandboxes that the containers are in: who they run as, and with
 /// which rights, only the kernel knows.
 std::map<std::int64_t, ProcessAnswer> processes_of(const Session& session,
@@ -27,7 +33,8 @@ std::map<std::int64_t, ProcessAnswer> processes_of(const Session& session,
     std::map<std::string, bool> seen;
     std::map<std::int64_t, ProcessAnswer> processes;
     for (const auto& container : containers) {
-        if (container.sandbox.empty() || !seen.emplace(container.sandbox, true).second) continue;
+        if (engine_text(container) != kOwnEngine || !seen.emplace(container.sandbox, true).second)
+            continue;
         try {
             for (auto& process : decode_processes(
                      session.look_up(get("sandboxes", container.sandbox, "processes"))))
@@ -44,11 +51,12 @@ void print_table(const Session& session, const std::vector<ContainerAnswer>& con
     const bool wide = session.settings.format == Format::wide;
     std::vector<Column> columns{{"CONTAINER"},
                                 {"SANDBOX"},
+                                {"ENGINE"},
                                 {"STATE"},
                                 {"PID", Align::right},
                                 {"HOSTPID", Align::right},
                                 {"STARTED", Align::right}};
-    if (wide) columns.insert(columns.end(), {{"ID"}, {"BUNDLE"}, {"USER"}, {"CAPS"}, {"ENGINE"}});
+    if (wide) columns.insert(columns.end(), {{"ID"}, {"BUNDLE"}, {"USER"}, {"CAPS"}});
     columns.push_back({"COMMAND"});
     std::map<std::int64_t, ProcessAnswer> processes;
     if (wide) processes = processes_of(session, containers);
@@ -58,15 +66,18 @@ void print_table(const Session& session, const std::vector<ContainerAnswer>& con
         return pid > 0 ? fmt::to_string(pid) : std::string{};
     };
     for (const auto& one : containers) {
-        std::vector<std::string> row{one.id,          one.sandbox,
-                                     state_text(one), number(one.pod_pid),
-                                     number(one.pid), age_of(one.started_at, now_microseconds())};
+        std::vector<std::string> row{one.id,
+                                     one.sandbox,
+                                     engine_text(one),
+                                     state_text(one),
+                                     number(one.pod_pid),
+                                     number(one.pid),
+                                     age_of(one.started_at, now_microseconds())};
         if (wide) {
             const auto process = processes.find(one.pid);
             const bool known = process != processes.end() && one.pid > 0;
             row.insert(row.end(), {one.id, one.bundle, known ? user_text(process->second.uid) : "",
-                                   known ? capability_text(process->second.capabilities) : "",
-                                   one.engine.empty() ? "covey" : one.engine});
+                                   known ? capability_text(process->second.capabilities) : ""});
         }
         row.push_back(command_text(one.command));
         table.add(std::move(row));

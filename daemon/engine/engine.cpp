@@ -3,6 +3,8 @@
 #include "engine/host_checks.hpp"
 #include "engine/operations.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace covey::daemon {
@@ -20,6 +22,7 @@ Engine::Engine(asio::io_context& io, EngineConfig config,
 
 Engine::~Engine() {
     state_->closed = true;
+    state_->engine_containers->close();
     for (const auto& [id, sandbox] : state_->registry.sandboxes)
         if (sandbox->link) sandbox->link->close();
 }
@@ -97,6 +100,37 @@ std::vector<ContainerView> Engine::containers() const {
 
 asio::awaitable<std::unique_ptr<ExecSession>> Engine::exec(ExecAction action) {
     return run_to_end(state_->executor, daemon::exec(state_, std::move(action)));
+}
+
+std::vector<EngineContainerView> Engine::engine_containers() const {
+    return state_->engine_containers->list();
+}
+
+EngineContainerView Engine::engine_container(const std::string& id) const {
+    auto found = state_->engine_containers->find(id);
+    if (found.empty()) (void)state_->registry.container(id);  // throws not_found
+    if (found.size() == 1) return std::move(found.front());
+    std::string roots;
+    for (const auto& one : found)
+        roots += (roots.empty() ? "" : ", ") + one.facts.root;
+    throw Error(Code::failed_precondition,
+                fmt::format("engines have several containers '{}', in {}", id, roots))
+        .with_fix("GET /v1/containers lists them all, each with its root");
+}
+
+void Engine::require_ours(const std::string& id) const {
+    if (state_->registry.find_container(id)) return;
+    const auto found = state_->engine_containers->find(id);
+    if (found.empty()) return;
+    const auto& one = found.front().facts;
+    throw Error(
+        Code::failed_precondition,
+        fmt::format("container '{}' is {}'s, not Covey's: Covey shows it and changes nothing", id,
+                    one.engine))
+        .with_fix(one.engine == "oci"
+                      ? fmt::format("covey-runtime --root {} …", one.root)
+                      : fmt::format("use {}'s own command, or covey-runtime --root {} …",
+                                    one.engine, one.root));
 }
 
 std::unique_ptr<EventReader> Engine::events(std::uint64_t since) {

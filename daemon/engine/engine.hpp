@@ -25,6 +25,8 @@ struct EngineConfig {
     std::string root = "/run/covey";
     std::size_t most_sandboxes = 4096, most_containers = 16384;
     std::size_t events_kept = 65536;
+    /// Registry of engines' containers (store/engine_link.hpp); empty: none is watched.
+    std::string engine_registry;
     /// Longest time that a shim may take for one answer (a launch included).
     std::chrono::milliseconds shim_deadline{30'000};
 };
@@ -98,6 +100,16 @@ class Engine {
     [[nodiscard]] ContainerView container(const std::string& id) const;
     [[nodiscard]] std::vector<ContainerView> containers() const;
     boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(ExecAction action);
+
+    /// Those that engines made through covey-runtime, asked of the kernel now. One that cannot be
+    /// believed is left out and reported in the log.
+    [[nodiscard]] std::vector<EngineContainerView> engine_containers() const;
+    /// The engine's container of that id; throws not_found as container() does, and
+    /// failed_precondition when the id is in several roots.
+    [[nodiscard]] EngineContainerView engine_container(const std::string& id) const;
+    /// Throws failed_precondition, naming the engine, when `id` is an engine's container and not
+    /// one of ours: what would change it is the engine's to do.
+    void require_ours(const std::string& id) const;
 
     /// Events after `since`; throws compacted when they are no longer kept.
     [[nodiscard]] std::unique_ptr<EventReader> events(std::uint64_t since);

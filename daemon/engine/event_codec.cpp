@@ -10,6 +10,8 @@ std::string encode_event(const EventRecord& event) {
     Json json{{"time", event.time}, {"type", event.type}, {"sandbox", event.sandbox}};
     if (!event.container.empty()) json["container"] = event.container;
     if (!event.exec.empty()) json["exec"] = event.exec;
+    if (!event.engine.empty()) json["engine"] = event.engine;
+    if (!event.root.empty()) json["root"] = event.root;
     if (event.pid != 0) json["pid"] = event.pid;
     if (event.pod_pid != 0) json["podPid"] = event.pod_pid;
     if (event.exit)
@@ -30,6 +32,8 @@ EventRecord decode_event(std::uint64_t seq, std::string_view text) {
     event.sandbox = json.value("sandbox", "");
     event.container = json.value("container", "");
     event.exec = json.value("exec", "");
+    event.engine = json.value("engine", "");
+    event.root = json.value("root", "");
     event.pid = json.value("pid", pid_t{0});
     event.pod_pid = json.value("podPid", pid_t{0});
     if (const auto exit = json.find("exit"); exit != json.end())

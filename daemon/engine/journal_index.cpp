@@ -11,7 +11,9 @@ JournalIndex::JournalIndex(const EventLog& log) {
 }
 
 void JournalIndex::take(const EventRecord& event) {
-    if (event.type == "sandbox.deleted") {
+    if (!event.engine.empty()) {
+        take_of_engine(event);
+    } else if (event.type == "sandbox.deleted") {
         sandboxes.erase(event.sandbox);
     } else if (event.type == "container.deleted") {
         containers.erase(event.container);
@@ -34,6 +36,18 @@ void JournalIndex::take(const EventRecord& event) {
         exec.started |= event.type == "exec.started";
         exec.exited |= event.type == "exec.exited";
     }
+}
+
+void JournalIndex::take_of_engine(const EventRecord& event) {
+    const std::pair key{event.root, event.container};
+    if (event.type == "engine.deleted") {
+        engine_containers.erase(key);
+        return;
+    }
+    auto& container = engine_containers[key];
+    container.newest = event;
+    container.started |= event.type == "engine.started";
+    container.exited |= event.type == "engine.exited";
 }
 
 }  // namespace covey::daemon

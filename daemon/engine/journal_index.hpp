@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace covey::daemon {
 
@@ -28,6 +29,12 @@ class JournalIndex {
     struct Sandbox {
         bool created = false, ready = false, stopped = false;
     };
+    /// Of an engine: it cannot be known when what happened to it happened.
+    struct EngineContainer {
+        EventRecord newest;
+        bool started = false, exited = false;
+    };
+    std::map<std::pair<std::string, std::string>, EngineContainer> engine_containers;  // root, id
     std::map<std::string, Sandbox> sandboxes;
     std::map<std::string, Container> containers;
 
@@ -39,6 +46,7 @@ class JournalIndex {
 
   private:
     void take(const EventRecord& event);
+    void take_of_engine(const EventRecord& event);
     std::int64_t oldest_kept_ = 0;  // 0: nothing was ever dropped
 };
 

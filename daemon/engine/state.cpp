@@ -24,7 +24,9 @@ EngineState::EngineState(boost::asio::any_io_executor where, EngineConfig wanted
       surroundings(host ? std::move(host) : host_surroundings(root.folder("seccomp"))),
       boot_id(sys::boot_id().or_throw("read", "boot id")),
       events(std::make_shared<EventLog>(executor, root.fd(), config.events_kept)),
-      locks(std::make_shared<KeyedLocks>(executor)) {
+      locks(std::make_shared<KeyedLocks>(executor)),
+      engine_containers(std::make_shared<EngineContainers>(EngineContainers::Wiring{
+          executor, events, surroundings->host(), boot_id, config.most_containers})) {
 }
 
 std::string EngineState::sandbox_path(const std::string& id) const {

@@ -5,6 +5,7 @@
 
 #include "engine/async.hpp"
 #include "engine/engine.hpp"
+#include "engine/engine_containers.hpp"
 #include "engine/event_log.hpp"
 #include "engine/records.hpp"
 #include "engine/registry.hpp"
@@ -29,6 +30,7 @@ struct EngineState : std::enable_shared_from_this<EngineState> {
     std::shared_ptr<EventLog> events;
     std::shared_ptr<KeyedLocks> locks;
     Registry registry;
+    std::shared_ptr<EngineContainers> engine_containers;
     bool closed = false;  // the Engine is being destroyed: begin nothing more
 
     [[nodiscard]] std::string sandbox_path(const std::string& id) const;

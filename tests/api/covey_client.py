@@ -70,6 +70,7 @@ class Daemon:
         self.environment = {**os.environ, **(environment or {})}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="covey-api."))
         self.root, self.socket = str(self.folder / "run"), str(self.folder / "run/covey.sock")
+        self.registry = str(self.folder / "engines")  # of engines' containers
         self.log_path = self.folder / "log"
         self.parent = f"/covey-api-{os.getpid()}-{next(_numbers)}"
         self.process = None
@@ -78,7 +79,8 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(BIN / "coveyd"), "--root", self.root, "--socket", self.socket, "--log-level", "debug"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={"COVEY_REGISTRY": self.registry, **self.environment})
         wait_for(self.is_ready, 20, "coveyd's start\n" + self.log())
         return self
 

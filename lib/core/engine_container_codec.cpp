@@ -1,0 +1,120 @@
+#include "base/text.hpp"
+#include "core/engine_containers.hpp"
+#include "covey/error.hpp"
+#include "store/engine_link.hpp"
+#include "store/record.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <climits>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace covey::core {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kRecordName = "record.json";  // lib/runtime/container_store.cpp writes it
+
+Error unbelievable(const std::string& what) {
+    return Error(Code::failed_precondition, what)
+        .with_fix("covey-runtime delete --force the container, or remove the link");
+}
+
+template <typename T>
+T field(const Json& json, const char* key, std::string_view where) {
+    try {
+        if (const auto found = json.find(key); found != json.end()) return found->get<T>();
+    } catch (const Json::exception&) {
+        // Said below, with the field's name.
+    }
+    throw unbelievable(fmt::format("{} has no good field '{}'", where, key));
+}
+
+Json whole_record(FdRef folder, const std::string& name, std::string_view boot_id) {
+    const auto record = store::read_record(folder, name, boot_id);
+    if (record.state == store::RecordState::absent) throw Error(Code::not_found, record.problem);
+    if (record.state != store::RecordState::valid) throw unbelievable(record.problem);
+    return Json::parse(record.body);
+}
+
+bool is_container_id(std::string_view id) {
+    const auto is_good = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '+' || c == '-' || c == '.';
+    };
+    return !id.empty() && id.size() <= NAME_MAX && id.front() != '.' &&
+           std::all_of(id.begin(), id.end(), is_good);
+}
+
+/// What others could have written is no evidence.
+void require_private(FdRef folder, const std::string& path) {
+    const auto status = sys::stat_fd(folder).or_throw("stat", path);
+    if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        throw unbelievable(fmt::format("{} is not the daemon's user's alone", path));
+}
+
+UniqueFd open_private(FdRef parent, const std::string& name, const std::string& path) {
+    auto folder = sys::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!folder)
+        throw unbelievable("it points to nothing: " +
+                           Error::from_errno(folder.error(), "open", path).detail());
+    require_private(folder.value(), path);
+    return std::move(folder).value();
+}
+
+std::string annotation(const std::map<std::string, std::string>& annotations,
+                       std::initializer_list<const char*> keys) {
+    for (const char* key : keys)
+        if (const auto found = annotations.find(key);
+            found != annotations.end() && is_utf8(found->second))
+            return found->second;
+    return "";
+}
+
+}  // namespace
+
+EngineContainer read_engine_container(FdRef registry, const std::string& link,
+                                      std::string_view boot_id) {
+    const Json pointer = whole_record(registry, link, boot_id);
+    EngineContainer container;
+    container.root = field<std::string>(pointer, "root", "the link");
+    container.id = field<std::string>(pointer, "id", "the link");
+    if (!container.root.starts_with('/') || !is_container_id(container.id))
+        throw unbelievable("its root or id is none");
+    if (store::engine_link_name(container.root, container.id) != link)
+        throw unbelievable(fmt::format("it speaks of container {} in {}, but is not called so",
+                                       container.id, container.root));
+    const auto root = open_private(sys::kCwd, container.root, container.root);
+    const auto path = container.root + "/" + container.id;
+    const auto folder = open_private(root, container.id, path);
+    Json record;
+    try {
+        record = whole_record(folder, kRecordName, boot_id);
+    } catch (const Error& error) {
+        throw unbelievable(fmt::format("{}: {}", path, error.detail()));
+    }
+    if (field<std::string>(record, "id", path) != container.id)
+        throw unbelievable(fmt::format("the record in {} is of another container", path));
+    container.bundle = field<std::string>(record, "bundle", path);
+    container.cgroup = field<std::string>(record, "cgroup", path);
+    container.created_at = field<std::string>(record, "created", path);
+    container.pid = field<pid_t>(record, "pid", path);
+    container.start_time = field<std::uint64_t>(record, "startTime", path);
+    if (container.pid <= 1) throw unbelievable(fmt::format("{}: it has no init", path));
+    const auto annotations = field<std::map<std::string, std::string>>(record, "annotations", path);
+    container.engine = engine_of(annotations, container.root, container.bundle);
+    container.pod =
+        annotation(annotations, {"io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"});
+    container.name = annotation(
+        annotations, {"io.kubernetes.cri.container-name", "io.kubernetes.container.name"});
+    return container;
+}
+
+}  // namespace covey::core

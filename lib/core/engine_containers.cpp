@@ -1,0 +1,96 @@
+#include "core/engine_containers.hpp"
+
+#include "cgroup/oci_group.hpp"
+#include "covey/error.hpp"
+#include "launch/launcher.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fcntl.h>
+
+namespace covey::core {
+namespace {
+
+bool is_in(std::string_view group, std::string_view above) {
+    if (above == "/") return true;
+    return group.starts_with(above) && (group.size() == above.size() || group[above.size()] == '/');
+}
+
+/// init holds the start FIFO open until it has exec'd; a FIFO that nobody reads is ENXIO.
+bool waits_at_gate(const EngineContainer& container) {
+    const auto gate = container.root + "/" + container.id + "/" + launch::kGateName;
+    return sys::open(gate, O_WRONLY | O_NONBLOCK | O_NOFOLLOW).has_value();
+}
+
+bool is_frozen(const EngineContainer& container, const cgroup::Host& host) {
+    if (container.cgroup.empty()) return false;
+    const auto group = cgroup::find_container_group(host, container.cgroup);
+    return group && group->is_frozen();
+}
+
+struct Mark {
+    std::string_view text, engine;
+};
+
+}  // namespace
+
+std::string_view state_name(EngineContainerState state) noexcept {
+    constexpr std::array<std::string_view, 4> kNames{"created", "running", "paused", "stopped"};
+    return kNames.at(static_cast<std::size_t>(state));
+}
+
+EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host, FdRef proc) {
+    const auto stat = sys::read_stat(proc, container.pid);
+    const bool alive = stat && stat.value().start_time == container.start_time &&
+                       stat.value().state != 'Z' && stat.value().state != 'X';
+    if (!alive) return {};
+    if (!container.cgroup.empty()) {
+        const auto group = cgroup::identity_of(host, proc, container.pid);
+        if (!group.empty() && !is_in(group, container.cgroup))
+            throw Error(
+                Code::failed_precondition,
+                fmt::format("its record says process {} in cgroup {}, but that one is in {}",
+                            container.pid, container.cgroup, group))
+                .with_fix("covey-runtime delete --force the container");
+    }
+    EngineContainerNow now;
+    now.state =
+        waits_at_gate(container) ? EngineContainerState::created : EngineContainerState::running;
+    if (is_frozen(container, host)) now.state = EngineContainerState::paused;
+    if (auto command = sys::read_cmdline(proc, container.pid))
+        now.command = std::move(command).value();
+    return now;
+}
+
+std::string engine_of(const std::map<std::string, std::string>& annotations, std::string_view root,
+                      std::string_view bundle) {
+    if (const auto manager = annotations.find("io.container.manager");
+        manager != annotations.end()) {
+        if (manager->second == "libpod") return "podman";
+        if (manager->second == "cri-o") return "cri-o";
+    }
+    // Podman uses CRI-O's keys too, so its own come first.
+    constexpr std::array kKeys{Mark{"io.podman.annotations.", "podman"},
+                               Mark{"io.kubernetes.cri-o.", "cri-o"},
+                               Mark{"io.kubernetes.cri.", "containerd"}};
+    for (const auto& mark : kKeys)
+        if (const auto first = annotations.lower_bound(std::string{mark.text});
+            first != annotations.end() && first->first.starts_with(mark.text))
+            return std::string{mark.engine};
+    // Docker's and BuildKit's shims are containerd's: their own marks come first.
+    constexpr std::array kPaths{Mark{"/moby", "docker"}, Mark{"/docker/", "docker"},
+                                Mark{"/buildkit/", "buildkit"}, Mark{"/buildah", "buildah"},
+                                Mark{"/containerd/", "containerd"}};
+    for (const auto& mark : kPaths)
+        if (root.find(mark.text) != std::string_view::npos ||
+            bundle.find(mark.text) != std::string_view::npos)
+            return std::string{mark.engine};
+    return "oci";
+}
+
+}  // namespace covey::core

@@ -1,0 +1,52 @@
+// Containers that are not Covey's: made by an engine (containerd, Podman, …) through covey-runtime.
+// Reads the link that covey-runtime left in the registry, the record it points to, and what the
+// kernel says now. A record is believed only where it can be checked: names, owner and mode of its
+// folder, the boot, and the process's cgroup. Called by coveyd, which shows them and owns none.
+// Thread rule: any thread. Blocks as the filesystem does.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace covey::core {
+
+struct EngineContainer {
+    std::string id, root;  // the id is unique in its root only
+    std::string engine;    // "containerd", "podman", …; "oci" when nothing tells
+    std::string pod;       // the engine's id of its pod; empty: none, or it does not say
+    std::string name;      // as the engine calls it; empty: it does not say
+    std::string bundle, cgroup, created_at;
+    pid_t pid = 0;  // of its init, host number
+    std::uint64_t start_time = 0;
+};
+
+/// `link` is a name in the folder `registry`. Throws failed_precondition saying what about it, or
+/// about the record it points to, cannot be believed; not_found when the link itself is gone.
+[[nodiscard]] EngineContainer read_engine_container(FdRef registry, const std::string& link,
+                                                    std::string_view boot_id);
+
+enum class EngineContainerState { created, running, paused, stopped };
+[[nodiscard]] std::string_view state_name(EngineContainerState state) noexcept;
+
+struct EngineContainerNow {
+    EngineContainerState state = EngineContainerState::stopped;
+    std::vector<std::string> command;  // of its init; empty when it is stopped
+};
+/// Throws failed_precondition when the process that lives under the record's number is not in the
+/// record's cgroup.
+[[nodiscard]] EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host,
+                                         FdRef proc);
+
+/// Which engine writes such annotations, or has its state in such a root.
+[[nodiscard]] std::string engine_of(const std::map<std::string, std::string>& annotations,
+                                    std::string_view root, std::string_view bundle);
+
+}  // namespace covey::core
