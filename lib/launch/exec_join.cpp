@@ -6,6 +6,7 @@
 #include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "launch/program.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "launch/terminal.hpp"
 #include "launch/user_namespace.hpp"
 #include "spec/load.hpp"
@@ -70,6 +71,7 @@ void ExecLauncher::compile() {
 void ExecLauncher::enter_cgroup() {
     fault_point("exec.cgroup");
     check_labels(process_, {});
+    connect_agent(process_, input_.handshake);
     set_cpus(process_.initial_cpus);
     // The exec's own group is in the identity hierarchy only; limits of v1 controllers are those of
     // the container's group.
@@ -134,8 +136,9 @@ void ExecLauncher::drop_host() {
 
 void ExecLauncher::launch() {
     sys::set_namespace(input_.init, CLONE_NEWPID).or_throw("join", "the container's pid namespace");
-    cut_privileges(process_);
+    cut_privileges(process_, input_.handshake);
     enter_working_directory(process_);
+    load_asking_filter(process_, input_.handshake);
     fault_point("exec.clone");
     auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
     if (!child && child.error() == ENOMEM)

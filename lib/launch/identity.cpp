@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "covey/error.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
@@ -171,7 +172,7 @@ void use_host_privileges(const plan::ProcessPlan& process) {
     if (process.user_namespace) raise_limits(process);
 }
 
-void cut_privileges(const plan::ProcessPlan& process) {
+void cut_privileges(const plan::ProcessPlan& process, FdRef handshake) {
     fault_point("launch.cut");
     if (process.personality)
         sys::set_personality(*process.personality).or_throw("set", "personality");
@@ -180,8 +181,7 @@ void cut_privileges(const plan::ProcessPlan& process) {
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
     if (is_filtered_early(process)) {
         require_inside_root(process.cwd);
-        sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
-            .or_throw("load", "seccomp filter");
+        load_filter(*process.seccomp, handshake);
     }
     sys::limit_bounding_set(process.capabilities.bounding)
         .or_throw("drop", "bounding capabilities");

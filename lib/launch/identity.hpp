@@ -3,6 +3,7 @@
 // process with more than its container has. Thread rule: single-threaded. Does not block.
 #pragma once
 
+#include "base/unique_fd.hpp"
 #include "plan/plan.hpp"
 
 namespace covey::launch {
@@ -18,7 +19,8 @@ void set_cpus(const std::vector<unsigned>& cpus);
 /// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
 /// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
 /// the present hard limit and the fix.
-void cut_privileges(const plan::ProcessPlan& process);
+/// `handshake` gets the listener of a filter that asks an agent.
+void cut_privileges(const plan::ProcessPlan& process, FdRef handshake);
 /// The working directory, entered with the process's own rights, and checked to be in the root.
 void enter_working_directory(const plan::ProcessPlan& process);
 

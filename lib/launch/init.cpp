@@ -6,6 +6,7 @@
 #include "launch/identity.hpp"
 #include "launch/labels.hpp"
 #include "launch/message.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "sys/privileges.hpp"
 #include "sys/process.hpp"
 
@@ -65,8 +66,9 @@ int run(const InitInput& input) {
         input.unfinished_root->pivot();
         input.unfinished_root->close();
         set_own_scheduler(process);
-        cut_privileges(process);
+        cut_privileges(process, input.handshake);
         enter_working_directory(process);
+        load_asking_filter(process, input.handshake);
     }
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
     if (input.terminal.valid())
@@ -81,9 +83,8 @@ int run(const InitInput& input) {
     if (input.start_hooks != nullptr && !input.start_hooks->empty())
         run_hooks(*input.start_hooks, "startContainer", (*input.hook_state)(::getpid(), "created"));
     fault_point("init.exec");
-    if (process.seccomp && process.no_new_privileges)
-        sys::load_seccomp(process.seccomp->filter, process.seccomp->flags)
-            .or_throw("load", "seccomp filter");
+    if (process.seccomp && process.no_new_privileges && !asks_agent(process))
+        load_filter(*process.seccomp, input.handshake);
     pass_on_descriptors(input.preserved_fds);
     const auto error = sys::exec_path(input.program, process.args, process.env);
     tell_failure(input, exec_error(error.value, input.program));

@@ -15,17 +15,6 @@ constexpr const char* kFix =
     "remove it from the spec (engines have an option: --security-opt label=disable, "
     "apparmor=unconfined), or boot the kernel with it";
 
-bool has_apparmor() {
-    const auto enabled = sys::read_file("/sys/module/apparmor/parameters/enabled");
-    return enabled && enabled.value().starts_with('Y');
-}
-
-/// As libselinux finds it: selinuxfs is there only when a policy could be loaded.
-bool has_selinux() {
-    const auto mount = sys::open_dir("/sys/fs/selinux");
-    return mount && sys::filesystem_magic(mount.value()).value_or(0) == SELINUX_MAGIC;
-}
-
 /// Beneath a /proc that was checked to be one: an image's volume over it has swallowed such a write
 /// before (CVE-2019-16884).
 void write_attribute(const char* name, const std::string& value, const std::string& expected) {
@@ -44,6 +33,17 @@ void write_attribute(const char* name, const std::string& value, const std::stri
 }
 
 }  // namespace
+
+bool has_apparmor() {
+    const auto enabled = sys::read_file("/sys/module/apparmor/parameters/enabled");
+    return enabled && enabled.value().starts_with('Y');
+}
+
+bool has_selinux() {
+    // As libselinux finds it: selinuxfs is there only when a policy could be loaded.
+    const auto mount = sys::open_dir("/sys/fs/selinux");
+    return mount && sys::filesystem_magic(mount.value()).value_or(0) == SELINUX_MAGIC;
+}
 
 void check_labels(const plan::ProcessPlan& process, const std::string& mount_label) {
     if (!process.apparmor_profile.empty() && !has_apparmor())

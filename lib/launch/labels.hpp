@@ -8,6 +8,9 @@
 
 namespace covey::launch {
 
+/// The kernel has the module, and switched on.
+[[nodiscard]] bool has_apparmor();
+[[nodiscard]] bool has_selinux();
 /// Throws unsupported_by_host, in runc's words, for a label of a security module that this kernel
 /// has not or has switched off.
 void check_labels(const plan::ProcessPlan& process, const std::string& mount_label);

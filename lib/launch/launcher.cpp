@@ -10,6 +10,7 @@
 #include "launch/message.hpp"
 #include "launch/program.hpp"
 #include "launch/root_builder.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
@@ -112,6 +113,7 @@ void Launcher::open_on_host() {
     // With a terminal nothing of the caller's streams may stay open in init: who reads `create`'s
     // output to its end would wait for the container's.
     if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
+    connect_agent(plan_.process, input_.handshake);
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
@@ -210,8 +212,9 @@ void Launcher::launch_dropped() {
     // Into the pod only now, and only for children; then the cut, still outside: a neighbour with
     // SYS_PTRACE never sees a process with more than its container has.
     namespaces_.enter_pid();
-    cut_privileges(plan_.process);
+    cut_privileges(plan_.process, input_.handshake);
     enter_working_directory(plan_.process);
+    load_asking_filter(plan_.process, input_.handshake);
     clone_init(0, nullptr);
 }
 

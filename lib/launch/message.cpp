@@ -12,7 +12,8 @@ namespace covey::launch {
 namespace {
 
 // A packet is its kind, then fields that each end with a NUL.
-constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F', kHooksDue = 'H', kGo = 'G';
+constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F', kHooksDue = 'H', kGo = 'G', kAgent = 'A',
+               kListener = 'L';
 
 void put(std::string& packet, std::string_view field) {
     // A NUL in a field (argv cannot have one, an error text might quote one) must not split it.
@@ -76,6 +77,12 @@ Born decode_born(Fields fields, std::vector<UniqueFd> fds) {
     return born;
 }
 
+UniqueFd only_one(std::vector<UniqueFd>& fds) {
+    if (fds.size() != 1)
+        throw Error(Code::internal, "a launch's seccomp message lacks its descriptor");
+    return std::move(fds.front());
+}
+
 Failed decode_failed(Fields fields) {
     const Code code = code_from_name(fields.next());
     const int error = static_cast<int>(parse_u32(fields.next()).value_or(0));
@@ -102,6 +109,17 @@ void send_born(FdRef socket, const Born& born) {
 
 void send_ready(FdRef socket) {
     sys::send_packet(socket, std::string_view{&kReady, 1}).or_throw("send", "hand-shake");
+}
+
+void send_agent(FdRef socket, FdRef agent, std::string_view metadata) {
+    std::string packet{kAgent};
+    put(packet, metadata);
+    sys::send_packet(socket, packet, std::array{agent}).or_throw("send", "hand-shake");
+}
+
+void send_listener(FdRef socket, FdRef listener) {
+    sys::send_packet(socket, std::string_view{&kListener, 1}, std::array{listener})
+        .or_throw("send", "hand-shake");
 }
 
 void ask_for_hooks(FdRef socket, pid_t pid) {
@@ -169,6 +187,10 @@ std::optional<Message> receive_message(FdRef socket) {
             return decode_failed(fields);
         case kHooksDue:
             return HooksDue{static_cast<pid_t>(parse_u32(Fields{fields}.next()).value_or(0))};
+        case kAgent:
+            return SeccompAgent{only_one(packet.fds), Fields{fields}.next()};
+        case kListener:
+            return SeccompListener{only_one(packet.fds)};
         default:
             throw Error(Code::internal, "unknown message in a launch's hand-shake");
     }

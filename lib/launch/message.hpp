@@ -3,6 +3,8 @@
 //
 //   launcher → parent   HooksDue  only if the spec has hooks for it; the launcher waits for Go
 //   parent → launcher   Go
+//   launcher → parent   SeccompAgent     only if the filter asks an agent; descriptor: its socket
+//   either   → parent   SeccompListener  … and its listener, before Born or before Ready
 //   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
 //   init     → parent   Ready     init waits at the start gate (not for an exec: it has none)
 //   either   → parent   Failed    what went wrong; the sender ends with status 1
@@ -39,14 +41,24 @@ struct Born {
 struct HooksDue {
     pid_t pid = 0;
 };
+/// Connected to on the host; the parent tells it of the process (launch/seccomp_agent.hpp).
+struct SeccompAgent {
+    UniqueFd socket;
+    std::string metadata;
+};
+struct SeccompListener {
+    UniqueFd listener;
+};
 struct Ready {};
 struct Failed {
     Error error;
 };
-using Message = std::variant<Born, Ready, Failed, HooksDue>;
+using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener>;
 
 void send_born(FdRef socket, const Born& born);
 void send_ready(FdRef socket);
+void send_agent(FdRef socket, FdRef agent, std::string_view metadata);
+void send_listener(FdRef socket, FdRef listener);
 /// Blocks until the parent says go; throws when it has gone instead.
 void ask_for_hooks(FdRef socket, pid_t pid);
 void send_go(FdRef socket);

@@ -234,10 +234,14 @@ Json device_rules(const std::vector<cgroup::DeviceRule>& rules) {
 }
 
 Json seccomp(const SeccompFilter& filter) {
-    static constexpr std::array<Flag, 2> kFlags{
-        {{SECCOMP_FILTER_FLAG_LOG, "LOG"}, {SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SPEC_ALLOW"}}};
+    static constexpr std::array<Flag, 3> kFlags{
+        {{SECCOMP_FILTER_FLAG_LOG, "LOG"},
+         {SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SPEC_ALLOW"},
+         {SECCOMP_FILTER_FLAG_NEW_LISTENER, "NEW_LISTENER"}}};
     Json json;
     json["instructions"] = filter.filter.size();
+    put_text(json, "listenerPath", filter.listener_path);
+    put_text(json, "listenerMetadata", filter.listener_metadata);
     for (const auto& flag : kFlags)
         if ((filter.flags & flag.bit) != 0) json["flags"].push_back(flag.name);
     return json;

@@ -32,6 +32,8 @@ struct ResourceLimit {
 struct SeccompFilter {
     std::vector<std::uint64_t> filter;
     std::uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*
+    /// The agent's socket and what it is told besides the state; empty: the filter asks nobody.
+    std::string listener_path, listener_metadata;
 };
 
 /// sched_setattr(2): numbers of the kernel, times in nanoseconds.
@@ -71,7 +73,8 @@ struct ProcessPlan {
     std::optional<unsigned long> personality;
     std::string apparmor_profile, selinux_label;
     /// Loaded last when no_new_privileges is set; otherwise it needs CAP_SYS_ADMIN and is loaded
-    /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md).
+    /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md); one
+    /// that asks an agent is loaded right after the cut at the latest.
     std::optional<SeccompFilter> seccomp;
 };
 

@@ -285,6 +285,7 @@ std::uint32_t seccomp_action(std::string_view name, std::optional<std::uint32_t>
     if (name == "SCMP_ACT_ERRNO") return SECCOMP_RET_ERRNO | data;
     if (name == "SCMP_ACT_LOG") return SECCOMP_RET_LOG;
     if (name == "SCMP_ACT_TRAP") return SECCOMP_RET_TRAP;
+    if (name == "SCMP_ACT_NOTIFY") return SECCOMP_RET_USER_NOTIF;
     if (name == "SCMP_ACT_TRACE") return SECCOMP_RET_TRACE | data;
     if (name == "SCMP_ACT_KILL_PROCESS") return SECCOMP_RET_KILL_PROCESS;
     if (name == "SCMP_ACT_KILL_THREAD" || name == "SCMP_ACT_KILL") return SECCOMP_RET_KILL_THREAD;

@@ -7,6 +7,7 @@
 #include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
 #include "launch/hooks.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
@@ -195,6 +196,10 @@ void Creation::run_hooks(pid_t launcher) {
 }
 
 void Creation::await_ready(FdRef handshake) {
+    launch::SeccompDelivery seccomp;
+    const auto state = [this](pid_t pid, const std::string& metadata) {
+        return encode_process_state(record_, "creating", pid, pid, metadata);
+    };
     // The launcher tells init's birth, init that it is ready: either may be the first to be heard.
     for (bool ready = false; !ready || born_.pid == 0;) {
         auto message = launch::receive_message(handshake);
@@ -208,9 +213,14 @@ void Creation::await_ready(FdRef handshake) {
             launch::send_go(handshake);
         } else if (const auto* failed = std::get_if<launch::Failed>(&*message)) {
             throw failed->error;
+        } else if (auto* agent = std::get_if<launch::SeccompAgent>(&*message)) {
+            seccomp.take(std::move(*agent));
+        } else if (auto* listener = std::get_if<launch::SeccompListener>(&*message)) {
+            seccomp.take(std::move(*listener));
         } else {
             ready = true;
         }
+        seccomp.deliver(born_.pid, state);  // init may wait for the agent before it is ready
     }
     for (const auto& warning : born_.warnings)
         log::debug(warning);

@@ -3,7 +3,9 @@
 #include "covey/error.hpp"
 #include "launch/exec_join.hpp"
 #include "launch/message.hpp"
+#include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
+#include "runtime/state_codec.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -91,11 +93,21 @@ class Execution {
 
     /// The end of the stream after Born is the exec's success.
     void await_exec(FdRef handshake) {
+        launch::SeccompDelivery seccomp;
+        const auto& record = target_.view.record;
+        const auto state = [&](pid_t pid, const std::string& metadata) {
+            return encode_process_state(record, "running", record.pid, pid, metadata);
+        };
         while (auto message = launch::receive_message(handshake)) {
             if (auto* born = std::get_if<launch::Born>(&*message))
                 born_ = std::move(*born);
             else if (const auto* failed = std::get_if<launch::Failed>(&*message))
                 throw failed->error;
+            else if (auto* agent = std::get_if<launch::SeccompAgent>(&*message))
+                seccomp.take(std::move(*agent));
+            else if (auto* listener = std::get_if<launch::SeccompListener>(&*message))
+                seccomp.take(std::move(*listener));
+            seccomp.deliver(born_.pid, state);
         }
         if (born_.pid == 0)
             throw Error(Code::internal, "the launcher ended without a word")

@@ -1,6 +1,7 @@
 #include "cgroup/cgroup.hpp"
 #include "covey/error.hpp"
 #include "covey/version.hpp"
+#include "launch/labels.hpp"
 #include "plan/mount_options.hpp"
 #include "runtime/features.hpp"
 #include "runtime/state_codec.hpp"
@@ -11,6 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <utility>
+
+#include <linux/seccomp.h>
 
 namespace covey::runtime {
 namespace {
@@ -49,22 +54,59 @@ Json cgroups() {
     return json;
 }
 
+using Named = std::pair<const char*, std::uint32_t>;
+
+Json seccomp_actions() {
+    static constexpr std::array<Named, 9> kActions{
+        {{"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW},
+         {"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
+         {"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
+         {"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
+         {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
+         {"SCMP_ACT_LOG", SECCOMP_RET_LOG},
+         {"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF},
+         {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
+         {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP}}};
+    auto names = Json::array();
+    for (const auto& [name, action] : kActions)
+        if (sys::has_seccomp_action(action)) names.push_back(name);
+    return names;
+}
+
+/// features-linux.md: the flags that the runtime knows, and those of them that the kernel has.
+Json seccomp_flags(bool of_kernel) {
+    // seccomp(2), Linux 5.19; the kernel knows it only together with a listener.
+    constexpr std::uint32_t kWaitKillable = 1U << 5U;
+    static constexpr std::array<Named, 4> kFlags{
+        {{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+         {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+         {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+         {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+          kWaitKillable | SECCOMP_FILTER_FLAG_NEW_LISTENER}}};
+    auto names = Json::array();
+    for (const auto& [name, flag] : kFlags)
+        if (!of_kernel || sys::has_seccomp_flag(flag)) names.push_back(name);
+    return names;
+}
+
 Json seccomp() {
     return {
         {"enabled", sys::stat_at(sys::kCwd, "/proc/sys/kernel/seccomp").has_value()},
-        {"actions",
-         {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-          "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"}},
+        {"actions", seccomp_actions()},
         {"operators",
          {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT",
           "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"}},
         {"archs", {"SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"}},
+        {"knownFlags", seccomp_flags(false)},
+        {"supportedFlags", seccomp_flags(true)},
     };
 }
 
 }  // namespace
 
 std::string describe_features() {
+    // features-linux.md: "enabled" of apparmor and selinux is about the runtime alone; what the
+    // kernel has stands in the annotations.
     const auto options = plan::mount_option_names();
     const bool idmap = std::find(options.begin(), options.end(), "idmap") != options.end();
     const Json json{
@@ -79,12 +121,14 @@ std::string describe_features() {
           {"capabilities", capabilities()},
           {"cgroup", cgroups()},
           {"seccomp", seccomp()},
-          {"apparmor", {{"enabled", false}}},
-          {"selinux", {{"enabled", false}}},
+          {"apparmor", {{"enabled", true}}},
+          {"selinux", {{"enabled", true}}},
           {"intelRdt", {{"enabled", false}}},
           {"mountExtensions", {{"idmap", {{"enabled", idmap}}}}}}},
         {"annotations",
          {{"org.opencontainers.runc.checkpoint.enabled", "false"},
+          {"dev.covey.kernel.apparmor", launch::has_apparmor() ? "true" : "false"},
+          {"dev.covey.kernel.selinux", launch::has_selinux() ? "true" : "false"},
           {"dev.covey.version", COVEY_VERSION}}},
         {"potentiallyUnsafeConfigAnnotations", Json::array()},
     };

@@ -19,13 +19,25 @@ Json state(const ShownState& shown) {
     return json;
 }
 
-}  // namespace
-
-std::string encode_hook_state(const ContainerRecord& record, std::string_view status, pid_t pid) {
+Json short_state(const ContainerRecord& record, std::string_view status, pid_t pid) {
     Json json{{"ociVersion", kOciVersion}, {"id", record.id}, {"status", status}};
     if (pid != 0) json["pid"] = pid;
     json["bundle"] = record.bundle;
     if (!record.annotations.empty()) json["annotations"] = record.annotations;
+    return json;
+}
+
+}  // namespace
+
+std::string encode_hook_state(const ContainerRecord& record, std::string_view status, pid_t pid) {
+    return short_state(record, status, pid).dump(-1, ' ', false, kReplace);
+}
+
+std::string encode_process_state(const ContainerRecord& record, std::string_view status, pid_t main,
+                                 pid_t pid, std::string_view metadata) {
+    Json json{{"ociVersion", kOciVersion}, {"fds", Json::array({"seccompFd"})}, {"pid", pid}};
+    if (!metadata.empty()) json["metadata"] = metadata;
+    json["state"] = short_state(record, status, main);
     return json.dump(-1, ' ', false, kReplace);
 }
 

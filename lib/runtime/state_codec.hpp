@@ -26,6 +26,11 @@ struct ShownState {
 /// The specification's five keys, compact: what hooks read.
 [[nodiscard]] std::string encode_hook_state(const ContainerRecord& record, std::string_view status,
                                             pid_t pid);
+/// What a seccomp agent gets beside a filter's listener (config-linux.md, "The Container Process
+/// State"): about process `pid` of the container whose main process is `main`.
+[[nodiscard]] std::string encode_process_state(const ContainerRecord& record,
+                                               std::string_view status, pid_t main, pid_t pid,
+                                               std::string_view metadata);
 /// With rootfs, created and owner, indented.
 [[nodiscard]] std::string encode_state(const ShownState& state);
 [[nodiscard]] std::string encode_list(const std::vector<ShownState>& states);

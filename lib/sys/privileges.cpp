@@ -118,13 +118,25 @@ Result<std::pair<std::uint64_t, std::uint64_t>> get_limit(int resource) {
     return std::pair<std::uint64_t, std::uint64_t>{limit.rlim_cur, limit.rlim_max};
 }
 
-Result<void> load_seccomp(std::span<const std::uint64_t> filter, std::uint32_t flags) {
+bool has_seccomp_action(std::uint32_t action) {
+    return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
+bool has_seccomp_flag(std::uint32_t flag) {
+    // seccomp(2): EINVAL for a flag that is not known, and only then is the filter looked at.
+    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, nullptr) < 0 && errno == EFAULT;
+}
+
+Result<UniqueFd> load_seccomp(std::span<const std::uint64_t> filter, std::uint32_t flags) {
     static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));
     sock_fprog program{};
     program.len = static_cast<unsigned short>(filter.size());
     // The kernel only reads it; struct sock_fprog has no const.
     program.filter = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(filter.data()));
-    return checked(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
+    const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    if (result < 0) return last_errno();
+    const bool listens = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
+    return UniqueFd{listens ? static_cast<int>(result) : -1};
 }
 
 }  // namespace covey::sys

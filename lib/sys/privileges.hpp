@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/unique_fd.hpp"
 
 #include <cstdint>
 #include <span>
@@ -36,7 +37,11 @@ Result<void> set_no_new_privs();
 /// RLIMIT_*; `soft` and `hard` in the resource's unit, RLIM_INFINITY for none.
 Result<void> set_limit(int resource, std::uint64_t soft, std::uint64_t hard);
 Result<std::pair<std::uint64_t, std::uint64_t>> get_limit(int resource);
-/// `filter` is an array of struct sock_filter, eight bytes each.
-Result<void> load_seccomp(std::span<const std::uint64_t> filter, std::uint32_t flags);
+/// Whether this kernel has the action (SECCOMP_RET_*), or the flag (SECCOMP_FILTER_FLAG_*).
+bool has_seccomp_action(std::uint32_t action);
+bool has_seccomp_flag(std::uint32_t flag);
+/// `filter` is an array of struct sock_filter, eight bytes each. With
+/// SECCOMP_FILTER_FLAG_NEW_LISTENER the listener, close-on-exec; else an invalid descriptor.
+Result<UniqueFd> load_seccomp(std::span<const std::uint64_t> filter, std::uint32_t flags);
 
 }  // namespace covey::sys

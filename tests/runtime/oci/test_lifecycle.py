@@ -1,6 +1,7 @@
 """create, start, state, kill, delete, run, list: what callers rely on (words, exit statuses, files)."""
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -240,6 +241,22 @@ class Words(OciTest):
         self.assertTrue(features["ociVersionMin"] and features["ociVersionMax"])
         self.assertIn("rro", features["mountOptions"])
         self.assertIn("enabled", features["linux"]["mountExtensions"]["idmap"])
+
+    @only_covey("runc's features are older")
+    def test_features_of_security_modules_and_of_seccomp(self):
+        """features-linux.md: "enabled" is what is built in; what this kernel has on stands in the annotations."""
+        features = json.loads(self.ok("features").stdout)
+        modules = pathlib.Path("/sys/module/apparmor/parameters/enabled")
+        on = {"apparmor": modules.is_file() and modules.read_text(encoding="ascii").startswith("Y"),
+              "selinux": pathlib.Path("/sys/fs/selinux/enforce").is_file()}
+        for name, is_on in on.items():
+            self.assertIs(features["linux"][name]["enabled"], True)
+            self.assertEqual(features["annotations"][f"dev.covey.kernel.{name}"], str(is_on).lower())
+        seccomp = features["linux"]["seccomp"]
+        available = pathlib.Path("/proc/sys/kernel/seccomp/actions_avail").read_text(encoding="ascii").split()
+        self.assertEqual("SCMP_ACT_NOTIFY" in seccomp["actions"], "user_notif" in available)
+        self.assertIn("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", seccomp["knownFlags"])
+        self.assertIn("SECCOMP_FILTER_FLAG_LOG", seccomp["supportedFlags"])
 
     def test_spec_can_be_run(self):
         folder = self.folder / "fresh"

@@ -384,3 +384,40 @@ TEST_CASE("the kernel takes the filter and does the same") {
     REQUIRE(waitpid(child, &status, 0) == child);
     CHECK(status == 0);
 }
+
+TEST_CASE("a seccomp agent is asked by the spec's rule, but not for what the launch itself needs") {
+    const auto lines = [](const std::string& profile, const std::string& pid,
+                          bool no_new_privileges) {
+        auto json = config(R"({"hostname": null})");
+        json["process"]["noNewPrivileges"] = no_new_privileges;
+        json["linux"]["namespaces"] = Json::parse(R"([{"type":"mount"})" + pid + "]");
+        json["linux"]["seccomp"] = Json::parse(profile);
+        auto with = request();
+        with.namespaces = NamespaceRule::spec;
+        return problems_of(json, with);
+    };
+    const auto asks = [](const std::string& name, const std::string& rest = "") {
+        return R"({"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/agent",)" + rest +
+               R"("syscalls":[{"names":[")" + name + R"("],"action":"SCMP_ACT_NOTIFY"}]})";
+    };
+    const std::string alone = R"(,{"type":"pid"})", joined;
+    for (const auto& pid : {alone, joined})
+        for (const bool locked : {true, false}) {
+            CAPTURE(pid, locked);
+            CHECK(lines(asks("mkdir"), pid, locked).empty());
+            CHECK(lines(asks("write"), pid, locked).empty());
+            CHECK(lines(asks("sendmsg"), pid, locked).at(0).find("sendmsg") != std::string::npos);
+            CHECK(lines(asks("clone"), pid, locked).empty() == (pid == alone));
+            CHECK(lines(asks("setgroups"), pid, locked).empty() == (pid == alone || locked));
+        }
+    CHECK(lines(R"({"defaultAction":"SCMP_ACT_NOTIFY","listenerPath":"/run/agent"})", alone, true)
+              .at(0)
+              .starts_with("/linux/seccomp/defaultAction"));
+    CHECK(lines(asks("mkdir", R"("listenerMetadata":")" + std::string(70000, 'x') + "\","), alone,
+                true)
+              .at(0)
+              .starts_with("/linux/seccomp/listenerMetadata"));
+    CHECK(
+        lines(asks("mkdir", R"("flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"],)"), alone, true)
+            .empty());
+}

@@ -1,0 +1,50 @@
+#include "launch/seccomp_agent.hpp"
+
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+#include "sys/privileges.hpp"
+#include "sys/socket.hpp"
+
+#include <array>
+
+namespace covey::launch {
+
+bool asks_agent(const plan::ProcessPlan& process) {
+    return process.seccomp && !process.seccomp->listener_path.empty();
+}
+
+void connect_agent(const plan::ProcessPlan& process, FdRef handshake) {
+    if (!asks_agent(process)) return;
+    const auto& path = process.seccomp->listener_path;
+    const auto slash = path.find_last_of('/');
+    const auto refused = [&](Errno reason) {
+        return Error::from_errno(reason.value, "connect to seccomp agent", path)
+            .with_fix("start the agent that listens on linux.seccomp.listenerPath");
+    };
+    const auto folder = sys::open_dir(slash == 0 ? std::string{"/"} : path.substr(0, slash));
+    if (!folder) throw refused(Errno{folder.error()});
+    const auto socket = sys::stream_connect_at(folder.value(), path.substr(slash + 1));
+    if (!socket) throw refused(Errno{socket.error()});
+    send_agent(handshake, socket.value(), process.seccomp->listener_metadata);
+}
+
+void load_filter(const plan::SeccompFilter& filter, FdRef handshake) {
+    const auto listener =
+        sys::load_seccomp(filter.filter, filter.flags).or_throw("load", "seccomp filter");
+    if (listener) send_listener(handshake, listener);
+}
+
+void load_asking_filter(const plan::ProcessPlan& process, FdRef handshake) {
+    if (process.no_new_privileges && asks_agent(process)) load_filter(*process.seccomp, handshake);
+}
+
+void SeccompDelivery::deliver(pid_t pid, const State& state) {
+    if (pid == 0 || !agent_.socket || !listener_) return;
+    // The specification wants one sendmsg(2) and one message for each connection.
+    sys::send_packet(agent_.socket, state(pid, agent_.metadata), std::array{listener_.ref()})
+        .or_throw("send to", "the seccomp agent");
+    listener_.reset();
+    agent_.socket.reset();
+}
+
+}  // namespace covey::launch
