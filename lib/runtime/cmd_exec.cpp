@@ -37,7 +37,8 @@ void add_flags(Flags& flags, ExecOptions& o) {
         .text("apparmor", 0, o.apparmor, "AppArmor profile")
         .text("process-label", 0, o.process_label, "SELinux label")
         .text("preserve-fds", 0, o.preserve_fds, "so many descriptors from 3 up go to the process")
-        .texts("cgroup", 0, o.cgroups, "group below the container's to run in")
+        .texts("cgroup", 0, o.cgroups,
+               "[CONTROLLER[,CONTROLLER]:]PATH of a group below the container's to run in")
         .boolean("tty", 't', o.tty, "with a terminal")
         .boolean("detach", 'd', o.detach, "return as soon as it runs")
         .boolean("no-new-privs", 0, o.no_new_privs, "set no_new_privs")
@@ -133,18 +134,6 @@ void check_terminal(const spec::Process& process, const ExecOptions& o) {
                     "cannot use console socket if covey-runtime will not allocate tty");
 }
 
-/// "cpu,cpuacct:name" or "name": one group below the container's, the same in every hierarchy.
-std::string sub_group(const std::vector<std::string>& groups) {
-    if (groups.empty()) return "";
-    const auto& last = groups.back();
-    if (groups.size() > 1 || last.find(':') != std::string::npos)
-        throw Error(Code::unsupported_by_host,
-                    "flag --cgroup: a group of its own for each controller is not supported")
-            .with_fix("name one group without a controller");
-    const auto name = last.substr(std::min(last.find_first_not_of('/'), last.size()));
-    return name;
-}
-
 int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
     const auto fds = take_inherited_fds(o.preserve_fds);
     const auto store = ContainerStore::open_existing(globals.root);
@@ -161,7 +150,7 @@ int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std
     if (!o.pidfd_socket.empty()) pidfd_socket = connect_socket(o.pidfd_socket, "pidfd-socket");
 
     const Signals signals;
-    auto executed = execute_in({folder, view}, process, fds, sub_group(o.cgroups));
+    auto executed = execute_in({folder, view}, process, fds, o.cgroups);
     if (console) send_descriptor(console, executed.terminal, "/dev/pts/ptmx");
     console.reset();
     if (pidfd_socket) send_descriptor(pidfd_socket, executed.process, "pidfd");

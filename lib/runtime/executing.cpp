@@ -6,6 +6,7 @@
 #include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/state_codec.hpp"
+#include "runtime/sub_group.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -34,12 +35,12 @@ bool has_own_user_namespace(pid_t pid) {
 class Execution {
   public:
     Execution(const ExecTarget& target, const spec::Process& process, const InheritedFds& fds,
-              const std::string& sub_group)
+              const std::vector<std::string>& sub_groups)
         : target_(target), process_(process), fds_(fds) {
         const auto& record = target.view.record;
         if (record.cgroup.path.empty()) return;
         cgroups_.emplace(cgroup::detect());
-        placement_ = sub_group.empty() ? record.cgroup : record.cgroup.below(sub_group);
+        placement_ = sub_group(*cgroups_, record.cgroup, sub_groups);
         group_.emplace(cgroup::Group::open(*cgroups_, placement_));
     }
 
@@ -127,8 +128,8 @@ class Execution {
 }  // namespace
 
 ExecutedProcess execute_in(const ExecTarget& target, const spec::Process& process,
-                           const InheritedFds& fds, const std::string& sub_group) {
-    return Execution{target, process, fds, sub_group}.run();
+                           const InheritedFds& fds, const std::vector<std::string>& sub_groups) {
+    return Execution{target, process, fds, sub_groups}.run();
 }
 
 }  // namespace covey::runtime

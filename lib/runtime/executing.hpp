@@ -10,6 +10,7 @@
 #include "spec/types.hpp"
 
 #include <string>
+#include <vector>
 
 namespace covey::runtime {
 
@@ -22,8 +23,9 @@ struct ExecutedProcess {
     UniqueFd process;   // pidfd; it is this process's child
     UniqueFd terminal;  // pty master, if it has a terminal
 };
-/// `sub_group`: a group below the container's that it joins instead, which is there already; "".
+/// `sub_groups`: groups below the container's that it joins instead (sub_group.hpp).
 [[nodiscard]] ExecutedProcess execute_in(const ExecTarget& target, const spec::Process& process,
-                                         const InheritedFds& fds, const std::string& sub_group);
+                                         const InheritedFds& fds,
+                                         const std::vector<std::string>& sub_groups);
 
 }  // namespace covey::runtime

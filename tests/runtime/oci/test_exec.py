@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import time
+import unittest
 
 from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, wait_for
 
@@ -65,6 +66,46 @@ class Exec(OciTest):
         # Its parent now is this process: the PID namespace ends only when it is reaped.
         self.ok("kill", self.one, "9")
         self.wait_exit(int(path.read_text(encoding="ascii")))
+
+    def in_groups(self, *flags):
+        """Of an exec with these flags: controller → its group below the container's."""
+        path = self.folder / "pid"
+        self.ok("exec", "-d", *flags, "--pid-file", str(path), self.one, "probe", "sleep", "forever")
+        number = path.read_text(encoding="ascii")
+        own = f"{self.group}/{self.one}"
+        with open(f"/proc/{number}/cgroup", encoding="ascii") as file:
+            lines = [line.rstrip().split(":", 2) for line in file]
+        os.kill(int(number), signal.SIGKILL)
+        self.wait_exit(int(number))
+        return {name: place.removeprefix(own) for _, names, place in lines for name in names.split(",") if place.startswith(own)}
+
+    def make_groups(self, name):
+        for group in self.groups():
+            (group / name).mkdir()
+            for file in ("cpuset.cpus", "cpuset.mems"):  # v1: empty at first, and then nobody may join
+                if (group / file).exists() and (group / "tasks").exists():
+                    (group / name / file).write_text((group / file).read_text(encoding="ascii"), encoding="ascii")
+
+    def test_a_group_below_the_containers(self):
+        self.make_groups("sub")
+        inside = self.in_groups("--cgroup", "/sub")
+        self.assertEqual(set(inside.values()), {"/sub"}, inside)
+        self.assertTrue(set(self.in_groups().values()) <= {""})
+
+    @unittest.skipUnless(os.path.isdir("/sys/fs/cgroup/pids"), "needs v1 hierarchies")
+    def test_a_group_of_its_own_for_some_controllers(self):
+        self.make_groups("sub")
+        inside = self.in_groups("--cgroup", "pids,memory:sub", "--cgroup", "freezer:/sub/")
+        self.assertEqual({name for name, place in inside.items() if place == "/sub"}, {"pids", "memory", "freezer"}, inside)
+        self.assertEqual(inside["devices"], "")
+
+    def test_bad_groups_are_refused(self):
+        for flags in (["x"], ["../.."], ["nope:x"], [":x"], ["pids:x", "pids:x"], ["a", "b"], ["pids:.."], ["pids:x:y"]):
+            with self.subTest(flags):
+                run = self.call("exec", *(word for flag in flags for word in ("--cgroup", flag)), self.one, "probe", "ids")
+                self.assertEqual((run.returncode, run.stdout), (255, ""))
+                if IS_COVEY:
+                    self.assertIn("--cgroup", run.stderr)
 
     def test_a_process_file(self):
         file = self.process_file("probe", "state", user={"uid": 12, "gid": 34, "additionalGids": [56]}, cwd="/tmp",

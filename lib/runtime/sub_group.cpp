@@ -1,0 +1,75 @@
+#include "runtime/sub_group.hpp"
+
+#include "base/text.hpp"
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace covey::runtime {
+namespace {
+
+Error bad_flag(const std::string& flag, std::string_view why) {
+    return Error(Code::invalid_argument, fmt::format("flag --cgroup {}: {}", flag, why))
+        .with_fix("use PATH once, or CONTROLLER[,CONTROLLER]:PATH with v1 controllers, each once");
+}
+
+/// "/a/b" of "a//b/": below the container's group by its text alone.
+std::string relative_path(const std::string& flag, std::string_view path) {
+    std::string clean;
+    for (const auto part : split(path, '/')) {
+        if (part.empty() || part == ".") continue;
+        if (part == "..") throw bad_flag(flag, "'..' leads out of the container's group");
+        clean.append("/").append(part);
+    }
+    return clean;
+}
+
+void require_group(const std::string& mount, const std::string& path) {
+    if (!sys::open_dir(mount + path))
+        throw Error(Code::not_found, fmt::format("flag --cgroup: no cgroup {}{}", mount, path))
+            .with_fix("make the group below the container's first");
+}
+
+cgroup::Placement everywhere(const cgroup::Host& host, const cgroup::Placement& container,
+                             const std::string& flag) {
+    const auto below = relative_path(flag, flag);
+    if (below.empty()) return container;
+    auto placement = container.below(std::string_view{below}.substr(1));
+    require_group(host.identity_mount(), placement.path);
+    // Where the container has no group of its own there is none to go below.
+    for (const auto& [controller, mount] : host.v1)
+        if (sys::open_dir(mount + container.in(mount))) require_group(mount, placement.in(mount));
+    return placement;
+}
+
+}  // namespace
+
+cgroup::Placement sub_group(const cgroup::Host& host, const cgroup::Placement& container,
+                            const std::vector<std::string>& flags) {
+    if (flags.empty()) return container;
+    if (flags.size() == 1 && flags.front().find(':') == std::string::npos)
+        return everywhere(host, container, flags.front());
+    auto placement = container;
+    std::set<std::string> named;
+    for (const auto& flag : flags) {
+        const auto colon = flag.find(':');
+        if (colon == std::string::npos) throw bad_flag(flag, "its controller is missing");
+        const auto below = relative_path(flag, std::string_view{flag}.substr(colon + 1));
+        for (const auto name : split(std::string_view{flag}.substr(0, colon), ',')) {
+            const auto found = host.v1.find(std::string{name});
+            if (found == host.v1.end())
+                throw bad_flag(flag, fmt::format("no v1 hierarchy has controller '{}'", name));
+            if (!named.emplace(name).second)
+                throw bad_flag(flag, fmt::format("controller {} is named twice", name));
+            const auto path = container.in(found->second) + below;
+            require_group(found->second, path);
+            placement.v1_paths[found->second] = path;
+        }
+    }
+    return placement;
+}
+
+}  // namespace covey::runtime
