@@ -65,6 +65,10 @@ void ExecLauncher::compile() {
         stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
         stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
         stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
+        // As Launcher::give_pipes_from_host.
+        const auto owner = process_.user_namespace ? host_id(spec.linux.uid_mappings, process_.uid)
+                                                   : std::optional{process_.uid};
+        if (owner) give_pipes(stdio_, *owner);
     }
 }
 
@@ -110,7 +114,10 @@ void ExecLauncher::join_namespaces() {
     if (!joined && joined.error() == ESRCH)
         throw Error(Code::failed_precondition, "cannot exec in a stopped container");
     joined.or_throw("join", "the container's namespaces");
-    if (input_.joins_user_namespace) become_root(process_.uid, process_.gid);
+    if (input_.joins_user_namespace) {
+        become_root(process_.uid, process_.gid);
+        give_pipes(stdio_, process_.uid);
+    }
     // By name: the one that the container's init made, if its owner may join it.
     if (!input_.engine.keyring.empty())
         sys::join_session_keyring(input_.engine.keyring)

@@ -12,6 +12,7 @@
 #include "launch/root_builder.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
+#include "launch/user_namespace.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -62,6 +63,7 @@ class Launcher {
   private:
     void read_and_compile();
     void open_on_host();
+    void give_pipes_from_host();
     void open_proc_source();
     void enter_cgroup();
     void enter_namespaces();
@@ -113,12 +115,22 @@ void Launcher::open_on_host() {
     // With a terminal nothing of the caller's streams may stay open in init: who reads `create`'s
     // output to its end would wait for the container's.
     if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
+    give_pipes_from_host();
     connect_agent(plan_.process, input_.handshake);
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
     sources_ = open_sources(plan_);
     open_proc_source();
+}
+
+/// A user namespace cannot give away what is not its own: that is done here already, where its maps
+/// are known.
+void Launcher::give_pipes_from_host() {
+    const auto& process = plan_.process;
+    const auto owner = process.user_namespace ? host_id(plan_.uid_mappings, process.uid)
+                                              : std::optional{process.uid};
+    if (owner) give_pipes(stdio_, *owner);
 }
 
 /// The root of the keeper's mount namespace: only there can it be cloned.
@@ -161,6 +173,7 @@ void Launcher::enter_cgroup() {
 void Launcher::enter_namespaces() {
     fault_point("launch.namespaces");
     namespaces_.enter();
+    if (plan_.process.user_namespace) give_pipes(stdio_, plan_.process.uid);
     if (!input_.engine.keyring.empty())
         sys::join_session_keyring(input_.engine.keyring)
             .or_throw("join session keyring", input_.engine.keyring);

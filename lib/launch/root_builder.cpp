@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "launch/context.hpp"
 #include "launch/copy_up.hpp"
+#include "launch/long_option.hpp"
 #include "launch/proc_context.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -45,7 +46,9 @@ void check_flags(const Result<void>& set, const std::string& target) {
 UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
                            std::uint64_t attributes) {
     for (const auto& [key, value] : options)
-        if (const auto set = sys::configure(context, key, value); !set)
+        if (value.size() > kLongestOption)
+            set_long_option(context, type, key, value);
+        else if (const auto set = sys::configure(context, key, value); !set)
             throw filesystem_error(context, set.error(), "set option",
                                    value.empty() ? key : fmt::format("{}={}", key, value));
     auto mount = sys::finish_filesystem(context, attributes);

@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/path.hpp"
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -91,6 +93,15 @@ Stdio open_stdio(const StdioNames& names) {
     stdio.out = open_output(names.out, "stdout");
     stdio.err = open_output(names.err, "stderr");
     return stdio;
+}
+
+void give_pipes(const Stdio& stdio, uid_t uid) {
+    for (const auto* fd : {&stdio.in, &stdio.out, &stdio.err}) {
+        if (!*fd || sys::filesystem_magic(*fd).value_or(0) != PIPEFS_MAGIC) continue;
+        const bool given = ::fchown(fd->get(), uid, ~gid_t{0}) == 0;
+        if (!given && errno != EPERM && errno != EINVAL)
+            throw Error::from_errno(errno, "chown", "standard stream");
+    }
 }
 
 void install_stdio(const Stdio& stdio) {

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include <sys/types.h>
+
 namespace covey::launch {
 
 /// "null", "file:/path", "fifo:/path", "inherit" (the caller's own); for `in` also "hold".
@@ -22,6 +24,10 @@ struct Stdio {
 [[nodiscard]] Stdio open_stdio(const StdioNames& names);
 /// One output stream alone (the shim's copy of a terminal's output).
 [[nodiscard]] UniqueFd open_output(const std::string& name, const char* stream);
+/// Pipes belong to the process's user, who may then open /dev/stdout anew. Others (the null device,
+/// files, FIFOs and terminals of the host) stay whose they are. `uid` as this process's user
+/// namespace has it; what it may not give is left as it is, as runc leaves it.
+void give_pipes(const Stdio& stdio, uid_t uid);
 /// The three become 0, 1, 2. In the process that will exec.
 void install_stdio(const Stdio& stdio);
 /// Descriptors 3 … 2 + count stay open over the exec.

@@ -38,7 +38,10 @@ Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
         const winsize size{process.console_rows, process.console_columns, 0, 0};
         if (::ioctl(slave, TIOCSWINSZ, &size) < 0) throw Error::from_errno(errno, "resize", "pty");
     }
-    if (::fchown(slave, process.uid, kTtyGroup) < 0 || ::fchmod(slave, kTtyMode) < 0)
+    // A user namespace may have no group 5: then the one that devpts gave it stays.
+    const bool owned = ::fchown(slave, process.uid, kTtyGroup) == 0 ||
+                       (errno == EINVAL && ::fchown(slave, process.uid, ~gid_t{0}) == 0);
+    if (!owned || ::fchmod(slave, kTtyMode) < 0)
         throw Error::from_errno(errno, "chown", "pty slave");
     return terminal;
 }

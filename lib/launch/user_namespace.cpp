@@ -160,6 +160,13 @@ UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids) {
     return sys::open_at(member.proc(), "ns/user", O_RDONLY).or_throw("open", "user namespace");
 }
 
+std::optional<std::uint32_t> host_id(const IdMappings& maps, std::uint32_t id) {
+    for (const auto& map : maps)
+        if (id >= map.container_id && id - map.container_id < map.size)
+            return map.host_id + (id - map.container_id);
+    return std::nullopt;
+}
+
 void drop_groups() {
     // EPERM: an unprivileged caller keeps the groups that it has anyway.
     if (const auto dropped = sys::set_groups({}); !dropped && dropped.error() != EPERM)

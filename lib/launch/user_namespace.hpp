@@ -7,6 +7,8 @@
 #include "base/unique_fd.hpp"
 #include "spec/linux_types.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <sys/types.h>
@@ -19,6 +21,9 @@ using IdMappings = std::vector<spec::IdMapping>;
 /// when the caller maps nothing but its own id (setgroups(2) is then denied in it); else by
 /// newuidmap(1) and newgidmap(1). Throws permission_denied with the fix when none of them may.
 [[nodiscard]] UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids);
+
+/// The host's number of an id in a namespace with these maps; nothing: it has none.
+[[nodiscard]] std::optional<std::uint32_t> host_id(const IdMappings& maps, std::uint32_t id);
 
 /// Supplementary groups, where the caller may drop them: before it enters, for inside they can be
 /// dropped only where the namespace allows it.

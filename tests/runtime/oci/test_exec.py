@@ -234,7 +234,59 @@ class Exec(OciTest):
             os.close(held)
 
 
+def in_user_namespace(size):
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "user"})
+        for kind in ("uidMappings", "gidMappings"):
+            config["linux"][kind] = [{"containerID": 0, "hostID": 200000, "size": size}]
+    return change
+
+
+class Streams(OciTest):
+    """A program may open /dev/stdout anew, whoever it runs as: docker's images log that way."""
+    REOPEN = ("probe", "open", "/proc/self/fd/1", "w", "--", "open", "/proc/self/fd/0", "--", "open", "/proc/self/fd/2", "w")
+
+    def piped(self, *words):
+        read, write = os.pipe()
+        try:
+            run = subprocess.run([RUNTIME, "--root", self.root, *words], stdin=read, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env=self.env, cwd=self.folder, timeout=20, check=False, text=True)
+        finally:
+            os.close(read)
+            os.close(write)
+        return run
+
+    def test_pipes_are_the_users(self):
+        for change in (None, in_user_namespace(65536)):
+            with self.subTest(user_namespace=bool(change)):
+                one, bundle = self.bundle(*self.REOPEN, user={"uid": 1000, "gid": 1000}, change=change)
+                run = self.piped("run", "--bundle", bundle, one)
+                self.assertEqual(run.stdout, "ok\n" * 3, run.stderr)
+                two, pid = self.start("probe", "sleep", "forever", user={"uid": 1000, "gid": 1000}, change=change)
+                run = self.piped("exec", two, *self.REOPEN)
+                self.assertEqual(run.stdout, "ok\n" * 3, run.stderr)
+                self.ok("kill", two, "9")
+                self.wait_exit(pid)
+
+    @only_covey("runc gives away the host's files too")
+    def test_a_file_of_the_host_stays_whose_it_is(self):
+        one, bundle = self.bundle("probe", "ids", user={"uid": 1000, "gid": 1000})
+        with open(self.folder / "out", "w+b") as out, open("/dev/null", "rb") as null:
+            subprocess.run([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], stdin=null, stdout=out,
+                           stderr=out, env=self.env, cwd=self.folder, timeout=20, check=True)
+            self.assertEqual((os.fstat(out.fileno()).st_uid, os.stat("/dev/null").st_uid), (0, 0))
+
+
 class Terminals(OciTest):
+    def test_a_user_namespace_without_group_5(self):
+        console = ConsoleSocket(self.folder)
+        one, pid = self.create("probe", "tty", terminal=True, change=in_user_namespace(1), flags=("--console-socket", console.path))
+        master = console.take()
+        self.ok("start", one)
+        self.assertTrue(json.loads(read_until(master, b"}"))["tty"])
+        self.assertEqual(self.wait_exit(pid), 0)
+        os.close(master)
+
     def test_create_sends_the_master_to_the_console_socket(self):
         console = ConsoleSocket(self.folder)
         one, pid = self.create("probe", "tty", terminal=True, consoleSize={"height": 40, "width": 90},
