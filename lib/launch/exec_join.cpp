@@ -165,6 +165,7 @@ void ExecLauncher::launch() {
                   nullptr,
                   nullptr,
                   {}});
+    fault_point("exec.born");
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);

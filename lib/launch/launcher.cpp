@@ -263,6 +263,7 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
         run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
                   unfinished_root, report_, input_.engine.preserved_fds, &hooks_.start_container,
                   &input_.engine.hook_state, leftovers()});
+    fault_point("launch.born");
     Born born;
     born.pid = child.value().pid;
     born.pidfd = std::move(child.value().pidfd);

@@ -3,6 +3,7 @@
 #include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
+#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 
 #include <fmt/format.h>
@@ -102,6 +103,7 @@ void Container::finish_if_empty() {
 }
 
 void Container::discard() {
+    if (!main_) reap_unborn(context_.host, facts_.cgroup);
     group_->remove();
     remove_folder();
     facts_.state = core::ContainerState::stopped;

@@ -5,6 +5,7 @@
 #include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
+#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
@@ -132,6 +133,7 @@ void Container::on_exec_exit(ExecState& state) {
 
 void Container::tell_exec_exit(ExecState& state) {
     if (!state.is_reaped() || state.told) return;
+    if (state.error && !state.process) reap_unborn(context_.host, state.facts.cgroup);
     // Not earlier: whoever hears of the failure shall find nothing of the exec.
     if (state.error && state.reply)
         context_.peers.reply(*std::exchange(state.reply, std::nullopt), *state.error);

@@ -4,6 +4,7 @@
 #include "kernel/pod_lab.hpp"
 #include "support/requires.hpp"
 #include "support/run_program.hpp"
+#include "sys/proc.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -23,13 +24,14 @@ const std::set<std::string> kSandboxSteps{
     "sandbox.drop",        "sandbox.facts", "sandbox.namespaces", "sandbox.root"};
 const std::set<std::string> kCreateSteps{
     "container.cgroup",   "container.clone", "container.folder", "init.start",
-    "launch.attach_root", "launch.build",    "launch.cgroup",    "launch.clone",
-    "launch.cut",         "launch.drop",     "launch.mount",     "launch.namespaces",
-    "launch.open",        "launch.pivot",    "launch.read",      "launch.root",
-    "launch.source"};
+    "launch.attach_root", "launch.born",     "launch.build",     "launch.cgroup",
+    "launch.clone",       "launch.cut",      "launch.drop",      "launch.mount",
+    "launch.namespaces",  "launch.open",     "launch.pivot",     "launch.read",
+    "launch.root",        "launch.source"};
 const std::set<std::string> kStartSteps{"init.exec"};
-const std::set<std::string> kExecSteps{"exec.cgroup",        "exec.clone", "exec.compile",
-                                       "exec.create_cgroup", "exec.drop",  "exec.namespaces"};
+const std::set<std::string> kExecSteps{"exec.born",      "exec.cgroup",        "exec.clone",
+                                       "exec.compile",   "exec.create_cgroup", "exec.drop",
+                                       "exec.namespaces"};
 
 /// With something of every kind: a bind mount, a terminal, limits, masked paths.
 constexpr const char* kPatch = R"({"process":{"terminal":true},
@@ -49,6 +51,21 @@ bool names(const Error& error, const std::string& step) {
     return error.detail().find("injected fault at " + step) != std::string::npos;
 }
 
+/// Children of a shim of ours that nobody has reaped. One in the pod's PID namespace keeps pause
+/// from ending, and with it the sandbox. Seen so where init failed before the launcher told its
+/// birth (launch.born and exec.born make it certain).
+std::vector<pid_t> zombies_of_shim() {
+    std::vector<pid_t> found;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    for (const auto pid : sys::list_processes(proc).or_throw("list", "processes")) {
+        const auto stat = sys::read_stat(proc, pid);
+        if (!stat || stat.value().state != 'Z') continue;
+        const auto above = sys::read_stat(proc, stat.value().ppid);
+        if (above && above.value().comm == "covey-shim") found.push_back(pid);
+    }
+    return found;
+}
+
 /// The pod's group in a v1 hierarchy, made for the sake of a container's limits, goes with the pod.
 void check_nothing_new(const Snapshot& before, const std::vector<pid_t>& processes) {
     CHECK(eventually([&] { return processes_of("lab.pod") == processes; }));
@@ -58,6 +75,7 @@ void check_nothing_new(const Snapshot& before, const std::vector<pid_t>& process
         if (mount.find("/covey-test-") != std::string::npos)
             CHECK_THAT(before.mounts, Catch::Matchers::VectorContains(mount));
     CHECK(now.descriptors == before.descriptors);
+    CHECK(eventually([] { return zombies_of_shim().empty(); }));
     for (const auto& path : now.cgroups)
         if (path.find("/lab.pod/") != std::string::npos && !path.ends_with("/pause"))
             CHECK_THAT(before.cgroups, Catch::Matchers::VectorContains(path));
