@@ -11,6 +11,7 @@
 #include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/group_parents.hpp"
 #include "runtime/late_hooks.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
@@ -129,6 +130,10 @@ void Creation::write_intent() {
     if (!globals_.cgroups_disabled) {
         cgroups_.emplace(cgroup::detect());
         record_.cgroup = cgroup::resolve_path(config.cgroups_path, id_, *cgroups_);
+        // An absolute one is the engine's own, with all above it.
+        if (!config.cgroups_path.starts_with('/') &&
+            config.cgroups_path.find('/') != std::string::npos)
+            record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
     }
     folder_->write(record_);
     fault_point("runtime.intent");
@@ -249,6 +254,7 @@ void Creation::undo_launch() noexcept {
         for (const auto& process : {launcher_.pidfd.ref(), born_.pidfd.ref()})
             if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
         if (group_) end_group(*group_);
+        remove_parents(record_.made_parents);
         reap_children();
         if (hooks_ran_) run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {

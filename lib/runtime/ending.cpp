@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/group_parents.hpp"
 #include "runtime/late_hooks.hpp"
 #include "runtime/registry.hpp"
 #include "sys/proc.hpp"
@@ -97,6 +98,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
         if (auto group = find_group(host, view.record)) end_group(*group);
     }
     end_init(view);
+    remove_parents(view.record.made_parents);
     remove_from_registry(store.root(), view.record.id);
     store.remove(view.record.id);
     if (hooks) run_poststop_hooks(*hooks, view.record);

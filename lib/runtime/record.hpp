@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -20,7 +21,9 @@ struct ContainerRecord {
     std::string bundle;        // absolute
     std::string rootfs;        // absolute
     cgroup::Placement cgroup;  // an empty path: it has no group of its own
-    std::string created;       // RFC 3339
+    /// Groups above it that were made for it (group_parents.hpp).
+    std::vector<std::string> made_parents;
+    std::string created;  // RFC 3339
     uid_t owner = 0;
     std::map<std::string, std::string> annotations;
     bool systemd_cgroup = false;

@@ -30,6 +30,7 @@ std::string encode_record(const ContainerRecord& record) {
         {"rootfs", record.rootfs},
         {"cgroup", record.cgroup.path},
         {"cgroupV1Paths", record.cgroup.v1_paths},
+        {"madeParents", record.made_parents},
         {"created", record.created},
         {"owner", record.owner},
         {"annotations", record.annotations},
@@ -52,6 +53,8 @@ ContainerRecord decode_record(std::string_view body) {
     read(json, "rootfs", record.rootfs);
     read(json, "cgroup", record.cgroup.path);
     read(json, "cgroupV1Paths", record.cgroup.v1_paths);
+    // Not in the records of the first versions.
+    if (json.contains("madeParents")) read(json, "madeParents", record.made_parents);
     read(json, "created", record.created);
     read(json, "owner", record.owner);
     read(json, "annotations", record.annotations);

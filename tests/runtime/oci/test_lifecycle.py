@@ -29,6 +29,39 @@ class Lifecycle(OciTest):
         self.ok("delete", one)
         self.fails("does not exist", "state", one)
 
+    @only_covey("runc leaves the groups above")
+    def test_groups_above_a_relative_path_go_with_the_container_that_made_them(self):
+        name = f"covey-oci-above-{os.getpid()}"
+
+        def above():
+            return sorted(str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/{name}*"))
+
+        def at(path):
+            return lambda config: config["linux"].update(cgroupsPath=path)
+        one, _ = self.create("probe", "sleep", "forever", change=at(f"{name}/deep/c1"))
+        two, _ = self.create("probe", "sleep", "forever", change=at(f"{name}/deep/c2"))
+        self.assertTrue(above())
+        self.ok("delete", "--force", one)
+        self.assertTrue(above(), "another container is below")
+        self.ok("delete", "--force", two)
+        self.assertEqual(above(), [])
+
+    @only_covey("runc leaves the groups above")
+    def test_groups_above_that_were_there_stay(self):
+        parent = pathlib.Path("/sys/fs/cgroup/pids") / f"covey-oci-there-{os.getpid()}"
+        if not parent.parent.is_dir():
+            self.skipTest("no v1 hierarchy")
+        parent.mkdir()
+        try:
+            one, _ = self.create("probe", "sleep", "forever",
+                                 change=lambda config: config["linux"].update(cgroupsPath=f"{parent.name}/c1"))
+            self.ok("delete", "--force", one)
+            self.assertTrue(parent.is_dir())
+            others = [path for path in pathlib.Path("/sys/fs/cgroup").glob(f"*/{parent.name}") if path != parent]
+            self.assertEqual(others, [])
+        finally:
+            parent.rmdir()
+
     def test_init_is_the_callers_child_and_its_status_reaches_the_caller(self):
         one, pid = self.create("probe", "exit", "23")
         with open(f"/proc/{pid}/stat", encoding="ascii") as file:
