@@ -97,14 +97,20 @@ void ExecLauncher::enter_cgroup() {
 void ExecLauncher::join_namespaces() {
     fault_point("exec.namespaces");
     // Joining the time namespace that one is in already is no error, so a container in the host's
-    // needs no case of its own; but from within a user namespace it is.
-    const auto timed = sys::set_namespace(input_.init, CLONE_NEWTIME);
-    if (!timed && timed.error() == ESRCH)
-        throw Error(Code::failed_precondition, "cannot exec in a stopped container");
-    timed.or_throw("join", "the container's time namespace");
+    // needs no case of its own; but from within a user namespace it is. Without privilege on the
+    // host it is the other way round.
+    const bool is_privileged = ::geteuid() == 0;
+    if (is_privileged) {
+        const auto timed = sys::set_namespace(input_.init, CLONE_NEWTIME);
+        if (!timed && timed.error() == ESRCH)
+            throw Error(Code::failed_precondition, "cannot exec in a stopped container");
+        timed.or_throw("join", "the container's time namespace");
+    }
     // All in one call, by the main process's pidfd: no race with a reused number. A type that both
     // share already is no error.
     std::uint64_t all = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    if (!is_privileged) all |= CLONE_NEWTIME;
+    all &= ~input_.shared_namespaces;
     // With the others, and the kernel enters it first. Joining one's own is EINVAL.
     if (input_.joins_user_namespace) {
         all |= CLONE_NEWUSER;
@@ -142,7 +148,9 @@ void ExecLauncher::drop_host() {
 }
 
 void ExecLauncher::launch() {
-    sys::set_namespace(input_.init, CLONE_NEWPID).or_throw("join", "the container's pid namespace");
+    if ((input_.shared_namespaces & CLONE_NEWPID) == 0)
+        sys::set_namespace(input_.init, CLONE_NEWPID)
+            .or_throw("join", "the container's pid namespace");
     cut_privileges(process_, input_.handshake);
     enter_working_directory(process_);
     load_asking_filter(process_, input_.handshake);

@@ -25,6 +25,8 @@ struct ExecInput {
     const spec::Process* process = nullptr;
     EngineExtras engine;                // preserved_fds and keyring only
     bool joins_user_namespace = false;  // the container has one of its own
+    /// CLONE_NEW… of those that are not joined because the caller is in them.
+    std::uint64_t shared_namespaces = 0;
 };
 
 [[noreturn]] void run_exec_launcher(const ExecInput& input) noexcept;

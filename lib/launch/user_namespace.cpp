@@ -36,7 +36,14 @@ constexpr Kind kGids{"gid_map", "newgidmap", CAP_SETGID};
 class Member {
   public:
     Member() {
+        // The files of a process that is not dumpable are root's, also its uid_map (proc(5)): a
+        // caller without privilege could not write its own. The member inherits it; it does nothing
+        // and has nothing that this user does not have.
+        const bool hidden = ::geteuid() != 0 && !sys::is_dumpable();
+        if (hidden) (void)sys::set_dumpable(true);
         auto child = sys::clone_process({CLONE_NEWUSER, 0, FdRef{-1}});
+        // In the parent alone: the member must stay as it was born.
+        if (hidden && (!child || child.value().pid != 0)) (void)sys::set_dumpable(false);
         if (!child)
             throw Error::from_errno(child.error(), "create", "user namespace")
                 .with_fix(

@@ -7,29 +7,41 @@
 #include "runtime/ending.hpp"
 #include "runtime/state_codec.hpp"
 #include "runtime/sub_group.hpp"
+#include "spec/tables.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+
+#include <fmt/format.h>
 
 #include <csignal>
 #include <optional>
 #include <utility>
 #include <variant>
 
+#include <sched.h>
 #include <unistd.h>
 
 namespace covey::runtime {
 namespace {
 
-bool has_own_user_namespace(pid_t pid) {
+/// CLONE_NEW… of what the process shares with the command, as far as it matters: root may join what
+/// he is in already, but for the user namespace.
+std::uint64_t shared_namespaces(pid_t pid) {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
-    const auto id_of = [&](pid_t process) {
-        const auto file =
-            sys::open_namespace(proc, process, "user").or_throw("open", "user namespace");
-        return sys::namespace_id(file).or_throw("stat", "user namespace");
-    };
-    return !(id_of(pid) == id_of(::getpid()));
+    std::uint64_t shared = 0;
+    for (const auto& one : spec::namespace_table()) {
+        if (one.clone_flag != CLONE_NEWUSER && ::geteuid() == 0) continue;
+        const auto id_of = [&](pid_t process) {
+            const auto what = fmt::format("{} namespace", one.proc_name);
+            const auto file =
+                sys::open_namespace(proc, process, one.proc_name).or_throw("open", what);
+            return sys::namespace_id(file).or_throw("stat", what);
+        };
+        if (id_of(pid) == id_of(::getpid())) shared |= one.clone_flag;
+    }
+    return shared;
 }
 
 class Execution {
@@ -88,7 +100,8 @@ class Execution {
         input.process = &process_;
         input.engine.preserved_fds = fds_.count;
         if (!view.record.no_new_keyring) input.engine.keyring = "_ses." + view.record.id;
-        input.joins_user_namespace = has_own_user_namespace(view.record.pid);
+        input.shared_namespaces = shared_namespaces(view.record.pid);
+        input.joins_user_namespace = (input.shared_namespaces & CLONE_NEWUSER) == 0;
         launch::run_exec_launcher(input);
     }
 

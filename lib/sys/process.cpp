@@ -205,6 +205,10 @@ Result<void> set_dumpable(bool on) {
     return {};
 }
 
+bool is_dumpable() noexcept {
+    return ::prctl(PR_GET_DUMPABLE) == 1;
+}
+
 Result<void> join_session_keyring(const std::string& name) {
     if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str()) < 0 && errno != ENOSYS)
         return last_errno();

@@ -69,6 +69,7 @@ Result<void> close_all_except(std::span<const int> keep);
 /// prctl wrappers, one line each.
 Result<void> set_name(const char* name);
 Result<void> set_dumpable(bool on);
+[[nodiscard]] bool is_dumpable() noexcept;
 Result<void> set_parent_death_signal(int signal);
 /// A new session keyring of that name (keyctl(2)), which children inherit; a kernel without
 /// keyrings is no error.
