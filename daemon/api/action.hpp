@@ -3,10 +3,13 @@
 // Thread rule: values.
 #pragma once
 
+#include "core/access.hpp"
 #include "core/engine_containers.hpp"
 #include "core/messages.hpp"
+#include "core/processes.hpp"
 #include "spec/tables.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -60,6 +63,7 @@ struct KillAction {
     std::string container;
     int signal = 15;
     bool all = false;
+    std::optional<pid_t> pid;  // one process of the container, by its host number
 };
 
 /// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`.
@@ -86,6 +90,24 @@ struct EngineContainerView {
     core::EngineContainer facts;
     core::EngineContainerNow now;
     std::uint64_t resource_version = 0;
+};
+
+/// GET /v1/processes: one of the three numbers; the pod's means nothing without its sandbox.
+struct ProcessQuery {
+    std::optional<pid_t> pid, pod_pid;
+    std::optional<std::uint64_t> pidfd_inode;
+    std::optional<std::string> sandbox;
+};
+struct ProcessView {
+    core::PodProcess process;
+    std::string sandbox;  // of an engine's container: the engine's pod, or empty
+    std::string engine;   // "covey"
+};
+
+/// GET /v1/sandboxes/{id}/access: one ordered pair.
+struct AccessView {
+    std::string from, to;
+    std::array<core::Verdict, core::kActions.size()> verdicts;  // in the order of kActions
 };
 
 /// One line of GET /v1/events.

@@ -44,9 +44,12 @@ asio::awaitable<Response> answer_call(Call& call) {
         case Operation::get_sandbox:
         case Operation::delete_sandbox:
         case Operation::stop_sandbox:
-        case Operation::list_processes:
         case Operation::join_oci:
             co_return co_await answer_sandbox_call(call);
+        case Operation::list_processes:
+        case Operation::find_process:
+        case Operation::list_access:
+            co_return answer_process_call(call);
         case Operation::list_containers:
         case Operation::put_container:
         case Operation::get_container:

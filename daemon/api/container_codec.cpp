@@ -23,10 +23,11 @@ constexpr std::array<std::string_view, 9> kFields{
     "id", "sandbox", "bundle", "pidMode", "target", "access", "capabilities", "stdio", "labels"};
 constexpr std::array<std::string_view, 2> kCapabilityFields{"add", "drop"};
 constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stderr"};
-constexpr std::array<std::string_view, 2> kKillFields{"signal", "all"};
+constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
 constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
 constexpr std::size_t kLongestPath = 4095;
-constexpr double kLongestStop = 86400;  // seconds
+constexpr double kLargestPid = 4194304;  // PID_MAX_LIMIT, proc(5)
+constexpr double kLongestStop = 86400;   // seconds
 
 std::uint64_t read_mask(BodyReader& reader, std::string_view key) {
     std::uint64_t mask = 0;
@@ -143,6 +144,11 @@ KillAction decode_kill(const std::string& id, std::string_view body) {
     action.container = id;
     action.signal = read_signal(reader, action.signal);
     action.all = reader.flag("all").value_or(false);
+    if (const auto pid = reader.number("pid", 1, kLargestPid)) {
+        if (*pid != std::floor(*pid)) reader.problem("pid", "must be a whole number");
+        if (action.all) reader.problem("pid", "one process, or all?", "leave out pid or all");
+        action.pid = static_cast<pid_t>(*pid);
+    }
     problems.throw_if_any();
     return action;
 }

@@ -23,10 +23,16 @@ Json process_json(const core::PodProcess& process) {
             {"uid", process.uid},
             {"gid", process.gid},
             {"state", std::string(1, process.state)},
+            {"zombie", process.state == 'Z'},
+            {"orphan", process.orphan},
+            {"name", process.name},
             {"rssBytes", process.rss_bytes},
+            {"cpuMilliseconds", process.cpu_milliseconds},
             {"startTime", process.start_time},
             {"command", process.command},
             {"capabilities", spec::capability_names_of(process.capabilities)},
+            {"addedCapabilities",
+             spec::capability_names_of(process.capabilities & ~spec::default_capabilities())},
             {"noNewPrivileges", process.no_new_privileges}};
 }
 
@@ -37,6 +43,13 @@ Response process_response(const std::vector<core::PodProcess>& processes) {
     for (const auto& process : processes)
         items.push_back(process_json(process));
     return json_response({{"items", std::move(items)}});
+}
+
+Response process_response(const ProcessView& view) {
+    Json json = process_json(view.process);
+    json["sandbox"] = view.sandbox;
+    json["engine"] = view.engine;
+    return json_response(json);
 }
 
 }  // namespace covey::daemon

@@ -2,7 +2,6 @@
 #include "api/container_codec.hpp"
 #include "api/error_codec.hpp"
 #include "api/oci_codec.hpp"
-#include "api/process_codec.hpp"
 #include "api/query.hpp"
 #include "api/sandbox_codec.hpp"
 #include "base/id.hpp"
@@ -75,8 +74,6 @@ asio::awaitable<Response> answer_sandbox_call(Call& call) {
     if (operation == Operation::get_sandbox)
         co_return sandbox_response(call.engine.sandbox(call.id()));
     if (operation == Operation::stop_sandbox) co_return co_await stop(call);
-    if (operation == Operation::list_processes)
-        co_return process_response(call.engine.processes(call.id()));
     co_return co_await join(call);
 }
 

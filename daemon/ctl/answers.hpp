@@ -41,11 +41,22 @@ struct ContainerAnswer {
     std::optional<ExitAnswer> exit;
 };
 
+struct VerdictAnswer {
+    bool allowed = false;
+    std::vector<std::string> because, changes;
+    std::string note;
+};
+struct AccessAnswer {
+    std::string from, to;
+    VerdictAnswer see, signal, read_root, ptrace;
+};
+
 struct ProcessAnswer {
     std::int64_t pid = 0, pod_pid = 0, container_pid = 0, ppid = 0;
-    std::string container, exec, state;
+    std::string container, exec, state, name, sandbox;
     std::uint32_t uid = 0, gid = 0;
-    std::uint64_t rss_bytes = 0, start_time = 0;
+    std::uint64_t rss_bytes = 0, start_time = 0, cpu_milliseconds = 0;
+    bool zombie = false, orphan = false;
     std::vector<std::string> command, capabilities;
 };
 
@@ -77,6 +88,8 @@ struct InfoAnswer {
 [[nodiscard]] ContainerAnswer decode_container(std::string_view json);
 [[nodiscard]] std::vector<ContainerAnswer> decode_containers(std::string_view json);
 [[nodiscard]] std::vector<ProcessAnswer> decode_processes(std::string_view json);
+[[nodiscard]] ProcessAnswer decode_process(std::string_view json);
+[[nodiscard]] std::vector<AccessAnswer> decode_access(std::string_view json);
 [[nodiscard]] ExitAnswer decode_exit(std::string_view json);
 [[nodiscard]] EventAnswer decode_event(std::string_view json);
 [[nodiscard]] VersionAnswer decode_version(std::string_view json);

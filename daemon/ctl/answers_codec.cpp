@@ -117,6 +117,11 @@ ProcessAnswer process_from(const Json& object) {
     read(object, "container", process.container);
     read(object, "exec", process.exec);
     read(object, "state", process.state);
+    read(object, "name", process.name);
+    read(object, "sandbox", process.sandbox);
+    read(object, "zombie", process.zombie);
+    read(object, "orphan", process.orphan);
+    read(object, "cpuMilliseconds", process.cpu_milliseconds);
     read(object, "uid", process.uid);
     read(object, "gid", process.gid);
     read(object, "rssBytes", process.rss_bytes);
@@ -124,6 +129,28 @@ ProcessAnswer process_from(const Json& object) {
     read(object, "command", process.command);
     read(object, "capabilities", process.capabilities);
     return process;
+}
+
+VerdictAnswer verdict_in(const Json& object, const char* key) {
+    VerdictAnswer verdict;
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_object()) return verdict;
+    read(*found, "allowed", verdict.allowed);
+    read(*found, "because", verdict.because);
+    read(*found, "changes", verdict.changes);
+    read(*found, "note", verdict.note);
+    return verdict;
+}
+
+AccessAnswer access_from(const Json& object) {
+    AccessAnswer pair;
+    read(object, "from", pair.from);
+    read(object, "to", pair.to);
+    pair.see = verdict_in(object, "see");
+    pair.signal = verdict_in(object, "signal");
+    pair.read_root = verdict_in(object, "readRoot");
+    pair.ptrace = verdict_in(object, "ptrace");
+    return pair;
 }
 
 template <typename T>
@@ -173,6 +200,14 @@ std::vector<ContainerAnswer> decode_containers(std::string_view json) {
 
 std::vector<ProcessAnswer> decode_processes(std::string_view json) {
     return list_of(json, process_from);
+}
+
+ProcessAnswer decode_process(std::string_view json) {
+    return process_from(parse(json));
+}
+
+std::vector<AccessAnswer> decode_access(std::string_view json) {
+    return list_of(json, access_from);
 }
 
 ExitAnswer decode_exit(std::string_view json) {

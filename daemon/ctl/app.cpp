@@ -54,6 +54,8 @@ void add_commands(const Options& app, Session& session) {
     add_run(app, session);
     add_ps(app, session);
     add_tree(app, session);
+    add_top(app, session);
+    add_access(app, session);
     add_exec(app, session);
     add_start(app, session);
     add_stop(app, session);

@@ -8,6 +8,7 @@
 
 namespace covey::ctl {
 
+void add_access(const Options& app, Session& session);
 void add_doctor(const Options& app, Session& session);
 void add_events(const Options& app, Session& session);
 void add_exec(const Options& app, Session& session);
@@ -19,6 +20,7 @@ void add_run(const Options& app, Session& session);
 void add_sandbox(const Options& app, Session& session);
 void add_start(const Options& app, Session& session);
 void add_stop(const Options& app, Session& session);
+void add_top(const Options& app, Session& session);
 void add_tree(const Options& app, Session& session);
 void add_version(const Options& app, Session& session);
 void add_wait(const Options& app, Session& session);

@@ -37,7 +37,8 @@ struct ExecRequest {
 };
 [[nodiscard]] Request exec(const ExecRequest& wish);
 
-[[nodiscard]] Request kill(std::string_view container, std::string_view signal, bool all);
+[[nodiscard]] Request kill(std::string_view container, std::string_view signal, bool all,
+                           std::optional<std::uint32_t> pid = {});
 [[nodiscard]] Request stop_container(std::string_view container, std::optional<double> seconds);
 
 enum class Force { no, yes };

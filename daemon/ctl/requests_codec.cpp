@@ -80,9 +80,11 @@ Request exec(const ExecRequest& wish) {
     return request;
 }
 
-Request kill(std::string_view container, std::string_view signal, bool all) {
+Request kill(std::string_view container, std::string_view signal, bool all,
+             std::optional<std::uint32_t> pid) {
     Json body = {{"signal", std::string{signal}}};
     if (all) body["all"] = true;
+    if (pid) body["pid"] = *pid;
     return {"POST", target("containers", container, "kill"), body.dump(), "", false};
 }
 

@@ -117,9 +117,7 @@ class Drawing {
     }
 
     void add(const std::string& label, const ProcessAnswer& process, const std::string& mark) {
-        std::string command =
-            process.command.empty() ? "[no command line]" : command_text(process.command);
-        if (process.state == "Z") command = "[zombie]";
+        std::string command = program_text(process);
         if (!process.exec.empty() && mark.empty()) command += "  (exec)";
         table_.add({label, number_or_nothing(process.pod_pid), fmt::to_string(process.pid),
                     user_text(process.uid), process.state, size_text(process.rss_bytes),
@@ -184,6 +182,16 @@ std::string user_text(std::uint32_t uid) {
 
 std::string command_text(const std::vector<std::string>& command) {
     return join(command, " ");
+}
+
+std::string program_text(const ProcessAnswer& process) {
+    std::string text = command_text(process.command);
+    if (process.state == "Z")
+        text = fmt::format("[{}] zombie", process.name);
+    else if (text.empty())
+        text = fmt::format("[{}]", process.name);
+    if (process.orphan) text += "  (orphan)";
+    return text;
 }
 
 std::string shared_text(const SandboxAnswer& sandbox) {

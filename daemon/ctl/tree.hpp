@@ -29,6 +29,8 @@ struct TreeFacts {
 [[nodiscard]] std::string user_text(std::uint32_t uid);
 /// Words of a command line, as one text.
 [[nodiscard]] std::string command_text(const std::vector<std::string>& command);
+/// Its command line; "[sh] zombie" when it has none any more; marked when it is an orphan.
+[[nodiscard]] std::string program_text(const ProcessAnswer& process);
 /// "pid,ipc,uts,net": the namespaces that the containers of the sandbox share.
 [[nodiscard]] std::string shared_text(const SandboxAnswer& sandbox);
 /// "running", "stopped (137, SIGKILL)".

@@ -192,6 +192,10 @@ asio::awaitable<void> kill_container(StatePtr state, KillAction action) {
     require(*container, core::ContainerEvent::kill);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
+    if (action.pid) {
+        signal_process(*state, action.container, *action.pid, action.signal);
+        co_return;
+    }
     const BusyGuard busy(sandbox);
     const auto link = sandbox->link;
     core::RequestBody wish = core::KillContainer{action.container, action.signal, action.all};

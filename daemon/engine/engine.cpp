@@ -61,6 +61,16 @@ std::vector<core::PodProcess> Engine::processes(const std::string& sandbox) cons
     return core::list_pod_processes(state_->surroundings->host(), entry->cgroup(), inode);
 }
 
+ProcessView Engine::find_process(const ProcessQuery& query) const {
+    return daemon::find_process(*state_, query);
+}
+
+std::vector<AccessView> Engine::access(const std::string& sandbox,
+                                       const std::optional<std::string>& from,
+                                       const std::optional<std::string>& to) const {
+    return access_in(*state_, sandbox, from, to);
+}
+
 asio::awaitable<Created<ContainerView>> Engine::create_container(CreateContainerAction action) {
     return run_to_end(state_->executor, daemon::create_container(state_, std::move(action)));
 }

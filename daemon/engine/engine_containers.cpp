@@ -250,6 +250,20 @@ std::vector<EngineContainerView> EngineContainers::find(const std::string& id) {
     return views;
 }
 
+const core::EngineContainer* EngineContainers::owner_of(std::string_view group) const {
+    for (const auto& [link, entry] : links_)
+        if (!entry.facts.cgroup.empty() && core::is_group_in(group, entry.facts.cgroup))
+            return &entry.facts;
+    return nullptr;
+}
+
+std::vector<std::string> EngineContainers::groups() const {
+    std::vector<std::string> paths;
+    for (const auto& [link, entry] : links_)
+        if (!entry.facts.cgroup.empty() && !entry.exited) paths.push_back(entry.facts.cgroup);
+    return paths;
+}
+
 void EngineContainers::handle_events() {
     const FdRef watch{watch_->native_handle()};
     const auto events = sys::read_folder_events(watch).or_throw("read", "folder events");

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace covey::daemon {
@@ -41,6 +42,9 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
 
     [[nodiscard]] std::vector<EngineContainerView> list();
     [[nodiscard]] std::vector<EngineContainerView> find(const std::string& id);
+    /// Whose group this is, or is in; null: nobody's.
+    [[nodiscard]] const core::EngineContainer* owner_of(std::string_view group) const;
+    [[nodiscard]] std::vector<std::string> groups() const;
 
   private:
     using Descriptor = boost::asio::posix::stream_descriptor;

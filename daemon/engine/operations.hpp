@@ -22,6 +22,13 @@ boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(
 boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction action);
 boost::asio::awaitable<void> recover(StatePtr state);
 
+[[nodiscard]] ProcessView find_process(const EngineState& state, const ProcessQuery& query);
+/// To one process, and only if it is the container's. Throws not_found otherwise.
+void signal_process(const EngineState& state, const std::string& container, pid_t pid, int signal);
+[[nodiscard]] std::vector<AccessView> access_in(const EngineState& state, const std::string& id,
+                                                const std::optional<std::string>& from,
+                                                const std::optional<std::string>& to);
+
 /// Connects the sandbox with the process of its shim.
 void adopt_process(EngineState& state, SandboxEntry& sandbox, UniqueFd pidfd,
                    ShimProcess::Whose whose);

@@ -41,6 +41,7 @@ ProcessReader::ProcessReader(FdRef proc, std::uint64_t pod_namespace_inode)
     : proc_(proc),
       pod_inode_(pod_namespace_inode),
       page_size_(static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))),
+      ticks_per_second_(static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK))),
       buffer_(kBuffer, '\0') {
 }
 
@@ -68,22 +69,50 @@ std::optional<PodProcess> ProcessReader::read(pid_t pid) {
     if (!status) return {};
     PodProcess result;
     result.pid = pid;
-    result.pod_pid = pod_number(process, status.value().ns_pids);
+    result.pod_pid = pod_number(process, pid, status.value().ns_pids);
     result.container_pid = status.value().ns_pids.back();
     result.ppid = stat.value().ppid;
     result.uid = status.value().uid;
     result.gid = status.value().gid;
     result.state = stat.value().state;
     result.rss_bytes = stat.value().rss_pages * page_size_;
+    result.name = stat.value().comm;
+    result.cpu_milliseconds = stat.value().cpu_ticks * 1000 / ticks_per_second_;
     result.start_time = stat.value().start_time;
     result.capabilities = status.value().cap_effective;
     result.no_new_privileges = status.value().no_new_privs;
     if (const auto command = text_of(process, "cmdline"))
         result.command = split_arguments(*command);
+    note_children(process, pid, stat.value().threads);
     return result;
 }
 
-pid_t ProcessReader::pod_number(FdRef process, const std::vector<pid_t>& numbers) {
+/// Each thread has the list of the children that it has forked (CONFIG_PROC_CHILDREN).
+void ProcessReader::note_children(FdRef process, pid_t pid, unsigned threads) {
+    std::vector<std::string> names{std::to_string(pid)};
+    if (threads > 1) {
+        const auto folder = sys::open_at(process, "task", O_RDONLY | O_DIRECTORY);
+        auto all =
+            folder ? sys::list_dir(folder.value()) : Result<std::vector<std::string>>{Errno{ESRCH}};
+        if (all) names = std::move(all).value();
+    }
+    for (const auto& name : names) {
+        const auto text = text_of(process, ("task/" + name + "/children").c_str());
+        if (!text) continue;
+        for (const auto number : split(*text, ' '))
+            if (const auto child = parse_u32(number))
+                children_.push_back(static_cast<pid_t>(*child));
+    }
+}
+
+pid_t ProcessReader::pod_number(FdRef process, pid_t pid, const std::vector<pid_t>& numbers) {
+    // One call where the kernel can tell (6.11) instead of a walk through the process's files.
+    if (pod_namespace_) {
+        const auto number = sys::number_in(pod_namespace_, pid);
+        if (number) return number.value();
+        if (number.error() == ESRCH) return 0;
+        pod_namespace_.reset();
+    }
     // NSpid has one number for each level, the process's own namespace last. So a process of the
     // pod's namespace has its pod number last, one in a namespace nested in it one before, and so
     // on; the count of levels alone would take a private namespace beside the pod's for a nested
@@ -91,7 +120,11 @@ pid_t ProcessReader::pod_number(FdRef process, const std::vector<pid_t>& numbers
     const auto link = sys::readlink_at(process, "ns/pid");
     const auto inode = link ? inode_of(link.value()) : std::nullopt;
     if (!inode) return 0;
-    if (*inode == pod_inode_) return numbers.back();
+    if (*inode == pod_inode_) {
+        if (auto opened = sys::open_at(process, "ns/pid", O_RDONLY))
+            pod_namespace_ = std::move(opened).value();
+        return numbers.back();
+    }
     auto known = levels_.find(*inode);
     if (known == levels_.end()) known = levels_.emplace(*inode, levels_below_pod(process)).first;
     if (!known->second || *known->second >= numbers.size()) return 0;

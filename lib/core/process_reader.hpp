@@ -20,19 +20,25 @@ class ProcessReader {
     /// `proc` is borrowed for the time of this object.
     ProcessReader(FdRef proc, std::uint64_t pod_namespace_inode);
 
-    /// Everything but container and exec; nothing if the process ended meanwhile.
+    /// Everything but container, exec and orphan; nothing if the process ended meanwhile.
     [[nodiscard]] std::optional<PodProcess> read(pid_t pid);
+    /// Children of all that were read so far, zombies among them.
+    [[nodiscard]] const std::vector<pid_t>& children() const noexcept { return children_; }
 
   private:
+    void note_children(FdRef process, pid_t pid, unsigned threads);
     /// A view into buffer_ until the next call; nothing if the process is gone.
     [[nodiscard]] std::optional<std::string_view> text_of(FdRef process, const char* file);
-    [[nodiscard]] pid_t pod_number(FdRef process, const std::vector<pid_t>& numbers);
+    [[nodiscard]] pid_t pod_number(FdRef process, pid_t pid, const std::vector<pid_t>& numbers);
     /// How many levels the namespace lies below the pod's: 0 is the pod's own, nothing is outside.
     [[nodiscard]] std::optional<std::size_t> levels_below_pod(FdRef process);
 
     FdRef proc_;
     std::uint64_t pod_inode_;
-    std::uint64_t page_size_;
+    UniqueFd
+        pod_namespace_;  // the first that was seen; invalid: none yet, or the kernel is too old
+    std::uint64_t page_size_, ticks_per_second_;
+    std::vector<pid_t> children_;
     std::string buffer_;
     std::map<std::uint64_t, std::optional<std::size_t>> levels_;  // by namespace inode
 };

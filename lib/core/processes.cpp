@@ -19,14 +19,9 @@ namespace {
 constexpr std::size_t kLongestProcs = 8U << 20U;
 constexpr int kDeepestGroup = 16;  // containers may make groups of their own below theirs
 
-/// Whose processes a group holds.
-struct Owner {
-    std::string container, exec;
-};
-
 /// `<id>.ctr` below the pod and `<id>.exec` below a container name their owner; what a container
 /// makes below its own group is its own, whatever it is called.
-Owner owner_below(const Owner& above, std::string_view name) {
+ProcessOwner owner_below(const ProcessOwner& above, std::string_view name) {
     constexpr std::string_view kContainer = ".ctr", kExec = ".exec";
     if (above.container.empty() && name.ends_with(kContainer))
         return {std::string{name.substr(0, name.size() - kContainer.size())}, ""};
@@ -60,7 +55,7 @@ std::vector<std::string> groups_in(FdRef group) {
     return names;
 }
 
-void walk(FdRef group, const Owner& owner, int depth, ProcessReader& reader,
+void walk(FdRef group, const ProcessOwner& owner, int depth, ProcessReader& reader,
           std::vector<PodProcess>& result) {
     const auto before = processes_in(group);
     const auto first = result.size();
@@ -88,7 +83,66 @@ void walk(FdRef group, const Owner& owner, int depth, ProcessReader& reader,
             walk(child.value(), owner_below(owner, name), depth + 1, reader, result);
 }
 
+void collect(FdRef group, int depth, std::vector<pid_t>& pids) {
+    for (const auto pid : processes_in(group))
+        pids.push_back(pid);
+    if (depth == kDeepestGroup) return;
+    for (const auto& name : groups_in(group))
+        if (const auto child = sys::open_dir_at(group, name))
+            collect(child.value(), depth + 1, pids);
+}
+
+/// No group lists a zombie (v2), but its parent does, and it still says which group it was in.
+void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
+                 ProcessReader& reader, std::vector<PodProcess>& result) {
+    std::vector<pid_t> listed;
+    for (const auto& process : result)
+        listed.push_back(process.pid);
+    std::sort(listed.begin(), listed.end());
+    const auto children = reader.children();
+    for (const auto pid : children) {
+        if (std::binary_search(listed.begin(), listed.end(), pid)) continue;
+        const auto stat = sys::read_stat(proc, pid);
+        if (!stat || stat.value().state != 'Z') continue;  // born or gone meanwhile
+        const auto group = cgroup::identity_of(host, proc, pid);
+        if (!group.starts_with(pod + "/")) continue;
+        auto process = reader.read(pid);
+        if (!process) continue;
+        auto owner = owner_of_group(std::string_view{group}.substr(pod.size()));
+        process->container = std::move(owner.container);
+        process->exec = std::move(owner.exec);
+        result.push_back(*std::move(process));
+    }
+}
+
+/// Whoever lost its parent in the pod's namespace is pause's; in the host's it is the host's.
+void mark_orphans(std::vector<PodProcess>& processes) {
+    pid_t pause = 0;
+    for (const auto& process : processes)
+        if (process.container.empty()) pause = process.pid;
+    for (auto& process : processes)
+        process.orphan = !process.container.empty() && (process.ppid == 1 || process.ppid == pause);
+}
+
 }  // namespace
+
+ProcessOwner owner_of_group(std::string_view below) {
+    ProcessOwner owner;
+    for (const auto name : split(below, '/'))
+        owner = owner_below(owner, name);
+    return owner;
+}
+
+std::optional<PodProcess> read_process(FdRef proc, pid_t pid, std::uint64_t pod_namespace_inode) {
+    return ProcessReader{proc, pod_namespace_inode}.read(pid);
+}
+
+std::vector<pid_t> processes_below(const cgroup::Host& host, const std::string& group) {
+    std::vector<pid_t> pids;
+    if (const auto folder = sys::open_dir(host.identity_mount() + group))
+        collect(folder.value(), 0, pids);
+    return pids;
+}
 
 std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
                                            const std::string& sandbox_cgroup,
@@ -100,6 +154,8 @@ std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
     if (!pod) throw Error::from_errno(pod.error(), "open cgroup", path);
     ProcessReader reader{proc, pod_namespace_inode};
     walk(pod.value(), {}, 0, reader, result);
+    add_zombies(host, sandbox_cgroup, proc, reader, result);
+    mark_orphans(result);
     std::sort(result.begin(), result.end(),
               [](const auto& left, const auto& right) { return left.pid < right.pid; });
     return result;

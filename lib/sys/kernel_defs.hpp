@@ -21,6 +21,26 @@
 #define PIDFD_GET_PID_NAMESPACE _IO(PIDFS_IOCTL_MAGIC, 5)
 #endif
 
+// Linux 6.11: the number of a process in another PID namespace (linux/nsfs.h).
+#ifndef NS_GET_TGID_IN_PIDNS
+#define NS_GET_TGID_IN_PIDNS _IOR(NSIO, 0x9, int)
+#endif
+// Linux 6.9: pidfds have a filesystem of their own, and each process an inode in it.
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC 0x50494446
+#endif
+
+// Linux 6.13: what a pidfd's process is (linux/pidfd.h); the last two fields since 6.16.
+struct PidfdInfo {
+    std::uint64_t mask, cgroup_id;
+    std::uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+    std::int32_t exit_code;
+    std::uint32_t coredump_mask, unused;
+};
+inline constexpr std::uint64_t kPidfdInfoCoredump = 1U << 4U;
+inline constexpr std::uint32_t kPidfdCoredumpUser = 1U << 2U;  // an ordinary, dumpable process
+inline constexpr unsigned long kPidfdGetInfo = _IOWR(PIDFS_IOCTL_MAGIC, 11, PidfdInfo);
+
 // <sys/mount.h> declares these as an enum in newer glibc; here only <linux/mount.h> may be
 // included.
 #ifndef MS_RDONLY

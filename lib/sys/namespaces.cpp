@@ -53,6 +53,18 @@ Result<UniqueFd> parent_namespace(FdRef name_space) {
     return UniqueFd{parent};
 }
 
+Result<pid_t> number_in(FdRef pid_namespace, pid_t pid) {
+    const int number = ::ioctl(pid_namespace.get(), NS_GET_TGID_IN_PIDNS, pid);
+    if (number < 0) return last_errno();
+    return number;
+}
+
+Result<uid_t> namespace_owner(FdRef user_namespace) {
+    uid_t owner = 0;
+    if (::ioctl(user_namespace.get(), NS_GET_OWNER_UID, &owner) < 0) return last_errno();
+    return owner;
+}
+
 bool in_initial_user_namespace() {
     // PROC_USER_INIT_INO of the kernel's <linux/proc_ns.h>: the first one has a fixed number.
     constexpr std::uint64_t kInitialInode = 0xEFFFFFFD;

@@ -30,6 +30,11 @@ Result<std::uint64_t> namespace_type(FdRef name_space);
 /// The namespace that a PID or user namespace is nested in (NS_GET_PARENT); EPERM when that one is
 /// not below the caller's own.
 Result<UniqueFd> parent_namespace(FdRef name_space);
+/// The number that process `pid` (the caller's number) has in a PID namespace. ESRCH: it is not in
+/// there, or gone; ENOTTY: the kernel cannot tell (before 6.11).
+Result<pid_t> number_in(FdRef pid_namespace, pid_t pid);
+/// Uid that owns a user namespace, in the caller's terms (NS_GET_OWNER_UID).
+Result<uid_t> namespace_owner(FdRef user_namespace);
 
 /// Whether the caller's user namespace is the first one, in which ids are what they are.
 [[nodiscard]] bool in_initial_user_namespace();

@@ -36,13 +36,24 @@ std::vector<std::string_view> words(std::string_view text) {
     return result;
 }
 
-constexpr std::array<std::string_view, 8> kStatusKeys{"Uid",    "Gid",        "CapEff",  "CapPrm",
-                                                      "CapBnd", "NoNewPrivs", "Seccomp", "NSpid"};
+constexpr std::array<std::string_view, 10> kStatusKeys{
+    "Tgid",   "TracerPid", "Uid",        "Gid",     "CapEff",
+    "CapPrm", "CapBnd",    "NoNewPrivs", "Seccomp", "NSpid"};
+
+template <typename Id>
+void take_ids(std::array<Id, 4>& ids, const std::vector<std::string_view>& values) {
+    for (std::size_t i = 0; i < ids.size() && i < values.size(); ++i)
+        ids.at(i) = parse_u32(values[i]).value_or(0);
+}
 
 void take_status_line(ProcessStatus& status, std::string_view key,
                       const std::vector<std::string_view>& values) {
-    if (key == "Uid" && values.size() > 1) status.uid = parse_u32(values[1]).value_or(0);
-    if (key == "Gid" && values.size() > 1) status.gid = parse_u32(values[1]).value_or(0);
+    if (key == "Tgid") status.tgid = static_cast<pid_t>(parse_u32(values[0]).value_or(0));
+    if (key == "TracerPid") status.tracer = static_cast<pid_t>(parse_u32(values[0]).value_or(0));
+    if (key == "Uid") take_ids(status.uids, values);
+    if (key == "Gid") take_ids(status.gids, values);
+    status.uid = status.uids[1];
+    status.gid = status.gids[1];
     if (key == "CapEff") status.cap_effective = hex(values[0]);
     if (key == "CapPrm") status.cap_permitted = hex(values[0]);
     if (key == "CapBnd") status.cap_bounding = hex(values[0]);
@@ -71,13 +82,15 @@ Result<ProcessStat> parse_stat(std::string_view text) {
     if (open == std::string_view::npos || close == std::string_view::npos || close < open)
         return Errno{EBADMSG};
     const auto fields = words(text.substr(close + 1));
-    constexpr std::size_t kState = 0, kPpid = 1, kUtime = 11, kStime = 12, kStart = 19, kRss = 21;
+    constexpr std::size_t kState = 0, kPpid = 1, kUtime = 11, kStime = 12, kThreads = 17,
+                          kStart = 19, kRss = 21;
     if (fields.size() <= kRss) return Errno{EBADMSG};
     ProcessStat stat;
     stat.comm = std::string{text.substr(open + 1, close - open - 1)};
     stat.state = fields[kState].front();
     stat.ppid = static_cast<pid_t>(parse_u32(fields[kPpid]).value_or(0));
     stat.cpu_ticks = parse_u64(fields[kUtime]).value_or(0) + parse_u64(fields[kStime]).value_or(0);
+    stat.threads = parse_u32(fields[kThreads]).value_or(1);
     stat.start_time = parse_u64(fields[kStart]).value_or(0);
     stat.rss_pages = parse_u64(fields[kRss]).value_or(0);
     return stat;

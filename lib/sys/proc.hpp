@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,14 +25,20 @@ struct ProcessStat {
     std::uint64_t start_time = 0;  // clock ticks since boot: with the pid and boot id an identity
     std::uint64_t rss_pages = 0;
     std::uint64_t cpu_ticks = 0;  // user + system
+    unsigned threads = 0;
 };
 Result<ProcessStat> read_stat(FdRef proc, pid_t pid);
 /// For tests and other readers: the text of /proc/<pid>/stat.
 Result<ProcessStat> parse_stat(std::string_view text);
 
 struct ProcessStatus {
-    uid_t uid = 0;  // effective
+    pid_t tgid = 0;  // not the number it was read by: that is a thread's
+    uid_t uid = 0;   // effective
     gid_t gid = 0;
+    /// Real, effective, saved, of the filesystem.
+    std::array<uid_t, 4> uids{};
+    std::array<gid_t, 4> gids{};
+    pid_t tracer = 0;  // who traces it, 0: nobody
     /// The process's number in each PID namespace, the reader's first (NSpid).
     std::vector<pid_t> ns_pids;
     std::uint64_t cap_effective = 0, cap_permitted = 0, cap_bounding = 0;

@@ -13,6 +13,8 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,23 @@ Result<UniqueFd> pidfd_open(pid_t pid) {
 Result<void> pidfd_send_signal(FdRef pidfd, int signal) {
     if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) < 0) return last_errno();
     return {};
+}
+
+Result<std::optional<bool>> is_dumpable(FdRef pidfd) {
+    PidfdInfo info{};
+    info.mask = kPidfdInfoCoredump;
+    if (::ioctl(pidfd.get(), kPidfdGetInfo, &info) < 0) return last_errno();
+    if ((info.mask & kPidfdInfoCoredump) == 0) return std::optional<bool>{};
+    return std::optional{(info.coredump_mask & kPidfdCoredumpUser) != 0};
+}
+
+Result<std::uint64_t> pidfd_inode(FdRef pidfd) {
+    struct statfs filesystem {};
+    struct stat status {};
+    if (::fstatfs(pidfd.get(), &filesystem) < 0 || ::fstat(pidfd.get(), &status) < 0)
+        return last_errno();
+    if (filesystem.f_type != PID_FS_MAGIC) return Errno{ENOTTY};
+    return status.st_ino;
 }
 
 Result<ExitStatus> wait_process(FdRef pidfd) {

@@ -33,6 +33,13 @@ Result<Child> clone_process(const CloneArguments& arguments);
 Result<UniqueFd> pidfd_open(pid_t pid);
 Result<void> pidfd_send_signal(FdRef pidfd, int signal);
 
+/// Whether others of its user may look into the process (prctl(2), PR_SET_DUMPABLE). Nothing: the
+/// kernel does not tell (before 6.16), or it has no memory any more.
+Result<std::optional<bool>> is_dumpable(FdRef pidfd);
+/// The number by which pidfs knows the process, the same for every pidfd of it and no other's
+/// until the next boot. ENOTTY: the kernel has no pidfs (before 6.9).
+Result<std::uint64_t> pidfd_inode(FdRef pidfd);
+
 struct ExitStatus {
     int code = 0;    // exit status, or 128 + signal
     int signal = 0;  // 0: it exited by itself

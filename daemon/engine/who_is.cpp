@@ -1,0 +1,143 @@
+// Whose process is it: by the cgroup that it is in, whatever its parent says.
+#include "engine/operations.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+namespace covey::daemon {
+namespace {
+
+constexpr std::string_view kOwn = "covey";
+
+Error not_there(const std::string& what) {
+    return Error(Code::not_found, what).with_fix("covey tree shows every process of a sandbox");
+}
+
+std::uint64_t pod_inode(const SandboxEntry& sandbox) {
+    const auto pid = sandbox.facts.namespaces.find("pid");
+    return pid == sandbox.facts.namespaces.end() ? 0 : pid->second.inode;
+}
+
+std::string belongs_to(const ProcessView& view) {
+    if (view.engine != kOwn)
+        return fmt::format("{}'s container '{}'", view.engine, view.process.container);
+    if (view.process.container.empty()) return fmt::format("sandbox '{}' (pause)", view.sandbox);
+    return fmt::format("sandbox '{}' (container '{}')", view.sandbox, view.process.container);
+}
+
+/// Fills in who owns the group; false: nobody whom coveyd knows.
+bool attribute(const EngineState& state, const std::string& group, ProcessView& view,
+               std::uint64_t& inode) {
+    for (const auto& [id, sandbox] : state.registry.sandboxes) {
+        const auto pod = sandbox->cgroup();
+        if (!sandbox->complete || !core::is_group_in(group, pod)) continue;
+        const auto owner = core::owner_of_group(std::string_view{group}.substr(pod.size()));
+        view.process.container = owner.container;
+        view.process.exec = owner.exec;
+        view.sandbox = id;
+        view.engine = kOwn;
+        inode = pod_inode(*sandbox);
+        return true;
+    }
+    const auto* container = state.engine_containers->owner_of(group);
+    if (container == nullptr) return false;
+    view.process.container = container->id;
+    view.sandbox = container->pod;
+    view.engine = container->engine;
+    return true;
+}
+
+void require_whole_process(FdRef proc, pid_t pid) {
+    const auto status = sys::read_status(proc, pid);
+    if (!status) throw not_there(fmt::format("no process {} on this host", pid));
+    if (const auto leader = status.value().tgid; leader != pid)
+        throw Error(Code::invalid_argument,
+                    fmt::format("{} is no process but a thread of process {}", pid, leader))
+            .with_fix(fmt::format("ask for pid={}", leader));
+}
+
+ProcessView by_host_number(const EngineState& state, FdRef proc, pid_t pid) {
+    require_whole_process(proc, pid);
+    ProcessView view;
+    std::uint64_t inode = 0;
+    const auto group = cgroup::identity_of(state.surroundings->host(), proc, pid);
+    if (!attribute(state, group, view, inode))
+        throw not_there(fmt::format(
+            "process {} is in no sandbox and no container of an engine: its cgroup is {}", pid,
+            group));
+    auto process = core::read_process(proc, pid, inode);
+    if (!process) throw not_there(fmt::format("no process {} on this host", pid));
+    process->container = view.process.container;
+    process->exec = view.process.exec;
+    view.process = *std::move(process);
+    return view;
+}
+
+ProcessView by_pod_number(const EngineState& state, FdRef proc, const std::string& id,
+                          pid_t number) {
+    const auto sandbox = state.registry.sandbox(id);
+    for (auto& process : core::list_pod_processes(state.surroundings->host(), sandbox->cgroup(),
+                                                  pod_inode(*sandbox), proc))
+        if (process.pod_pid == number) return {std::move(process), id, std::string{kOwn}};
+    throw not_there(fmt::format("no process {} in the PID namespace of sandbox '{}'", number, id));
+}
+
+std::optional<pid_t> pid_of_inode(const EngineState& state, std::uint64_t inode) {
+    std::vector<std::string> groups = state.engine_containers->groups();
+    for (const auto& [id, sandbox] : state.registry.sandboxes)
+        if (sandbox->complete) groups.push_back(sandbox->cgroup());
+    for (const auto& group : groups)
+        for (const auto pid : core::processes_below(state.surroundings->host(), group)) {
+            const auto pidfd = sys::pidfd_open(pid);
+            if (!pidfd) continue;
+            const auto known = sys::pidfd_inode(pidfd.value());
+            if (!known && known.error() == ENOTTY)
+                throw Error(Code::unsupported_by_host,
+                            "this kernel gives pidfds no identity (pidfs came with Linux 6.9)")
+                    .with_fix("ask for pid= while you hold the pidfd: the number is not reused");
+            if (known && known.value() == inode) return pid;
+        }
+    return std::nullopt;
+}
+
+}  // namespace
+
+ProcessView find_process(const EngineState& state, const ProcessQuery& query) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    if (query.pod_pid)
+        return by_pod_number(state, proc, query.sandbox.value_or(""), *query.pod_pid);
+    // Who names a sandbox that is not there hears of that, not of the process.
+    if (query.sandbox) (void)state.registry.sandbox(*query.sandbox);
+    auto pid = query.pid;
+    if (query.pidfd_inode) pid = pid_of_inode(state, *query.pidfd_inode);
+    if (!pid)
+        throw not_there(
+            fmt::format("no process of a sandbox or an engine's container has the pidfd "
+                        "inode {}",
+                        query.pidfd_inode.value_or(0)));
+    auto view = by_host_number(state, proc, *pid);
+    if (query.sandbox && (view.engine != kOwn || view.sandbox != *query.sandbox))
+        throw not_there(fmt::format("process {} is not in sandbox '{}': it is in {}", *pid,
+                                    *query.sandbox, belongs_to(view)));
+    return view;
+}
+
+void signal_process(const EngineState& state, const std::string& container, pid_t pid, int signal) {
+    // Held before it is looked at: the number cannot be given anew in between.
+    const auto held = sys::pidfd_open(pid);
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto view = by_host_number(state, proc, pid);
+    if (view.engine != kOwn || view.process.container != container)
+        throw not_there(fmt::format("process {} is not in container '{}': it is in {}", pid,
+                                    container, belongs_to(view)));
+    if (!held) throw not_there(fmt::format("no process {} on this host", pid));
+    const auto sent = sys::pidfd_send_signal(held.value(), signal);
+    if (!sent && sent.error() == ESRCH) throw not_there(fmt::format("process {} has ended", pid));
+    sent.or_throw("signal process", std::to_string(pid));
+}
+
+}  // namespace covey::daemon
