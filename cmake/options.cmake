@@ -2,6 +2,8 @@
 #   covey_options         standard, warnings, hardening, sanitizers
 #   covey_static_program  for programs that enter or stay near pods (shim, covey-runtime)
 option(COVEY_DAEMON "Build coveyd and the covey command (needs Boost 1.81 and CLI11)" ON)
+set(COVEY_SYSTEMD AUTO CACHE STRING
+    "Build covey-systemd, for covey-runtime --systemd-cgroup (needs libsystemd): AUTO, ON, OFF")
 option(COVEY_TESTS "Build the tests (needs Catch2)" OFF)
 option(COVEY_FUZZ "Build the fuzzers (needs clang)" OFF)
 option(COVEY_FAULTS "Let COVEY_FAIL_AT make a named step fail; for tests only" OFF)

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -14,9 +15,11 @@
 namespace covey::core {
 namespace {
 
-std::vector<std::string> places() {
+std::vector<std::string> places(const std::string& own = {}) {
     std::vector<std::string> result;
-    if (const auto self = sys::readlink_at(sys::kCwd, "/proc/self/exe"))
+    if (!own.empty())
+        result.push_back(own);
+    else if (const auto self = sys::readlink_at(sys::kCwd, "/proc/self/exe"))
         result.push_back(self.value().substr(0, self.value().rfind('/')));
     result.emplace_back(COVEY_LIBEXECDIR);
     // secure_getenv: not for a program that gained privileges by being executed.
@@ -25,20 +28,27 @@ std::vector<std::string> places() {
     return result;
 }
 
-UniqueFd sealed(const std::vector<std::string>& folders, const std::string& name) {
+UniqueFd find(const std::vector<std::string>& folders, const std::string& name) {
     for (const auto& folder : folders) {
         const auto path = folder + "/" + name;
         auto file = sys::open(path, O_RDONLY | O_NONBLOCK);
         if (!file) continue;
         const auto status = sys::stat_fd(file.value()).or_throw("stat", path);
-        if (!S_ISREG(status.st_mode)) continue;
-        return sys::sealed_copy(file.value(), name).or_throw("copy into memory", path);
+        if (S_ISREG(status.st_mode)) return std::move(file).value();
     }
     throw Error(Code::unavailable, "no " + name + " in " + join(folders, ", "))
         .with_fix("install Covey's programs, or name their folder in COVEY_LIBEXEC");
 }
 
+UniqueFd sealed(const std::vector<std::string>& folders, const std::string& name) {
+    return sys::sealed_copy(find(folders, name), name).or_throw("copy into memory", name);
+}
+
 }  // namespace
+
+UniqueFd open_program(std::string_view name, const std::string& folder) {
+    return find(places(folder), std::string{name});
+}
 
 Programs Programs::load() {
     const auto folders = places();

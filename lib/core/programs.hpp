@@ -6,7 +6,15 @@
 
 #include "base/unique_fd.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace covey::core {
+
+/// One of Covey's programs, opened for executing it by descriptor; looked for in `folder` (the
+/// caller's own; "": that of /proc/self/exe), then in the libexec folder, then in COVEY_LIBEXEC.
+/// Throws Code::unavailable naming every place looked at.
+[[nodiscard]] UniqueFd open_program(std::string_view name, const std::string& folder = {});
 
 /// Sealed copies of the programs, made once for each process and shared by all its sandboxes.
 /// Found beside our own executable (/proc/self/exe), then in the libexec folder, then in

@@ -5,6 +5,7 @@
 #include "runtime/commands.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/group_of.hpp"
+#include "runtime/systemd.hpp"
 #include "runtime/update_flags.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
@@ -37,6 +38,8 @@ int update(Invocation& call) {
         report_warning(warning);
     GroupedContainer container{call.globals.root, words->front(), "be updated"};
     container.folder.lock(1);
+    // systemd first: what it writes is coarser than what the files take.
+    set_scope_properties(container.view.record, container.group, read.limits);
     container.group.apply(read.limits);
     return 0;
 }

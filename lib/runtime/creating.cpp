@@ -16,6 +16,7 @@
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/state_codec.hpp"
+#include "runtime/systemd.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -23,6 +24,7 @@
 
 #include <fmt/format.h>
 
+#include <climits>
 #include <csignal>
 #include <utility>
 #include <variant>
@@ -67,7 +69,10 @@ class Creation {
     void read_spec();
     void check_terminal() const;
     void write_intent();
+    void choose_group();
     void make_group();
+    void await_scope(Pipe gate);
+    void make_scope(UniqueFd gate);
     void launch();
     [[noreturn]] void run_launcher(FdRef handshake);
     void await_ready(FdRef handshake);
@@ -86,6 +91,7 @@ class Creation {
     std::optional<ContainerStore> store_;
     std::optional<ContainerFolder> folder_;
     std::optional<cgroup::Host> cgroups_;
+    std::optional<ScopeRequest> scope_;  // with --systemd-cgroup
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;
     launch::Born born_;
@@ -122,25 +128,29 @@ void Creation::check_terminal() const {
             .with_fix("set process.terminal to true, or leave --console-socket out");
 }
 
+void Creation::choose_group() {
+    const auto& path = bundle_.spec.linux.cgroups_path;
+    record_.cgroup = cgroup::resolve_path(path, id_, *cgroups_);
+    // An absolute one is the engine's own, with all above it.
+    if (!path.starts_with('/') && path.find('/') != std::string::npos)
+        record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
+}
+
 void Creation::write_intent() {
-    const auto& config = bundle_.spec.linux;
-    if (globals_.systemd_cgroup)
-        throw Error(Code::unsupported_by_host, "--systemd-cgroup: not supported by this build")
-            .with_fix("use the cgroupfs driver");
     if (!globals_.cgroups_disabled) {
         cgroups_.emplace(cgroup::detect());
-        record_.cgroup = cgroup::resolve_path(config.cgroups_path, id_, *cgroups_);
-        // An absolute one is the engine's own, with all above it.
-        if (!config.cgroups_path.starts_with('/') &&
-            config.cgroups_path.find('/') != std::string::npos)
-            record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
+        if (globals_.systemd_cgroup)
+            scope_.emplace(bundle_.spec, id_, *cgroups_);
+        else
+            choose_group();
     }
     folder_->write(record_);
     fault_point("runtime.intent");
 }
 
 void Creation::make_group() {
-    if (!cgroups_) return;
+    // A scope cannot be without a process: it is made when the launcher is there.
+    if (!cgroups_ || scope_) return;
     const auto rights = ::geteuid() == 0 ? cgroup::Rights::root : cgroup::Rights::rootless;
     cgroup::Limits limits;
     // The launcher reads them again; here it is asked only whether there are any.
@@ -161,14 +171,37 @@ void Creation::launch() {
     for (const char* name : {launch::kGateName, launch::kReportName})
         sys::mkfifo_at(folder_->fd(), name, kFifoMode).or_throw("make", name);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    Pipe scope_gate;
+    if (scope_) scope_gate = sys::make_pipe().or_throw("pipe", "launcher");
     fault_point("runtime.clone");
     // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and whoever inherits init waits
     // for it the usual way.
     launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                     .or_throw("clone", "launcher");
-    if (launcher_.pid == 0) run_launcher(sockets.child);
+    if (launcher_.pid == 0) {
+        if (scope_) await_scope(std::move(scope_gate));
+        run_launcher(sockets.child);
+    }
     sockets.child.reset();
+    if (scope_) make_scope(std::move(scope_gate.write));
     await_ready(sockets.parent);
+}
+
+/// In the launcher. The end without a word is that of the command: then there is nothing to do, and
+/// an empty scope ends by itself.
+void Creation::await_scope(Pipe gate) {
+    gate.write.reset();
+    const auto path = sys::read_all(gate.read, PATH_MAX);
+    if (!path || path.value().empty()) ::_exit(1);
+    record_.cgroup = cgroup::Placement{path.value()};
+}
+
+void Creation::make_scope(UniqueFd gate) {
+    scope_->start(launcher_.pid, record_);
+    folder_->write(record_);
+    group_ = cgroup::Group::open(*cgroups_, record_.cgroup);
+    fault_point("runtime.cgroup");
+    sys::write_all(gate, record_.cgroup.path).or_throw("write to", "launcher");
 }
 
 void Creation::run_launcher(FdRef handshake) {
@@ -255,6 +288,7 @@ void Creation::undo_launch() noexcept {
             if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
         if (group_) end_group(*group_);
         remove_parents(record_.made_parents);
+        stop_scope(record_);
         reap_children();
         if (hooks_ran_) run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {

@@ -5,6 +5,7 @@
 #include "plan/mount_options.hpp"
 #include "runtime/features.hpp"
 #include "runtime/state_codec.hpp"
+#include "runtime/systemd.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
 #include "sys/privileges.hpp"
@@ -39,8 +40,12 @@ Json capabilities() {
 }
 
 Json cgroups() {
-    Json json{
-        {"v1", false}, {"v2", false}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}};
+    const bool systemd = has_systemd_driver();
+    Json json{{"v1", false},
+              {"v2", false},
+              {"systemd", systemd},
+              {"systemdUser", systemd},
+              {"rdma", false}};
     try {
         const auto host = cgroup::detect();
         json["v1"] = !host.v1.empty();

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,7 +42,7 @@ int main(int argc, char** argv) {
             std::vector<std::string> env;
             for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
                 env.emplace_back(*entry);
-            runtime::run_from_protected_file(all, env);
+            runtime::run_from_protected_file(all, std::move(env));
             (void)sys::set_dumpable(false);
         }
         (void)sys::set_name("covey-runtime");

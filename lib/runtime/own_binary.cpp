@@ -6,6 +6,7 @@
 #include "sys/mount.hpp"
 #include "sys/process.hpp"
 
+#include <cstdlib>
 #include <string_view>
 
 #include <fcntl.h>
@@ -16,6 +17,8 @@ namespace covey::runtime {
 namespace {
 
 constexpr const char* kOwnFile = "/proc/self/exe";
+/// Tells the protected program where the one on disk is: its own name is a descriptor's.
+constexpr const char* kOrigin = "COVEY_RUNTIME_ORIGIN";
 
 /// execveat(2) with an empty path gives the new program this name; one started by its path has
 /// that.
@@ -46,9 +49,21 @@ bool is_protected() {
     return ::fstatvfs(file.value().get(), &status) == 0 && (status.f_flag & ST_RDONLY) != 0;
 }
 
-void run_from_protected_file(const std::vector<std::string>& argv,
-                             const std::vector<std::string>& env) {
+std::string program_folder() {
+    std::string folder;
+    if (is_protected()) {
+        // Only what the program on disk said is heard: see below.
+        if (const char* origin = std::getenv(kOrigin); origin != nullptr) folder = origin;
+    } else if (const auto self = sys::readlink_at(sys::kCwd, kOwnFile)) {
+        folder = self.value().substr(0, self.value().rfind('/'));
+    }
+    return folder.starts_with('/') ? folder : "";
+}
+
+void run_from_protected_file(const std::vector<std::string>& argv, std::vector<std::string> env) {
     if (is_protected()) return;
+    std::erase_if(env, [](const auto& one) { return one.starts_with(std::string{kOrigin} + "="); });
+    env.push_back(std::string{kOrigin} + "=" + program_folder());
     const auto file = sys::open(kOwnFile, O_RDONLY).or_throw("open", kOwnFile);
     if (const auto mount = read_only_mount(file)) (void)sys::exec_fd(mount.value(), argv, env);
     // Without CAP_SYS_ADMIN there is no mount: about 0.4 ms more for the copy.

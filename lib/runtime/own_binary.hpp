@@ -12,8 +12,10 @@ namespace covey::runtime {
 
 /// Returns when this process runs from a protected file already; else executes it from one. Throws
 /// when neither way works: nothing weaker is taken.
-void run_from_protected_file(const std::vector<std::string>& argv,
-                             const std::vector<std::string>& env);
+void run_from_protected_file(const std::vector<std::string>& argv, std::vector<std::string> env);
+/// The folder that this program's file is in on the host, also when it runs from a protected one;
+/// "" when that cannot be told.
+[[nodiscard]] std::string program_folder();
 /// The file is reached by a read-only mount or is sealed.
 [[nodiscard]] bool is_protected();
 

@@ -27,6 +27,9 @@ struct ContainerRecord {
     uid_t owner = 0;
     std::map<std::string, std::string> annotations;
     bool systemd_cgroup = false;
+    /// The scope that systemd made for it, and whose systemd; "": none.
+    std::string systemd_unit;
+    bool systemd_user = false;
     bool no_new_keyring = false;
     /// The configuration has such hooks: only then is it read again.
     bool has_poststart = false, has_poststop = false;

@@ -35,6 +35,8 @@ std::string encode_record(const ContainerRecord& record) {
         {"owner", record.owner},
         {"annotations", record.annotations},
         {"systemdCgroup", record.systemd_cgroup},
+        {"systemdUnit", record.systemd_unit},
+        {"systemdUser", record.systemd_user},
         {"noNewKeyring", record.no_new_keyring},
         {"hasPoststart", record.has_poststart},
         {"hasPoststop", record.has_poststop},
@@ -59,6 +61,9 @@ ContainerRecord decode_record(std::string_view body) {
     read(json, "owner", record.owner);
     read(json, "annotations", record.annotations);
     read(json, "systemdCgroup", record.systemd_cgroup);
+    // Younger than the rest: a record without them is of an older version.
+    record.systemd_unit = json.value("systemdUnit", "");
+    record.systemd_user = json.value("systemdUser", false);
     read(json, "noNewKeyring", record.no_new_keyring);
     read(json, "hasPoststart", record.has_poststart);
     read(json, "hasPoststop", record.has_poststop);

@@ -20,6 +20,7 @@ FLOORS = {
     "lib/spec": {"base"},
     "lib/cgroup": {"sys", "base"},
     "lib/store": {"sys", "base"},
+    "lib/systemd": {"sys", "base"},
     "lib/plan": {"spec", "sys", "base"},
     "lib/launch": {"plan", "spec", "sys", "base", "cgroup"},  # the launcher loads the bundle
     "lib/core": LIB - {"core"} | {"covey"},

@@ -22,35 +22,13 @@ done
 build=$(cd "$1" && pwd)
 shift
 
-if [[ $(uname -m) != x86_64 ]]; then
-    echo "SKIP: the test machine is for x86_64"
-    exit 77
-fi
-for tool in qemu-system-x86_64 cpio busybox; do
-    command -v "$tool" >/dev/null || { echo "vm: $tool is missing: cmake/install-deps.sh test" >&2; exit 1; }
-done
-
-kernel=$("$here/kernel.sh" "$here/../../build/vm-cache")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-root=$work/root
+. "$here/machine.sh"
 mkdir -p "$root"/{bin,etc,covey/bin,covey/tests,proc,sys,dev}
 cp "$(command -v busybox)" "$root/bin/busybox"
 install -m 755 "$here/init.sh" "$root/init"
 echo 'root:x:0:0::/:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"
 echo "test_timeout=$test_limit" >"$root/covey/settings"
-
-# An executable and the libraries it names, at their own paths; without debug information, as it all
-# lives in the machine's memory.
-add() {
-    install -D -m 755 "$1" "$root$2"
-    strip --strip-debug "$root$2" 2>/dev/null || true # a script
-    local library
-    for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do # a static one names none
-        [[ -e $root$library ]] || install -D -m 755 "$library" "$root$library"
-    done
-}
 
 for program in "$build"/bin/*; do
     [[ -f $program && -x $program ]] && add "$program" "/covey/bin/$(basename "$program")"
@@ -65,15 +43,9 @@ for test in "$here/pure_v2_check.sh" "$@"; do
     echo "$name /covey/tests/$name" >>"$root/covey/list"
     names+=("$name")
 done
-(cd "$root" && find . | cpio --quiet -o -H newc --owner 0:0 >"$work/initramfs")
-echo "vm: ${#names[@]} tests, initramfs of $(($(stat -c %s "$work/initramfs") >> 20)) MiB, at most $limit s"
-
-console=$work/console
+echo "vm: ${#names[@]} tests"
 status=0
-timeout -k 5 "$limit" qemu-system-x86_64 -machine accel=tcg -cpu max -m 1024 -no-reboot \
-    -display none -monitor none -nic none -serial stdio -kernel "$kernel" \
-    -initrd "$work/initramfs" -append "console=ttyS0 panic=-1 loglevel=4" </dev/null 2>&1 |
-    tr -d '\r' | tee "$console" | grep --line-buffered -a '^COVEY-VM\|SKIP: ' || true
+boot ""
 
 skipped=0
 grep -qa '^COVEY-VM done' "$console" || { echo "vm: the machine did not finish"; status=1; }

@@ -6,8 +6,9 @@ import signal
 import socket
 import subprocess
 import time
+import unittest
 
-from oci import RUNTIME, ConsoleSocket, OciTest, alive, main, namespace, only_covey, wait_for
+from oci import BIN, RUNTIME, ConsoleSocket, OciTest, alive, main, namespace, only_covey, wait_for
 
 
 class Callers(OciTest):
@@ -138,6 +139,39 @@ class Callers(OciTest):
         pidfd = console.take()
         signal.pidfd_send_signal(pidfd, 0)
         os.close(pidfd)
+
+    @only_covey("other words")
+    @unittest.skipIf(os.path.isdir("/run/systemd/system"), "systemd runs here: tests/vm/systemd.sh is the test")
+    def test_systemd_cgroups_where_systemd_does_not_run(self):
+        for flag in (["--systemd-cgroup"], ["--cgroup-manager", "systemd"], ["--systemd-cgroup", "--systemd-cgroup=true"]):
+            one, bundle = self.bundle("probe", "exit", "0", change=lambda config: config["linux"].update(
+                cgroupsPath="system.slice:test:one"))
+            for command in ("create", "run"):
+                self.fails("--systemd-cgroup: systemd does not run here: missing: /run/systemd/system (ENOENT) (fix: leave "
+                           "--systemd-cgroup away", command, "--bundle", bundle, one, globals_=flag)
+            self.assertEqual((self.groups(), os.listdir(self.root)), ([], []))
+
+    @only_covey("runc 1.1 looks for systemd first")
+    def test_systemd_cgroups_with_a_path_that_is_none(self):
+        one, bundle = self.bundle("probe", "exit", "0")
+        self.fails('expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got '
+                   f'"{self.group}/{one}" instead', "create", "--bundle", bundle, one, globals_=["--systemd-cgroup"])
+        self.assertEqual((self.groups(), os.listdir(self.root)), ([], []))
+
+    @only_covey("runc 1.1 has no such annotations, or obeys all")
+    def test_a_property_of_systemd_that_is_not_the_scopes(self):
+        def change(config):
+            config["linux"]["cgroupsPath"] = "system.slice:test:one"
+            config["annotations"] = {"org.systemd.property.SuccessAction": "'poweroff-force'"}
+        one, bundle = self.bundle("probe", "exit", "0", change=change)
+        self.fails("org.systemd.property.SuccessAction is not obeyed", "create", "--bundle", bundle, one,
+                   globals_=["--systemd-cgroup"])
+
+    @only_covey("a program of ours")
+    def test_features_tell_of_the_systemd_driver(self):
+        cgroup = json.loads(self.ok("features").stdout)["linux"]["cgroup"]
+        there = (BIN / "covey-systemd").exists()
+        self.assertEqual((cgroup["systemd"], cgroup["systemdUser"]), (there, there))
 
     @only_covey("runc 1.1 needs a cgroup")
     def test_podman_without_cgroups(self):
