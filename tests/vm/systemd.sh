@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 (($# == 1)) || { sed -n '5s/^# *//p' "$0" >&2; exit 2; }
 build=$(cd "$1" && pwd)
-limit=220
+limit=480
 
 [[ -x $build/bin/covey-systemd ]] || { echo "SKIP: this build has no covey-systemd (no libsystemd)"; exit 77; }
 for program in /usr/lib/systemd/systemd /usr/bin/dbus-daemon; do
