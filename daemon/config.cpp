@@ -14,7 +14,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
     CLI::App app{
         "coveyd keeps the containers of a pod together: an HTTP API on a Unix socket.\n"
         "Killing it, with any signal, leaves all sandboxes running; started again it finds them."};
-    app.set_version_flag("--version", "coveyd " COVEY_VERSION);
+    app.set_version_flag("--version", "coveyd " COVEY_VERSION "\ncommit: " COVEY_COMMIT);
     app.add_option("--socket", config.socket, "Path of the API's socket")
         ->envname("COVEY_SOCKET")
         ->capture_default_str();

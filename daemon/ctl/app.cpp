@@ -160,7 +160,7 @@ std::optional<int> parse(CLI::App& app, const Session& session,
 /// `started`: the command line was understood; what fails from now on is the command.
 int parse_and_run(Session& session, std::vector<std::string> arguments, bool& started) {
     CLI::App app{"Keeps the containers of a pod together.", "covey"};
-    app.set_version_flag("--version", "covey " COVEY_VERSION);
+    app.set_version_flag("--version", "covey " COVEY_VERSION "\ncommit: " COVEY_COMMIT);
     app.fallthrough();   // global options may stand after the command
     app.allow_extras();  // to name what is wrong in our own words
     app.require_subcommand(0, 1);

@@ -75,8 +75,8 @@ void print_help(Flags& flags) {
 
 void print_version() {
     // Exactly these lines: callers take the last one with the word "version" in it.
-    const auto text =
-        fmt::format("covey-runtime version {}\nspec: {}\n", COVEY_VERSION, kOciVersion);
+    const auto text = fmt::format("covey-runtime version {}\ncommit: {}\nspec: {}\n", COVEY_VERSION,
+                                  COVEY_COMMIT, kOciVersion);
     std::fputs(text.c_str(), stdout);
 }
 

@@ -262,6 +262,7 @@ class Words(OciTest):
         self.assertTrue(any(re.match(r"^spec: 1\.", line) for line in lines))
         if IS_COVEY:
             self.assertEqual(sum("version" in line for line in lines), 1)
+            self.assertRegex(lines[1], "^commit: ([0-9a-f]{7,}|unknown)$")
 
     @only_covey("runc has checkpoint")
     def test_probes_of_callers(self):
