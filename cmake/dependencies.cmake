@@ -13,18 +13,16 @@ pkg_check_modules(cap REQUIRED IMPORTED_TARGET libcap>=2.60)
 # The systemd cgroup driver is a program of its own, so nothing else needs libsystemd.
 if(COVEY_SYSTEMD STREQUAL "AUTO")
     pkg_check_modules(systemd QUIET IMPORTED_TARGET libsystemd>=247)
-    set(COVEY_SYSTEMD ${systemd_FOUND})
-    if(NOT systemd_FOUND)
-        message(STATUS "covey-systemd is not built, so covey-runtime will refuse --systemd-cgroup: "
-            "no libsystemd (Debian: libsystemd-dev; COVEY_SYSTEMD=ON makes it an error)")
-    endif()
+    # Quoted: without a value the variable would be unset, and the cached AUTO be seen.
+    set(COVEY_SYSTEMD "${systemd_FOUND}")
 elseif(COVEY_SYSTEMD)
     pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd>=247)
 endif()
 if(COVEY_SYSTEMD)
     message(STATUS "covey-systemd is built, with libsystemd ${systemd_VERSION}")
 else()
-    set(COVEY_SYSTEMD OFF)
+    message(STATUS "covey-systemd is not built, so covey-runtime will refuse --systemd-cgroup: "
+        "no libsystemd (Debian: libsystemd-dev), or COVEY_SYSTEMD=OFF")
 endif()
 # libseccomp and libcap as archives: libcovey's programs are static.
 find_library(COVEY_LIBSECCOMP_A libseccomp.a REQUIRED)
