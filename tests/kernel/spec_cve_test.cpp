@@ -5,11 +5,13 @@
 #include "kernel/spec_lab.hpp"
 #include "support/requires.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,25 +78,65 @@ TEST_CASE("CVE-2019-18837, CVE-2021-30465: a mount target that is a symlink stay
                 plain(R"({"destination":"/up/deep","type":"tmpfs","source":"tmpfs"})"));
 }
 
-TEST_CASE(
-    "CVE-2021-30465, CVE-2024-45310: a volume whose path is exchanged all the time leads nowhere") {
-    COVEY_REQUIRES("root");
+namespace {
+
+/// A process that swaps two names as fast as it can, until it goes out of scope.
+class Racer {
+  public:
+    Racer(const std::string& one, const std::string& other)
+        : rounds_(static_cast<std::uint64_t*>(::mmap(nullptr, sizeof(std::uint64_t),
+                                                     PROT_READ | PROT_WRITE,
+                                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+        pid_ = ::fork();
+        while (pid_ == 0) {
+            ::syscall(SYS_renameat2, AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(),
+                      RENAME_EXCHANGE);
+            ++*rounds_;
+        }
+    }
+    Racer(const Racer&) = delete;
+    Racer& operator=(const Racer&) = delete;
+    ~Racer() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        ::munmap(rounds_, sizeof(std::uint64_t));
+    }
+    [[nodiscard]] std::uint64_t rounds() const {
+        return *static_cast<volatile std::uint64_t*>(rounds_);
+    }
+
+  private:
+    std::uint64_t* rounds_;
+    pid_t pid_ = -1;
+};
+
+void race_volume(std::chrono::seconds time, std::uint64_t rounds) {
     HostLab lab;
     const auto volume = lab.folder() + "/volume";
     fs::create_directories(volume + "/a");
     fs::create_symlink("../../../../../../../../.." + lab.canary, volume + "/b");
-    const pid_t racer = ::fork();
-    if (racer == 0)
-        while (true)
-            ::syscall(SYS_renameat2, AT_FDCWD, (volume + "/a").c_str(), AT_FDCWD,
-                      (volume + "/b").c_str(), RENAME_EXCHANGE);
     const auto mounts = R"({"destination":"/v","type":"bind","source":")" + volume +
                         R"(","options":["rbind"]},
         {"destination":"/v/a/made/here","type":"tmpfs","source":"tmpfs"})";
-    for (int i = 0; i < 30; ++i)
+    const Racer racer{volume + "/a", volume + "/b"};
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end || racer.rounds() < rounds)
         lab.attempt({"exit", "0"}, plain(mounts));
-    ::kill(racer, SIGKILL);
-    ::waitpid(racer, nullptr, 0);
+    CHECK(racer.rounds() > 1000);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "CVE-2021-30465, CVE-2024-45310: a volume whose path is exchanged all the time leads nowhere") {
+    COVEY_REQUIRES("root");
+    race_volume(std::chrono::seconds{20}, 0);
+}
+
+// By hand: kernel_spec "[long]".
+TEST_CASE("CVE-2021-30465, CVE-2024-45310: the same over a million exchanges", "[.][long]") {
+    COVEY_REQUIRES("root");
+    race_volume(std::chrono::seconds{0}, 1'000'000);
 }
 
 TEST_CASE("CVE-2025-54867, CVE-2019-19921: /proc and /sys that are symlinks in the image") {
@@ -110,6 +152,48 @@ TEST_CASE("CVE-2025-54867, CVE-2019-19921: /proc and /sys that are symlinks in t
     lab.attempt(
         {"exit", "0"},
         plain(R"({"destination":"/sys","type":"sysfs","source":"sysfs","options":["ro"]})"));
+    // What was mounted is what the image's own link leads to.
+    CHECK(lab.run({"read", "/proc/self/comm"}, plain()).out == "probe\n");
+}
+
+TEST_CASE("CVE-2025-52565, CVE-2026-88265: nothing of /dev is taken from the image or a volume") {
+    COVEY_REQUIRES("root");
+    HostLab lab;
+    const auto volume = lab.folder() + "/dev";
+    fs::create_directories(volume + "/pts");
+    const auto target = "../../../../../../../../.." + lab.canary;
+    for (const char* name : {"ptmx", "null", "zero", "full", "tty", "random", "urandom", "console"})
+        fs::create_symlink(target + "/" + name, volume + "/" + name);
+    for (const char* name : {"fd", "stdin", "stdout", "stderr", "shm", "mqueue"})
+        fs::create_symlink(target + "/made/" + name, volume + "/" + name);
+    for (const bool terminal : {false, true})
+        lab.attempt({"write", "/dev/ptmx", "x", "--", "write", "/dev/null", "x"},
+                    R"({"root":{"readonly":false},"hostname":null,"process":{"terminal":)" +
+                        std::string{terminal ? "true" : "false"} +
+                        R"(},"linux":{"maskedPaths":[],"readonlyPaths":[],"namespaces":[
+        {"type":"mount"},{"type":"pid"}]},"mounts":[
+        {"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/dev","type":"bind","source":")" +
+                        volume + R"(","options":["rbind"]},
+        {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["newinstance",
+         "ptmxmode=0666","mode=0620"]},
+        {"destination":"/dev/shm","type":"tmpfs","source":"shm"}]})");
+    CHECK_FALSE(fs::exists(lab.canary + "/made"));
+}
+
+TEST_CASE("CVE-2019-19921, CVE-2023-27561: what is masked or read-only is so from inside") {
+    COVEY_REQUIRES("root");
+    HostLab lab;
+    fs::create_directories(lab.image("/etc/masked"));
+    write_text(lab.image("/etc/masked/file"), "secret");
+    write_text(lab.image("/etc/secret"), "secret");
+    fs::create_directories(lab.image("/etc/fixed/deep"));
+    const auto seen = lab.run({"ls", "/etc/masked", "--", "read", "/etc/secret", "--", "mkdir",
+                               "/etc/masked/x", "--", "write", "/etc/fixed/deep/x", "x"},
+                              R"({"root":{"readonly":false},"linux":{"maskedPaths":["/etc/masked",
+        "/etc/secret"],"readonlyPaths":["/etc/fixed"]}})");
+    CHECK(seen.out == "[]\nEROFS\nEROFS\n");
+    CHECK(text_of(lab.image("/etc/secret")) == "secret");
 }
 
 TEST_CASE("CVE-2025-31133: a mask is the null device, whatever the image has at /dev/null") {
