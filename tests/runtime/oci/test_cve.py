@@ -113,7 +113,7 @@ class Identity(OciTest):
             two, pid = self.start("probe", "sleep", "forever", user={"uid": 1000, "gid": 1000, "additionalGids": [56]})
             self.assertEqual(json.loads(self.ok("exec", two, "probe", "ids").stdout)["groups"], [56])
             if IS_COVEY:  # runc keeps the groups of the container's user
-                self.assertEqual(json.loads(self.ok("exec", "-u", "5:6", two, "probe", "ids").stdout)["uids"][0], 5)
+                self.assertEqual(json.loads(self.ok("exec", "-u", "5:6", two, "probe", "ids").stdout)["uid"], 5)
             self.ok("kill", two, "9")
             self.wait_exit(pid)
         finally:
@@ -124,12 +124,10 @@ class Identity(OciTest):
         """CVE-2016-3697, CVE-2024-40635, CVE-2026-30892: no name, no sign, nothing that wraps to 0."""
         (self.rootfs / "etc/passwd").write_text("4294967296:x:0:0::/:\n99999999999:x:0:0::/:\n", encoding="ascii")
         one, pid = self.start("probe", "sleep", "forever")
-        for user in ("4294967296", "4294967295", "99999999999", "-1", "+0", " 0", "0x0", "root", "", "1:", ":1", "1:2:3", "1:-1"):
-            if not user:
-                continue
+        for user in ("4294967296", "4294967295", "99999999999", "-1", "+0", " 0", "0x0", "root", "1:", ":1", "1:2:3", "1:-1"):
             run = self.call("exec", "--user", user, one, "probe", "ids")
             self.assertEqual((run.returncode, run.stdout), (255, ""), user)
-        self.assertEqual(json.loads(self.ok("exec", "-u", "1", one, "probe", "ids").stdout)["uids"][0], 1)
+        self.assertEqual(json.loads(self.ok("exec", "-u", "1", one, "probe", "ids").stdout)["uid"], 1)
         self.ok("kill", one, "9")
         self.wait_exit(pid)
 
