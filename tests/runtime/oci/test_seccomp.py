@@ -120,8 +120,7 @@ class Notify(OciTest):
                                            change=self.asking("mkdir", "mkdirat", pid=pid_namespace))
                     self.check_told(agent, one, pid, pid, "creating")
                     self.ok("start", one)
-                    if IS_COVEY:  # runc 1.1.5's exec does not come back here: seen by hand, not looked into
-                        self.check_exec(agent, one, pid)
+                    self.check_exec(agent, one, pid)
                     self.ok("delete", "--force", one)
                     self.wait_exit(pid)
                     agent.stop()
