@@ -7,11 +7,17 @@
 
 #include "spec/types.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace covey::launch {
+
+/// The container's state as JSON, with this pid and status.
+using HookState = std::function<std::string(pid_t pid, const char* status)>;
 
 /// `kind` ("createRuntime") and the hook's number are in the error, with what it printed (the first
 /// 4 KiB). The hook gets exactly its own args and env, no descriptor of ours, no signal blocked.

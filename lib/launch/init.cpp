@@ -4,7 +4,6 @@
 #include "covey/error.hpp"
 #include "launch/hooks.hpp"
 #include "launch/identity.hpp"
-#include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "sys/privileges.hpp"
@@ -56,28 +55,42 @@ void let_go(const std::vector<int>& leftovers) {
         ::close(fd);
 }
 
+/// What is known only once the world is there.
+struct Prepared {
+    std::string program;
+    FdRef terminal{-1};
+    UniqueFd master;  // the parent has none yet
+};
+
+Prepared prepare(const InitInput& input) {
+    if (input.unmade_world == nullptr) return {input.program, input.terminal, {}};
+    const auto& process = *input.process;
+    Prepared prepared;
+    prepared.program = make_world(*input.unmade_world, WorldMaker::init);
+    set_own_scheduler(process);
+    cut_privileges(process, input.handshake);
+    enter_working_directory(process);
+    load_asking_filter(process, input.handshake);
+    auto& terminal = input.unmade_world->root->terminal();
+    prepared.terminal = terminal.slave;
+    prepared.master = std::move(terminal.master);
+    return prepared;
+}
+
 int run(const InitInput& input) {
     const auto& process = *input.process;
     (void)sys::set_name("covey:init");
     fault_point("init.start");
-    if (input.unfinished_root != nullptr) {
-        input.unfinished_root->run(plan::Runner::init);
-        set_labels(process);
-        input.unfinished_root->pivot();
-        input.unfinished_root->close();
-        set_own_scheduler(process);
-        cut_privileges(process, input.handshake);
-        enter_working_directory(process);
-        load_asking_filter(process, input.handshake);
-    }
+    auto prepared = prepare(input);
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
-    if (input.terminal.valid())
-        install_terminal(input.terminal);
+    if (prepared.terminal.valid())
+        install_terminal(prepared.terminal);
     else
         install_stdio(*input.stdio);
     let_go(input.leftovers);
     if (input.gate.valid()) {
-        send_ready(input.handshake);
+        send_ready(input.handshake, prepared.master);
+        prepared.master.reset();
         wait_at_gate(input.gate);
     }
     if (input.start_hooks != nullptr && !input.start_hooks->empty())
@@ -86,8 +99,8 @@ int run(const InitInput& input) {
     if (process.seccomp && process.no_new_privileges && !asks_agent(process))
         load_filter(*process.seccomp, input.handshake);
     pass_on_descriptors(input.preserved_fds);
-    const auto error = sys::exec_path(input.program, process.args, process.env);
-    tell_failure(input, exec_error(error.value, input.program));
+    const auto error = sys::exec_path(prepared.program, process.args, process.env);
+    tell_failure(input, exec_error(error.value, prepared.program));
     return error.value == ENOENT ? kExitNotFound : kExitNotExecutable;
 }
 

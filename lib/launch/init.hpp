@@ -1,16 +1,16 @@
 // What is left to do in the process that becomes the container's (or the exec's) program: its
-// session and streams, the start gate, seccomp, exec. In a PID namespace of its own it also
-// finishes the root and cuts its privileges, alone there; in the pod's it arrives with both done.
+// session and streams, the start gate, seccomp, exec. In a PID namespace of its own it also makes
+// the container's world and cuts its privileges, alone there; in the pod's it arrives with both
+// done.
 // Thread rule: single-threaded; ends by exec or _exit. Blocks at the gate.
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "launch/root_builder.hpp"
 #include "launch/stdio.hpp"
+#include "launch/world.hpp"
 #include "plan/plan.hpp"
 #include "spec/types.hpp"
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,13 +25,14 @@ struct InitInput {
     FdRef terminal{-1};   // pty slave, instead of stdio
     FdRef handshake{-1};  // close-on-exec: its end tells the parent that exec succeeded
     FdRef gate{-1};       // the start FIFO, read-write; invalid: no gate (an exec)
-    /// Not null: this process is alone in a new PID namespace and still has all privileges.
-    RootBuilder* unfinished_root = nullptr;
+    /// Not null: this process is alone in a new PID namespace and still has all privileges; it
+    /// makes the container's world, `program` and `terminal` included.
+    const World* unmade_world = nullptr;
     FdRef report{-1};  // FIFO for what goes wrong behind the gate; invalid: the hand-shake alone
     unsigned preserved_fds = 0;
     /// Run behind the gate, in the container, with what is left of the privileges.
     const std::vector<spec::Hook>* start_hooks = nullptr;
-    const std::function<std::string(pid_t pid, const char* status)>* hook_state = nullptr;
+    const HookState* hook_state = nullptr;
     /// Closed once the streams are in place: the wait at the gate may be long.
     std::vector<int> leftovers;
 };

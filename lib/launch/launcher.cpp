@@ -3,16 +3,15 @@
 #include "base/fault.hpp"
 #include "launch/context.hpp"
 #include "launch/device_rules.hpp"
-#include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
 #include "launch/labels.hpp"
 #include "launch/message.hpp"
-#include "launch/program.hpp"
 #include "launch/root_builder.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
 #include "launch/user_namespace.hpp"
+#include "launch/world.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -68,11 +67,10 @@ class Launcher {
     void enter_cgroup();
     void enter_namespaces();
     void build_root();
-    void run_creation_hooks();
     void drop_host();
     void launch_dropped();
     void launch_alone();
-    void clone_init(std::uint64_t flags, RootBuilder* unfinished_root);
+    void clone_init(std::uint64_t flags);
     [[nodiscard]] std::vector<int> leftovers();
 
     /// init will be the first process of a PID namespace that nobody else can be in.
@@ -87,6 +85,7 @@ class Launcher {
     spec::Hooks hooks_;
     Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
+    World world_;
     std::string program_;
 };
 
@@ -185,24 +184,8 @@ void Launcher::build_root() {
     builder_.emplace(plan_, sources_, std::move(proc_));
     if (input_.engine.no_pivot) builder_->use_chroot();
     builder_->attach_root();
-    builder_->run(plan::Runner::launcher);
-    builder_->make_working_directory();
-    run_creation_hooks();
-    program_ =
-        find_program(builder_->root(), plan_.process.args, plan_.process.env, plan_.process.cwd);
-    // In a new PID namespace init does this, after it has mounted its procfs: in a user namespace
-    // the kernel allows one only while a whole one is in sight (mount_too_revealing in its source).
-    if (is_alone()) return;
-    set_labels(plan_.process);
-    builder_->pivot();
-}
-
-void Launcher::run_creation_hooks() {
-    if (!hooks_.prestart.empty() || !hooks_.create_runtime.empty())
-        ask_for_hooks(input_.handshake, ::getpid());
-    if (!hooks_.create_container.empty())
-        run_hooks(hooks_.create_container, "createContainer",
-                  input_.engine.hook_state(::getpid(), "creating"));
+    world_ = {&*builder_, &plan_.process, &hooks_, &input_.engine.hook_state, input_.handshake};
+    if (!is_alone()) program_ = make_world(world_, WorldMaker::launcher);
 }
 
 void Launcher::drop_host() {
@@ -213,7 +196,6 @@ void Launcher::drop_host() {
     auto keep = leftovers();
     for (const auto& fd : {input_.handshake, gate_.ref(), report_.ref()})
         if (fd.valid()) keep.push_back(fd.get());
-    if (!is_alone()) builder_->close();
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
     for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
@@ -228,13 +210,13 @@ void Launcher::launch_dropped() {
     cut_privileges(plan_.process, input_.handshake);
     enter_working_directory(plan_.process);
     load_asking_filter(plan_.process, input_.handshake);
-    clone_init(0, nullptr);
+    clone_init(0);
 }
 
 void Launcher::launch_alone() {
-    // A PID namespace of its own: nobody else is in it, so init may finish the root (its procfs can
+    // A PID namespace of its own: nobody else is in it, so init may build the root (its procfs can
     // only be made in there), pivot and cut its privileges itself.
-    clone_init(CLONE_NEWPID, &*builder_);
+    clone_init(CLONE_NEWPID);
 }
 
 /// What init has no use for once its streams are in place.
@@ -247,7 +229,7 @@ std::vector<int> Launcher::leftovers() {
     return open;
 }
 
-void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
+void Launcher::clone_init(std::uint64_t flags) {
     fault_point("launch.clone");
     auto& terminal = builder_->terminal();
     auto child = sys::clone_process({CLONE_PARENT | flags, 0, FdRef{-1}});
@@ -261,8 +243,8 @@ void Launcher::clone_init(std::uint64_t flags, RootBuilder* unfinished_root) {
     }
     if (child.value().pid == 0)
         run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
-                  unfinished_root, report_, input_.engine.preserved_fds, &hooks_.start_container,
-                  &input_.engine.hook_state, leftovers()});
+                  is_alone() ? &world_ : nullptr, report_, input_.engine.preserved_fds,
+                  &hooks_.start_container, &input_.engine.hook_state, leftovers()});
     fault_point("launch.born");
     Born born;
     born.pid = child.value().pid;

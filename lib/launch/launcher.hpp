@@ -7,11 +7,11 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "launch/hooks.hpp"
 #include "launch/namespaces.hpp"
 #include "launch/stdio.hpp"
 #include "plan/compile.hpp"
 
-#include <functional>
 #include <string>
 
 #include <sys/types.h>
@@ -31,9 +31,8 @@ struct EngineExtras {
     unsigned preserved_fds = 0;
     /// Name of a session keyring for the container; empty: it stays in the caller's.
     std::string keyring;
-    /// The state as JSON, with this pid and status, for hooks that launcher and init run. Empty:
-    /// there are no hooks.
-    std::function<std::string(pid_t pid, const char* status)> hook_state;
+    /// For hooks that launcher and init run. Empty: there are no hooks.
+    HookState hook_state;
     /// There is a second FIFO: init says there why its exec failed (kReportName).
     bool has_report = false;
     /// The host's root is a ramdisk: the container's is entered by chroot (sys::chroot_into).

@@ -83,6 +83,14 @@ UniqueFd only_one(std::vector<UniqueFd>& fds) {
     return std::move(fds.front());
 }
 
+Ready decode_ready(std::vector<UniqueFd> fds) {
+    if (fds.size() > 1)
+        throw Error(Code::internal, "a launch's hand-shake has too many descriptors");
+    Ready ready;
+    if (!fds.empty()) ready.terminal = std::move(fds.front());
+    return ready;
+}
+
 Failed decode_failed(Fields fields) {
     const Code code = code_from_name(fields.next());
     const int error = static_cast<int>(parse_u32(fields.next()).value_or(0));
@@ -107,8 +115,10 @@ void send_born(FdRef socket, const Born& born) {
     sys::send_packet(socket, packet, fds).or_throw("send", "hand-shake");
 }
 
-void send_ready(FdRef socket) {
-    sys::send_packet(socket, std::string_view{&kReady, 1}).or_throw("send", "hand-shake");
+void send_ready(FdRef socket, FdRef terminal) {
+    std::vector<FdRef> fds;
+    if (terminal.valid()) fds.push_back(terminal);
+    sys::send_packet(socket, std::string_view{&kReady, 1}, fds).or_throw("send", "hand-shake");
 }
 
 void send_agent(FdRef socket, FdRef agent, std::string_view metadata) {
@@ -182,7 +192,7 @@ std::optional<Message> receive_message(FdRef socket) {
         case kBorn:
             return decode_born(fields, std::move(packet.fds));
         case kReady:
-            return Ready{};
+            return decode_ready(std::move(packet.fds));
         case kFailed:
             return decode_failed(fields);
         case kHooksDue:

@@ -1,8 +1,8 @@
 // The hand-shake of a launch, over one SOCK_SEQPACKET pair. The parent (shim or covey-runtime)
 // holds one end, launcher and init share the other.
 //
-//   launcher → parent   HooksDue  only if the spec has hooks for it; the launcher waits for Go
-//   parent → launcher   Go
+//   maker    → parent   HooksDue  only if the spec has hooks for it; the maker of the container's
+//   parent   → maker    Go        world (launch/world.hpp: launcher or init) waits for Go
 //   launcher → parent   SeccompAgent     only if the filter asks an agent; descriptor: its socket
 //   either   → parent   SeccompListener  … and its listener, before Born or before Ready
 //   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
@@ -30,14 +30,14 @@ namespace covey::launch {
 struct Born {
     pid_t pid = 0;  // in the launcher's PID namespace: the host's
     UniqueFd pidfd;
-    UniqueFd terminal;    // pty master, if the process has a terminal
+    UniqueFd terminal;    // pty master, if the launcher opened one
     UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
     bool used_proc_context = false;
     std::vector<std::string> command, warnings;
 };
 /// The namespaces and mounts are there, the pivot is not: the parent runs the hooks of the
 /// runtime's namespaces now, and says send_go. `pid` is the launcher, whose namespaces are the
-/// container's (docs/decisions/008).
+/// container's (docs/decisions/008); 0: it is init, of Born.
 struct HooksDue {
     pid_t pid = 0;
 };
@@ -49,14 +49,16 @@ struct SeccompAgent {
 struct SeccompListener {
     UniqueFd listener;
 };
-struct Ready {};
+struct Ready {
+    UniqueFd terminal;  // pty master, if init opened one
+};
 struct Failed {
     Error error;
 };
 using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener>;
 
 void send_born(FdRef socket, const Born& born);
-void send_ready(FdRef socket);
+void send_ready(FdRef socket, FdRef terminal);
 void send_agent(FdRef socket, FdRef agent, std::string_view metadata);
 void send_listener(FdRef socket, FdRef listener);
 /// Blocks until the parent says go; throws when it has gone instead.

@@ -62,28 +62,48 @@ RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSou
     : plan_(plan), sources_(sources), proc_(std::move(proc)) {
 }
 
+UniqueFd RootBuilder::own_path() const {
+    // A root that is entered by chroot covers the host's: who climbs out of it finds it again.
+    if (use_chroot_) return {};
+    auto place = sys::open(plan_.root.host_path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!place) return {};
+    const auto there = sys::stat_fd(place.value()).or_throw("stat", plan_.root.host_path);
+    const auto root = sys::stat_fd(sources_.root).or_throw("stat", plan_.root.host_path);
+    // Another folder by now, or in a mount namespace that was joined: no place is needed for the
+    // pivot, so over "/" will do.
+    if (there.st_dev != root.st_dev || there.st_ino != root.st_ino) return {};
+    return std::move(place).value();
+}
+
 void RootBuilder::attach_root() {
     fault_point("launch.attach_root");
-    // Over "/" of our own mount namespace: any attached place will do for pivot_root(2).
-    sys::attach_at(sources_.root, sys::kCwd, "/")
-        .or_throw("attach root filesystem", plan_.root.host_path);
+    // At its own path, where hooks look for it (runtime.md: those of the container's namespaces see
+    // the host's root, as whoever enters the mount namespace does).
+    const auto place = own_path();
+    const auto attached =
+        place ? sys::attach(sources_.root, place) : sys::attach_at(sources_.root, sys::kCwd, "/");
+    attached.or_throw("attach root filesystem", plan_.root.host_path);
     root_ = std::move(sources_.root);
 }
 
-void RootBuilder::run(plan::Runner runner) {
-    for (std::size_t i = 0; i < plan_.operations.size(); ++i) {
-        const auto& operation = plan_.operations[i];
-        if (operation.runner == runner)
-            in_context(fmt::format("mount op {} ({})", i, describe(operation)),
-                       [&] { execute(i, operation.body); });
-        else if (const auto* proc = std::get_if<plan::MountProc>(&operation.body))
-            // init cannot make the mount point later: the root may be read-only then.
-            (void)sys::make_dir_in_root(root_, proc->target)
-                .or_throw("make mount point", proc->target);
-    }
+void RootBuilder::build() {
+    for (std::size_t i = 0; i < plan_.operations.size(); ++i)
+        execute_named(i, plan_.operations[i]);
+    (void)sys::make_dir_in_root(root_, plan_.process.cwd)
+        .or_throw("make working directory", plan_.process.cwd);
 }
 
-void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
+void RootBuilder::protect() {
+    for (std::size_t i = 0; i < plan_.protections.size(); ++i)
+        execute_named(plan_.operations.size() + i, plan_.protections[i]);
+}
+
+void RootBuilder::execute_named(std::size_t number, const plan::Operation& operation) {
+    in_context(fmt::format("mount op {} ({})", number, describe(operation)),
+               [&] { execute(number, operation); });
+}
+
+void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
     fault_point("launch.mount");
     std::visit(
         [&](const auto& operation) {
@@ -102,14 +122,13 @@ void RootBuilder::execute(std::size_t number, const plan::OperationBody& body) {
                 mask(operation.path);
             else if constexpr (std::is_same_v<Kind, plan::ReadonlyPath>)
                 make_readonly(operation.path);
-            else if constexpr (std::is_same_v<Kind, plan::ReadonlyRoot>) {
-                make_working_directory();
+            else if constexpr (std::is_same_v<Kind, plan::ReadonlyRoot>)
                 sys::set_attributes(root_, MOUNT_ATTR_RDONLY, 0, 0, sys::Recursive::no)
                     .or_throw("make read-only", "/");
-            } else
+            else
                 mount(operation);
         },
-        body);
+        any);
 }
 
 void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
@@ -286,11 +305,6 @@ void RootBuilder::make_readonly(const std::string& path) {
     sys::attach(tree, target.value()).or_throw("attach mount on", path);
 }
 
-void RootBuilder::make_working_directory() {
-    (void)sys::make_dir_in_root(root_, plan_.process.cwd)
-        .or_throw("make working directory", plan_.process.cwd);
-}
-
 void RootBuilder::pivot() {
     fault_point("launch.pivot");
     if (use_chroot_)
@@ -313,6 +327,9 @@ std::vector<int> RootBuilder::descriptors() const {
     for (const auto* list : {&sources_.binds, &sources_.devices})
         for (const auto& [number, tree] : *list)
             if (tree.valid()) open.push_back(tree.get());
+    for (const auto& [number, trees] : sources_.cgroups)
+        for (const auto& folder : trees)
+            open.push_back(folder.tree.get());
     return open;
 }
 

@@ -1,7 +1,7 @@
 // The interpreter of a plan's mount operations: walks the list, one small function for each kind,
 // every target found by the resolver beneath the root's descriptor and attached by descriptor.
-// Called by the launcher (outside the container's PID namespace, before the pivot) and, for what
-// needs the container's own procfs, by init. Thread rule: single-threaded. Blocks as mounts do.
+// Called before the pivot (launch/world.hpp says by whom). Thread rule: single-threaded. Blocks as
+// mounts do.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -28,10 +28,11 @@ class RootBuilder {
 
     /// Attaches the root's tree in the caller's new mount namespace.
     void attach_root();
-    /// Runs the operations of `runner`, in order; errors name the operation and its number.
-    void run(plan::Runner runner);
-    /// The working directory, made where it is missing, as runc does. Before the root is read-only.
-    void make_working_directory();
+    /// Runs the plan's operations, in order, and makes the working directory where it is missing,
+    /// as runc does. Errors name the operation and its number.
+    void build();
+    /// Runs the plan's protections; later nothing can be made in the root any more.
+    void protect();
     /// The root becomes "/"; nothing of the host can be reached any more.
     void pivot();
     /// The host's "/" is a ramdisk, which cannot be pivoted from: pivot() uses chroot(2).
@@ -47,7 +48,9 @@ class RootBuilder {
     [[nodiscard]] Terminal& terminal() noexcept { return terminal_; }
 
   private:
-    void execute(std::size_t number, const plan::OperationBody& body);
+    [[nodiscard]] UniqueFd own_path() const;
+    void execute_named(std::size_t number, const plan::Operation& operation);
+    void execute(std::size_t number, const plan::Operation& any);
     void mount(const plan::MountFilesystem& operation);
     void mount(const plan::MountProc& operation);
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);

@@ -122,7 +122,7 @@ Sources open_sources(const plan::LaunchPlan& plan) {
     // Covey itself may run in a user namespace, as under a rootless engine.
     const bool can_make_devices = sys::in_initial_user_namespace();
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-        const auto& body = plan.operations[i].body;
+        const auto& body = plan.operations[i];
         if (const auto* bind = std::get_if<plan::BindMount>(&body))
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
@@ -133,16 +133,17 @@ Sources open_sources(const plan::LaunchPlan& plan) {
             sources.devices[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
                            [&] { return open_device(*device); });
-        else if (std::holds_alternative<plan::MaskPath>(body))
-            sources.null_devices.push_back(open_null_device());
     }
+    for (const auto& operation : plan.protections)
+        if (std::holds_alternative<plan::MaskPath>(operation))
+            sources.null_devices.push_back(open_null_device());
     return sources;
 }
 
 void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
                   const cgroup::Placement& placement, Sources& sources) {
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
-        const auto* mount = std::get_if<plan::MountCgroup>(&plan.operations[i].body);
+        const auto* mount = std::get_if<plan::MountCgroup>(&plan.operations[i]);
         if (mount == nullptr) continue;
         const bool with_v1 = mount->with_v1 && !host.v1.empty();
         if (!with_v1 && (mount->own_namespace || host.unified.empty())) continue;

@@ -61,7 +61,7 @@ void merge_environment(std::vector<std::string>& env, const std::vector<std::str
 LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
                    const CompileOptions& options) {
     check_request(request);
-    Sections s{spec, request, options, {}, {}, {}};
+    Sections s{spec, request, options, {}, {}};
     s.plan.pid_mode = pid_mode_of(spec, request);
     refuse_unsupported(s);
     if (request.namespaces == NamespaceRule::sandbox)
@@ -83,7 +83,7 @@ ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
                          const ExecRequest& exec, const CompileOptions& options) {
     check_request(request);
     check_exec(exec);
-    Sections s{spec, request, options, {}, {}, {}};
+    Sections s{spec, request, options, {}, {}};
     s.plan.pid_mode = spec::PidMode::pod;  // others are there already, whatever namespace it is
     compile_process(s);
     compile_seccomp(s);

@@ -33,7 +33,7 @@ struct Describe {
 }  // namespace
 
 std::string describe(const Operation& operation) {
-    return std::visit(Describe{}, operation.body);
+    return std::visit(Describe{}, operation);
 }
 
 }  // namespace covey::plan

@@ -14,7 +14,7 @@ namespace covey::plan {
 namespace {
 
 /// The target of an operation that attaches something.
-const std::string* mount_target(const OperationBody& body) {
+const std::string* mount_target(const Operation& body) {
     if (const auto* op = std::get_if<MountFilesystem>(&body)) return &op->target;
     if (const auto* op = std::get_if<MountProc>(&body)) return &op->target;
     if (const auto* op = std::get_if<MountCgroup>(&body)) return &op->target;
@@ -23,13 +23,13 @@ const std::string* mount_target(const OperationBody& body) {
 }
 
 /// What `path` lies on: the mount nearest above it, null for the root filesystem itself.
-const OperationBody* mount_above(const Sections& s, std::string_view path) {
-    const OperationBody* nearest = nullptr;
+const Operation* mount_above(const Sections& s, std::string_view path) {
+    const Operation* nearest = nullptr;
     std::size_t length = 0;
     for (const auto& operation : s.plan.operations) {
-        const auto* target = mount_target(operation.body);
+        const auto* target = mount_target(operation);
         if (target == nullptr || !is_within(path, *target) || target->size() < length) continue;
-        nearest = &operation.body;
+        nearest = &operation;
         length = target->size();
     }
     return nearest;
@@ -45,7 +45,7 @@ bool can_make_nodes(const Sections& s, std::string_view path) {
 
 bool is_mount_point(const Sections& s, std::string_view path) {
     for (const auto& operation : s.plan.operations)
-        if (const auto* target = mount_target(operation.body); target != nullptr && *target == path)
+        if (const auto* target = mount_target(operation); target != nullptr && *target == path)
             return true;
     return false;
 }
@@ -70,8 +70,8 @@ void default_devices(Sections& s) {
                                                       {"/dev/tty", 5, 0}}};
     for (const auto& device : kDevices)
         if (!is_device_of_spec(s, device.path) && !is_mount_point(s, device.path))
-            s.add(device.path, MakeDevice{std::string(device.path), S_IFCHR | 0666, device.major,
-                                          device.minor, 0, 0, has_user_namespace(s)});
+            s.add(MakeDevice{std::string(device.path), S_IFCHR | 0666, device.major, device.minor,
+                             0, 0, has_user_namespace(s)});
 }
 
 std::optional<mode_t> type_bits(char type) {
@@ -111,8 +111,7 @@ void spec_device(Sections& s, const spec::Device& device, const std::string& poi
     }
     // Engines pass a host's st_mode here, with the type in it.
     const mode_t mode = *type | (device.file_mode.value_or(0666) & 07777);
-    s.add(path,
-          MakeDevice{path, mode, numbered ? static_cast<unsigned>(device.major) : 0,
+    s.add(MakeDevice{path, mode, numbered ? static_cast<unsigned>(device.major) : 0,
                      numbered ? static_cast<unsigned>(device.minor) : 0, device.uid.value_or(0),
                      device.gid.value_or(0), numbered && has_user_namespace(s)});
 }
@@ -126,14 +125,14 @@ void links(Sections& s) {
          {"pts/ptmx", "/dev/ptmx"}}};
     for (const auto& [target, path] : kLinks)
         if (!is_device_of_spec(s, path) && !is_mount_point(s, path))
-            s.add(path, MakeSymlink{std::string(target), std::string(path)});
+            s.add(MakeSymlink{std::string(target), std::string(path)});
 }
 
 void console(Sections& s) {
     if (!has_devpts(s.spec))
         s.problem("/process/terminal",
                   "needs a mount of type devpts on /dev/pts; add it or set terminal to false");
-    s.add("/dev/console", BindConsole{});
+    s.add(BindConsole{});
 }
 
 }  // namespace

@@ -124,14 +124,13 @@ struct OperationDetails {
     void operator()(const ReadonlyRoot&) const {}
 };
 
-Json operations(const std::vector<Operation>& list) {
+Json operations(const std::vector<Operation>& list, std::size_t first) {
     auto json = Json::array();
     for (std::size_t i = 0; i < list.size(); ++i) {
         Json entry;
-        entry["op"] = i;
-        entry["runner"] = list[i].runner == Runner::init ? "init" : "launcher";
+        entry["op"] = first + i;
         entry["do"] = describe(list[i]);
-        std::visit(OperationDetails{entry}, list[i].body);
+        std::visit(OperationDetails{entry}, list[i]);
         json.push_back(std::move(entry));
     }
     return json;
@@ -309,7 +308,8 @@ std::string dump(const LaunchPlan& plan) {
             fmt::format("{}.{:09}", offset.seconds, offset.nanoseconds);
     put_text(json, "mountLabel", plan.mount_label);
     json["root"] = root(plan.root);
-    json["operations"] = operations(plan.operations);
+    json["operations"] = operations(plan.operations, 0);
+    json["protections"] = operations(plan.protections, plan.operations.size());
     put(json, "hostname", plan.hostname);
     put(json, "domainname", plan.domainname);
     json["sysctls"] = Json::object();

@@ -69,7 +69,7 @@ void bind(Sections& s, Item& item) {
                       "idmap needs uidMappings and gidMappings, in the mount or of a new user "
                       "namespace");
     }
-    s.add(item.target, std::move(bind));
+    s.add(std::move(bind));
 }
 
 /// The filesystem's own options, then those of every superblock.
@@ -92,8 +92,7 @@ void filesystem(Sections& s, Item& item) {
     const bool takes_label = mount.type == "tmpfs" || mount.type == "devpts";
     if (takes_label && !s.spec.linux.mount_label.empty())
         data.emplace_back("context", s.spec.linux.mount_label);
-    s.add(item.target,
-          MountFilesystem{mount.type, mount.source.empty() ? mount.type : mount.source, item.target,
+    s.add(MountFilesystem{mount.type, mount.source.empty() ? mount.type : mount.source, item.target,
                           std::move(data), item.options.flags, item.options.copy_up});
 }
 
@@ -104,7 +103,7 @@ void cgroup(Sections& s, const Item& item) {
     });
     // Through the API a container is in few v1 hierarchies: only those that have a limit for it.
     const bool with_v1 = s.request.namespaces == NamespaceRule::spec && item.mount.type == "cgroup";
-    s.add(item.target, MountCgroup{item.target, item.options.flags, with_v1, own});
+    s.add(MountCgroup{item.target, item.options.flags, with_v1, own});
 }
 
 void compile_mount(Sections& s, Item& item) {
@@ -124,8 +123,7 @@ void compile_mount(Sections& s, Item& item) {
         case Kind::bind:
             return bind(s, item);
         case Kind::proc:
-            return s.add(item.target,
-                         MountProc{item.target, take_data(item.options), item.options.flags});
+            return s.add(MountProc{item.target, take_data(item.options), item.options.flags});
         case Kind::cgroup:
             no_data(s, item, "cgroup mount");
             return cgroup(s, item);
@@ -138,16 +136,12 @@ void compile_mount(Sections& s, Item& item) {
 
 void compile_mounts(Sections& s) {
     s.plan.mount_label = s.spec.linux.mount_label;
-    std::vector<Item> items;
     for (std::size_t i = 0; i < s.spec.mounts.size(); ++i) {
         const auto& mount = s.spec.mounts[i];
-        items.push_back({mount, fmt::format("/mounts/{}", i), clean_path(mount.destination),
-                         read_mount_options(mount.options)});
-        if (kind_of(mount, items.back().options) == Kind::proc)
-            s.proc_targets.push_back(items.back().target);
-    }
-    for (auto& item : items)
+        Item item{mount, fmt::format("/mounts/{}", i), clean_path(mount.destination),
+                  read_mount_options(mount.options)};
         compile_mount(s, item);
+    }
 }
 
 }  // namespace covey::plan

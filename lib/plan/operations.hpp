@@ -84,21 +84,11 @@ struct MaskPath {
 struct ReadonlyPath {
     std::string path;
 };
-/// The whole root read-only, after all mount points were made.
+/// The whole root read-only.
 struct ReadonlyRoot {};
 
-using OperationBody = std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, MakeDevice,
-                                   MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
-
-/// Who runs it. `launcher`: outside the container's PID namespace, before the pivot. `init`: needs
-/// the container's own, new PID namespace (its procfs and all that lies on it), so its init runs
-/// it, alone there and before it drops its privileges.
-enum class Runner { launcher, init };
-
-struct Operation {
-    Runner runner = Runner::launcher;
-    OperationBody body;
-};
+using Operation = std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, MakeDevice,
+                               MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
 
 /// "mount proc on /proc", "mask /proc/kcore": what errors and --dump-plan call it.
 [[nodiscard]] std::string describe(const Operation& operation);

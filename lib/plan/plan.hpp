@@ -117,7 +117,11 @@ struct LaunchPlan {
     std::vector<TimeOffset> time_offsets;  // of a new time namespace
 
     RootPlan root;
+    /// In the spec's order: mounts, then devices, links and the terminal.
     std::vector<Operation> operations;
+    /// Masked and read-only paths, and the read-only root: after the creation hooks, which may
+    /// still write into the root and mount there. Their numbers in errors go on from `operations`.
+    std::vector<Operation> protections;
     std::optional<std::string> hostname, domainname;
     /// The filesystems that the plan mounts have this SELinux label.
     std::string mount_label;

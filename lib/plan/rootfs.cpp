@@ -57,15 +57,13 @@ void compile_protected_paths(Sections& s) {
             if (paths[i].empty() || path == "/")
                 s.problem(fmt::format("/linux/{}/{}", name, i), "must be a path below the root");
             else
-                s.add(path, make(path));
+                s.protect(make(path));
         }
     };
     each(linux_part.masked_paths, "maskedPaths", [](const auto& path) { return MaskPath{path}; });
     each(linux_part.readonly_paths, "readonlyPaths",
          [](const auto& path) { return ReadonlyPath{path}; });
-    // After every mount point was made.
-    if (s.spec.root && s.spec.root->readonly)
-        s.plan.operations.push_back({Runner::launcher, ReadonlyRoot{}});
+    if (s.spec.root && s.spec.root->readonly) s.protect(ReadonlyRoot{});
 }
 
 }  // namespace covey::plan

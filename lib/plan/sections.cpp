@@ -2,22 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 namespace covey::plan {
 
 void Sections::refuse(std::string pointer, std::string_view what) {
     problem(std::move(pointer), fmt::format("{} is not supported yet; remove it", what));
-}
-
-void Sections::add(std::string_view path, OperationBody body) {
-    // With a PID namespace of its own the container's procfs can only be made from inside, so what
-    // lies on it has to wait for it, in the spec's order.
-    const bool on_proc = plan.pid_mode == spec::PidMode::container &&
-                         std::any_of(proc_targets.begin(), proc_targets.end(),
-                                     [&](const auto& target) { return is_within(path, target); });
-    plan.operations.push_back({on_proc ? Runner::init : Runner::launcher, std::move(body)});
 }
 
 std::string clean_path(std::string_view path) {

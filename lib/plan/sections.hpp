@@ -21,8 +21,6 @@ struct Sections {
     const CompileOptions& options;
     LaunchPlan plan;
     std::vector<spec::Problem> problems;
-    /// Where the spec mounts a procfs; see runner_of.
-    std::vector<std::string> proc_targets;
 
     void problem(std::string pointer, std::string message) {
         problems.push_back({std::move(pointer), std::move(message)});
@@ -30,8 +28,8 @@ struct Sections {
     /// For what the specification has and Covey does not act on.
     void refuse(std::string pointer, std::string_view what);
     void warn(std::string text) { plan.warnings.push_back(std::move(text)); }
-    /// Appends with the runner that `path` (inside the root) calls for.
-    void add(std::string_view path, OperationBody body);
+    void add(Operation operation) { plan.operations.push_back(std::move(operation)); }
+    void protect(Operation operation) { plan.protections.push_back(std::move(operation)); }
 };
 
 void refuse_unsupported(Sections& s);

@@ -76,7 +76,7 @@ class Creation {
     void launch();
     [[noreturn]] void run_launcher(FdRef handshake);
     void await_ready(FdRef handshake);
-    void run_hooks(pid_t launcher);
+    void run_hooks(pid_t pid);
     void finish();
     void undo_launch() noexcept;
 
@@ -226,9 +226,9 @@ void Creation::run_launcher(FdRef handshake) {
     launch::run_launcher(input);
 }
 
-void Creation::run_hooks(pid_t launcher) {
+void Creation::run_hooks(pid_t pid) {
     hooks_ran_ = true;
-    const auto state = encode_hook_state(record_, "creating", launcher);
+    const auto state = encode_hook_state(record_, "creating", pid);
     launch::run_hooks(bundle_.spec.hooks.prestart, "prestart", state);
     launch::run_hooks(bundle_.spec.hooks.create_runtime, "createRuntime", state);
 }
@@ -239,6 +239,7 @@ void Creation::await_ready(FdRef handshake) {
         return encode_process_state(record_, "creating", pid, pid, metadata);
     };
     // The launcher tells init's birth, init that it is ready: either may be the first to be heard.
+    std::optional<pid_t> hooks_due;
     for (bool ready = false; !ready || born_.pid == 0;) {
         auto message = launch::receive_message(handshake);
         if (!message)
@@ -247,8 +248,7 @@ void Creation::await_ready(FdRef handshake) {
         if (auto* born = std::get_if<launch::Born>(&*message)) {
             born_ = std::move(*born);
         } else if (const auto* due = std::get_if<launch::HooksDue>(&*message)) {
-            run_hooks(due->pid);
-            launch::send_go(handshake);
+            hooks_due = due->pid;
         } else if (const auto* failed = std::get_if<launch::Failed>(&*message)) {
             throw failed->error;
         } else if (auto* agent = std::get_if<launch::SeccompAgent>(&*message)) {
@@ -257,8 +257,15 @@ void Creation::await_ready(FdRef handshake) {
             seccomp.take(std::move(*listener));
         } else {
             ready = true;
+            if (auto& opened = std::get<launch::Ready>(*message).terminal)
+                born_.terminal = std::move(opened);
         }
         seccomp.deliver(born_.pid, state);  // init may wait for the agent before it is ready
+        const pid_t told = hooks_due.value_or(0) != 0 ? *hooks_due : born_.pid;
+        if (!hooks_due || told == 0) continue;
+        hooks_due.reset();
+        run_hooks(told);
+        launch::send_go(handshake);
     }
     for (const auto& warning : born_.warnings)
         log::debug(warning);

@@ -84,7 +84,7 @@ void Container::launch() {
     launching_ = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
         Launching::Callbacks{[this](launch::Born born) { on_born(std::move(born)); },
-                             [this] { on_ready(); },
+                             [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
                              [this](const Error& error) { on_failed(error); },
                              [this] { on_closed(); }, [this] { finish_if_empty(); }});
 }
@@ -118,15 +118,17 @@ void Container::on_born(launch::Born born) {
     facts_.warnings = std::move(born.warnings);
     held_stdin_ = std::move(born.held_stdin);
     context_.loop.watch(main_, EPOLLIN, [this] { on_main_exit(); });
-    if (!born.terminal) return;
-    facts_.terminal = true;
     try {
-        terminal_ =
-            std::make_unique<TerminalCopy>(context_.loop, std::move(born.terminal),
-                                           launch::open_output(facts_.config.stdio.out, "stdout"));
+        if (born.terminal) take_terminal(std::move(born.terminal));
     } catch (const Error& error) {
         on_failed(error);
     }
+}
+
+void Container::take_terminal(UniqueFd master) {
+    facts_.terminal = true;
+    terminal_ = std::make_unique<TerminalCopy>(
+        context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
 void Container::note_process() {
@@ -140,9 +142,10 @@ void Container::note_process() {
         facts_.pod_pid = status.ns_pids[1];
 }
 
-void Container::on_ready() {
+void Container::on_ready(UniqueFd terminal) {
     if (launch_error_) return;
     try {
+        if (terminal) take_terminal(std::move(terminal));
         note_process();
         facts_.state = core::ContainerState::created;
         write_record();

@@ -63,7 +63,8 @@ class Container {
     [[noreturn]] void run_launcher(FdRef handshake);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
     void on_born(launch::Born born);
-    void on_ready();
+    void on_ready(UniqueFd terminal);
+    void take_terminal(UniqueFd master);
     void on_failed(const Error& error);
     void on_closed();
     void note_process();

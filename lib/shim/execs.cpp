@@ -84,8 +84,8 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
     state.launching = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
         Launching::Callbacks{
-            [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); }, [] {},
-            [this, &state](const Error& error) { on_exec_failed(state, error); },
+            [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
+            [](UniqueFd) {}, [this, &state](const Error& error) { on_exec_failed(state, error); },
             [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); }});
 }
 

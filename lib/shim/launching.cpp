@@ -67,22 +67,30 @@ void Launching::handle(launch::Message message) {
         born_ = true;
         callbacks_.born(std::move(*born));
         if (ready_) on_ready();
-    } else if (std::holds_alternative<launch::Ready>(message)) {
+    } else if (auto* ready = std::get_if<launch::Ready>(&message)) {
         // Launcher and init share their end: a quick init speaks before the launcher tells its
         // birth.
         ready_ = true;
+        terminal_ = std::move(ready->terminal);
         if (born_) on_ready();
     } else if (!std::exchange(failed_, true)) {
         // The API refuses hooks, so a launcher that asks for them is one that went wrong.
         const auto* failed = std::get_if<launch::Failed>(&message);
-        callbacks_.failed(failed != nullptr ? failed->error
-                                            : Error(Code::internal, "the launcher asks for hooks"));
+        failure_ = failed != nullptr ? failed->error
+                                     : Error(Code::internal, "the launcher asks for hooks");
+        // A quick init fails before the launcher has told its birth. Who tidied up now would kill
+        // the launcher, and nobody would ever know whom to reap.
+        if (born_ || !launcher_) tell_failure();
     }
+}
+
+void Launching::tell_failure() {
+    if (failure_) callbacks_.failed(*std::exchange(failure_, std::nullopt));
 }
 
 void Launching::on_ready() {
     cancel_deadline();
-    callbacks_.ready();
+    callbacks_.ready(std::move(terminal_));
 }
 
 void Launching::close() {
@@ -103,6 +111,8 @@ void Launching::reap() {
     if (status && !status.value()) return;
     loop_.forget(launcher_);
     launcher_.reset();
+    drain();
+    tell_failure();
     callbacks_.launcher_ended();
 }
 

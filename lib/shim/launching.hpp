@@ -8,6 +8,7 @@
 #include "shim/loop.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace covey::shim {
 
@@ -15,8 +16,8 @@ class Launching {
   public:
     struct Callbacks {
         std::function<void(launch::Born)> born;
-        /// Always after `born`.
-        std::function<void()> ready;
+        /// Always after `born`. The pty's master, if init opened one.
+        std::function<void(UniqueFd terminal)> ready;
         /// Also when the launcher ends without a word, or takes longer than 30 s.
         std::function<void(Error)> failed;
         /// The stream's clean end after Born: init has exec'd, or has ended.
@@ -38,14 +39,16 @@ class Launching {
   private:
     void handle(launch::Message message);
     void on_ready();
+    void tell_failure();
     void close();
     void reap();
 
     Loop& loop_;
-    UniqueFd handshake_, launcher_;
+    UniqueFd handshake_, launcher_, terminal_;
     Callbacks callbacks_;
     Loop::Timer deadline_ = 0;
     bool born_ = false, ready_ = false, failed_ = false;
+    std::optional<Error> failure_;  // not told yet
 };
 
 }  // namespace covey::shim

@@ -1,24 +1,29 @@
 #include "shim/unborn.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "covey/error.hpp"
+#include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 
 #include <csignal>
 #include <exception>
 
-#include <unistd.h>
-
 namespace covey::shim {
 
 void reap_unborn(const cgroup::Host& host, const std::string& group) noexcept {
     constexpr int kLimitMs = 1000;
+    constexpr std::size_t kMostText = 1U << 20U;
     try {
         const auto proc = sys::open_proc().or_throw("open", "/proc");
-        for (const pid_t pid : sys::list_processes(proc).or_throw("list", "processes")) {
-            const auto stat = sys::read_stat(proc, pid);
-            if (!stat || stat.value().ppid != ::getpid()) continue;
+        // proc_pid_children(5): a single thread's children are all that the process has.
+        const auto children =
+            sys::read_file_at(proc, "thread-self/children", kMostText).or_throw("read", "children");
+        for (const auto word : split(trim(children), ' ')) {
+            const auto number = parse_u32(word);
+            if (!number) continue;
+            const auto pid = static_cast<pid_t>(*number);
             // A child's number is its own until it is reaped, and a zombie still has its group.
             const auto where = cgroup::identity_of(host, proc, pid);
             if (where != group && !where.starts_with(group + "/")) continue;

@@ -6,6 +6,9 @@
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
+#include <chrono>
+#include <csignal>
+
 #include <unistd.h>
 
 using namespace covey;
@@ -17,7 +20,9 @@ struct Heard {
     shim::Launching::Callbacks callbacks() {
         return {
             [this](const launch::Born& born) { words += "born " + std::to_string(born.pid) + ";"; },
-            [this] { words += "ready;"; },
+            [this](const UniqueFd& terminal) {
+                words += terminal ? "ready with terminal;" : "ready;";
+            },
             [this](const Error& error) { words += error.detail() + ";"; },
             [this] { words += "closed;"; }, [this] { words += "launcher ended;"; }};
     }
@@ -41,15 +46,16 @@ TEST_CASE("an init that is ready before its launcher tells its birth is heard af
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
-    launch::send_ready(sockets.child);
+    const auto terminal = own_pidfd();
+    launch::send_ready(sockets.child, terminal);
     launching.drain();
     CHECK(heard.words.empty());
     launch::send_born(sockets.child, birth());
     launching.drain();
-    CHECK(heard.words == "born 7;ready;");
+    CHECK(heard.words == "born 7;ready with terminal;");
     sockets.child.reset();
     launching.drain();
-    CHECK(heard.words == "born 7;ready;closed;");
+    CHECK(heard.words == "born 7;ready with terminal;closed;");
 }
 
 TEST_CASE("a launcher that ends without a word is told as such, once") {
@@ -57,7 +63,7 @@ TEST_CASE("a launcher that ends without a word is told as such, once") {
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
-    launch::send_ready(sockets.child);
+    launch::send_ready(sockets.child, FdRef{-1});
     sockets.child.reset();
     launching.drain();
     launching.drain();
@@ -69,7 +75,25 @@ TEST_CASE("what is no message of the hand-shake fails the launch") {
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    launch::send_born(sockets.child, birth());
     sys::send_packet(sockets.child, "?").or_throw("send");
     launching.drain();
-    CHECK(heard.words == "unknown message in a launch's hand-shake;");
+    CHECK(heard.words == "born 7;unknown message in a launch's hand-shake;");
+}
+
+TEST_CASE("an init that fails before its launcher tells its birth is heard when it is known") {
+    shim::Loop loop;
+    Heard heard;
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    auto launcher = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "launcher");
+    if (launcher.pid == 0) {
+        launch::send_failed(sockets.child, Error(Code::internal, "init fails"));
+        launch::send_born(sockets.child, birth());
+        ::_exit(0);
+    }
+    shim::Launching launching{loop, std::move(sockets.parent), std::move(launcher.pidfd),
+                              heard.callbacks()};
+    loop.after(std::chrono::milliseconds{100}, [&] { loop.stop(); });
+    loop.run();
+    CHECK(heard.words == "born 7;init fails;launcher ended;");
 }

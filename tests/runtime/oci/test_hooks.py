@@ -62,6 +62,44 @@ class Hooks(OciTest):
         state = json.loads(self.result("poststop", "state"))
         self.assertEqual((state["status"], state.get("pid", 0)), ("stopped", 0))
 
+    def test_with_a_pid_namespace_of_its_own_the_number_is_inits(self):
+        """Seen failing while hooks were given the launcher's."""
+        one, pid = self.create("probe", change=lambda c: c.update(hooks={"createRuntime": [self.hook("createRuntime")]}))
+        self.assertEqual(json.loads(self.result("createRuntime", "state"))["pid"], pid)
+        self.ok("delete", "-f", one)
+
+    def test_a_creation_hook_may_write_into_a_root_that_will_be_read_only(self):
+        """As device hooks do, who write /etc/ld.so.cache. Seen failing while the root was read-only before them."""
+        text = 'pid=$(sed "s/.*\\"pid\\": *\\([0-9]*\\).*/\\1/"); nsenter -t $pid -m touch ' + f"{self.rootfs}/etc/by-hook"
+
+        def change(config):
+            config["root"]["readonly"] = True
+            config["hooks"] = {"createRuntime": [self.shell(text)]}
+        one, _ = self.create("probe", "sleep", "forever", change=change)
+        self.assertTrue((self.rootfs / "etc/by-hook").exists())
+        self.ok("delete", "-f", one)
+
+    def test_a_hook_in_the_containers_namespaces_mounts_into_its_root(self):
+        """At root.path, which such a hook sees: device hooks do. Seen failing while the root was attached elsewhere."""
+        text = f"mkdir {self.rootfs}/tmp/disk && mount -t tmpfs disk {self.rootfs}/tmp/disk && echo yes > {self.rootfs}/tmp/disk/there"
+        one, pid = self.create("probe", "sleep", "forever",
+                               change=lambda c: c.update(hooks={"createContainer": [self.shell(text)]}))
+        with open(f"/proc/{pid}/root/tmp/disk/there", encoding="ascii") as file:
+            self.assertEqual(file.read(), "yes\n")
+        self.assertEqual(os.listdir(self.rootfs / "tmp/disk"), [])
+        self.ok("delete", "-f", one)
+
+    def test_mounts_stand_in_the_order_of_the_configuration(self):
+        def change(config):
+            config["mounts"] += [{"destination": f"/tmp/{name}", "type": "tmpfs", "source": "tmpfs"} for name in "ab"]
+            config["hooks"] = {"createContainer": [self.shell(f"cat /proc/self/mountinfo > {self.folder}/mounts")]}
+        one, _ = self.create("probe", change=change)
+        targets = [line.split()[4].removeprefix(str(self.rootfs)) for line in
+                   (self.folder / "mounts").read_text(encoding="utf-8").splitlines() if str(self.rootfs) in line]
+        self.ok("delete", "-f", one)
+        wanted = ["/proc", "/dev", "/dev/pts", "/tmp/a", "/tmp/b"]
+        self.assertEqual([one for one in targets if one in wanted], wanted)
+
     @only_covey("runc 1.1 passes its own environment on")
     def test_the_environment_is_exactly_the_hooks(self):
         self.env["SECRET"] = "x"

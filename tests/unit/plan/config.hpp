@@ -92,19 +92,21 @@ inline bool has_warning(const LaunchPlan& plan, const std::string& part) {
     });
 }
 
-/// Descriptions in order, "init: " before those that init runs.
+/// Descriptions in order, protections at the end.
 inline std::vector<std::string> described(const LaunchPlan& plan) {
     std::vector<std::string> lines;
-    for (const auto& operation : plan.operations)
-        lines.push_back((operation.runner == Runner::init ? "init: " : "") + describe(operation));
+    for (const auto* list : {&plan.operations, &plan.protections})
+        for (const auto& operation : *list)
+            lines.push_back(describe(operation));
     return lines;
 }
 
 template <typename T>
 std::vector<T> bodies(const LaunchPlan& plan) {
     std::vector<T> found;
-    for (const auto& operation : plan.operations)
-        if (const auto* body = std::get_if<T>(&operation.body)) found.push_back(*body);
+    for (const auto* list : {&plan.operations, &plan.protections})
+        for (const auto& operation : *list)
+            if (const auto* body = std::get_if<T>(&operation)) found.push_back(*body);
     return found;
 }
 

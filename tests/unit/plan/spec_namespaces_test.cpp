@@ -73,17 +73,6 @@ TEST_CASE("by the spec's rule the pid mode of the request is not looked at") {
     }
 }
 
-TEST_CASE("only what a new PID namespace's procfs needs is left to init") {
-    const auto has_init = [](const std::string& pid) {
-        const auto plan = plan_of(with_namespaces(R"([{"type":"mount"})" + pid + "]"), by_spec());
-        return std::any_of(plan.operations.begin(), plan.operations.end(),
-                           [](const auto& operation) { return operation.runner == Runner::init; });
-    };
-    CHECK_FALSE(has_init(""));
-    CHECK_FALSE(has_init(R"(,{"type":"pid","path":"/x"})"));
-    CHECK(has_init(R"(,{"type":"pid"})"));
-}
-
 TEST_CASE("without a mount namespace there is no root filesystem") {
     const auto line = only_problem(with_namespaces(R"([{"type":"pid"}])"));
     CHECK(line.starts_with("/linux/namespaces: "));

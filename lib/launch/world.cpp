@@ -1,0 +1,36 @@
+#include "launch/world.hpp"
+
+#include "launch/labels.hpp"
+#include "launch/message.hpp"
+#include "launch/program.hpp"
+
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+void run_creation_hooks(const World& world, WorldMaker maker) {
+    const auto& hooks = *world.hooks;
+    if (!hooks.prestart.empty() || !hooks.create_runtime.empty())
+        ask_for_hooks(world.handshake, maker == WorldMaker::init ? 0 : ::getpid());
+    if (!hooks.create_container.empty())
+        run_hooks(hooks.create_container, "createContainer",
+                  (*world.hook_state)(::getpid(), "creating"));
+}
+
+}  // namespace
+
+std::string make_world(const World& world, WorldMaker maker) {
+    auto& root = *world.root;
+    const auto& process = *world.process;
+    root.build();
+    run_creation_hooks(world, maker);
+    auto program = find_program(root.root(), process.args, process.env, process.cwd);
+    set_labels(process);
+    root.protect();
+    root.pivot();
+    root.close();
+    return program;
+}
+
+}  // namespace covey::launch

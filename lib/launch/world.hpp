@@ -1,0 +1,34 @@
+// The container's world from its attached root to the pivot: the plan's operations, the creation
+// hooks, the program's file, labels, protections. Run by the launcher where the container joins a
+// PID namespace that others are in, so that nobody sees it half done; by init where it is alone in
+// a new one, whose procfs can only be made in there (and is then mounted in the spec's order).
+// Thread rule: single-threaded programs. Blocks as mounts and hooks do.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/hooks.hpp"
+#include "launch/root_builder.hpp"
+#include "plan/plan.hpp"
+#include "spec/types.hpp"
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace covey::launch {
+
+struct World {
+    RootBuilder* root = nullptr;
+    const plan::ProcessPlan* process = nullptr;
+    const spec::Hooks* hooks = nullptr;
+    const HookState* hook_state = nullptr;
+    FdRef handshake{-1};
+};
+
+/// Who the hooks of the runtime's namespaces are told of. init does not know its number there: 0.
+enum class WorldMaker { launcher, init };
+
+/// Returns the path of the program to execute, inside the new root, which is "/" now.
+[[nodiscard]] std::string make_world(const World& world, WorldMaker maker);
+
+}  // namespace covey::launch
