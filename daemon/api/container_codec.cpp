@@ -177,6 +177,8 @@ Json exit_json(const core::ExitRecord& exit) {
     Json json{{"exitCode", exit.exit_code}};
     if (exit.signal != 0) json["signal"] = spec::signal_name(exit.signal);
     json["oomKilled"] = exit.oom_killed;
+    if (exit.sent_by != core::ExitRecord::Sender::unknown)
+        json["sentBy"] = core::sender_name(exit.sent_by);
     json["exitedAt"] = rfc3339(exit.exited_at);
     if (!exit.reason.empty()) json["reason"] = exit.reason;
     return json;

@@ -1,6 +1,7 @@
 #include "api/sandbox_codec.hpp"
 
 #include "api/body_reader.hpp"
+#include "api/container_codec.hpp"
 #include "api/error_codec.hpp"
 #include "base/id.hpp"
 #include "base/text.hpp"
@@ -154,6 +155,7 @@ Json sandbox_json(const SandboxView& view) {
               {"annotations", view.request.annotations},
               {"createdAt", rfc3339(facts.created_at)}};
     if (facts.stopped_at != 0) json["stoppedAt"] = rfc3339(facts.stopped_at);
+    if (facts.exit) json["exit"] = exit_json(*facts.exit);
     json["resourceVersion"] = view.resource_version;
     return json;
 }

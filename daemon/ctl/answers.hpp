@@ -29,7 +29,7 @@ struct SandboxAnswer {
 
 struct ExitAnswer {
     int exit_code = 0;
-    std::string signal;
+    std::string signal, sent_by;
     bool oom_killed = false;
     std::string reason;
 };

@@ -78,6 +78,7 @@ ExitAnswer exit_from(const Json& object) {
     ExitAnswer exit;
     read(object, "exitCode", exit.exit_code);
     read(object, "signal", exit.signal);
+    read(object, "sentBy", exit.sent_by);
     read(object, "oomKilled", exit.oom_killed);
     read(object, "reason", exit.reason);
     return exit;

@@ -36,6 +36,7 @@ std::string event_line(const EventAnswer& event) {
     if (event.exit) {
         text += fmt::format("  exit {}", event.exit->exit_code);
         if (!event.exit->signal.empty()) text += " " + event.exit->signal;
+        if (!event.exit->sent_by.empty()) text += " by " + event.exit->sent_by;
         if (event.exit->oom_killed) text += " out of memory";
     }
     return printable(text) + "\n";

@@ -208,6 +208,7 @@ std::string state_text(const ContainerAnswer& container) {
     const auto& exit = *container.exit;
     std::string text = fmt::format("{} ({}", container.state, exit.exit_code);
     if (!exit.signal.empty()) text += ", " + exit.signal;
+    if (!exit.sent_by.empty()) text += " by " + exit.sent_by;
     if (exit.oom_killed) text += ", out of memory";
     return text + ")";
 }

@@ -19,7 +19,8 @@ std::string encode_event(const EventRecord& event) {
                         {"signal", event.exit->signal},
                         {"oomKilled", event.exit->oom_killed},
                         {"exitedAt", event.exit->exited_at},
-                        {"reason", event.exit->reason}};
+                        {"reason", event.exit->reason},
+                        {"sentBy", core::sender_name(event.exit->sent_by)}};
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -38,8 +39,9 @@ EventRecord decode_event(std::uint64_t seq, std::string_view text) {
     event.pod_pid = json.value("podPid", pid_t{0});
     if (const auto exit = json.find("exit"); exit != json.end())
         event.exit = core::ExitRecord{
-            exit->value("exitCode", 0), exit->value("signal", 0), exit->value("oomKilled", false),
-            exit->value("exitedAt", std::int64_t{0}), exit->value("reason", "")};
+            exit->value("exitCode", 0),      exit->value("signal", 0),
+            exit->value("oomKilled", false), exit->value("exitedAt", std::int64_t{0}),
+            exit->value("reason", ""),       core::exit_sender(exit->value("sentBy", ""))};
     return event;
 }
 

@@ -54,6 +54,7 @@ core::SandboxFacts facts_on_disk(FdRef folder, const SandboxRecord& record) {
     if (told && told->state == core::SandboxState::stopped) {
         facts.state = told->state;
         facts.stopped_at = told->stopped_at;
+        facts.exit = told->exit;
         facts.pause_pid = 0;
     }
     return facts;

@@ -44,8 +44,9 @@ void shim_event(EngineState& state, SandboxEntry& sandbox, core::Event event) {
     } else if (const auto* exec = std::get_if<core::ExecExited>(&event)) {
         exec_exited(state, sandbox, *exec);
     } else {
-        log::info("sandbox stopped", {{"sandbox", sandbox.request.id},
-                                      {"reason", std::get<core::SandboxStopped>(event).reason}});
+        auto& stopped = std::get<core::SandboxStopped>(event);
+        log::info("sandbox stopped", {{"sandbox", sandbox.request.id}, {"reason", stopped.reason}});
+        if (stopped.exit) sandbox.facts.exit = std::move(stopped.exit);
         sandbox.early_stop = !sandbox.complete;
         sandbox_stopped(state, sandbox);
     }

@@ -38,6 +38,7 @@ void EngineState::publish(SandboxEntry& sandbox, const std::string& type) {
     event.type = type;
     event.sandbox = sandbox.request.id;
     event.pid = sandbox.facts.pause_pid;
+    if (type == "sandbox.stopped") event.exit = sandbox.facts.exit;
     sandbox.resource_version = events->append(std::move(event));
     sandbox.changed.notify();
 }

@@ -84,6 +84,7 @@ void mark_dead(EngineState& state, SandboxEntry& sandbox) {
     stopped.pause_pid = 0;
     if (stopped.stopped_at == 0) stopped.stopped_at = unix_microseconds();
     sandbox.facts.stopped_at = stopped.stopped_at;
+    if (stopped.exit) sandbox.facts.exit = stopped.exit;
     record_sandbox(state, sandbox, sandbox.closing ? Phase::deleting : Phase::created, stopped);
     sandbox_stopped(state, sandbox);
 }
@@ -162,6 +163,7 @@ asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
         try {
             const auto facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
             sandbox->facts.stopped_at = facts.stopped_at;
+            sandbox->facts.exit = facts.exit;
             stopped = true;
         } catch (const Error& error) {
             log::warning("shim did not stop its sandbox",

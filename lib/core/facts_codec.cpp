@@ -10,17 +10,19 @@ Json to_json(const SandboxFacts& facts) {
     for (const auto& [type, entry] : facts.namespaces)
         namespaces[type] =
             Json{{"path", text_json(entry.path)}, {"device", entry.device}, {"inode", entry.inode}};
-    return Json{{"id", text_json(facts.id)},
-                {"state", state_name(facts.state)},
-                {"pausePid", facts.pause_pid},
-                {"pauseStartTime", facts.pause_start_time},
-                {"shimPid", facts.shim_pid},
-                {"shimStartTime", facts.shim_start_time},
-                {"namespaces", std::move(namespaces)},
-                {"cgroup", text_json(facts.cgroup)},
-                {"createdAt", facts.created_at},
-                {"stoppedAt", facts.stopped_at},
-                {"warnings", texts_json(facts.warnings)}};
+    Json json{{"id", text_json(facts.id)},
+              {"state", state_name(facts.state)},
+              {"pausePid", facts.pause_pid},
+              {"pauseStartTime", facts.pause_start_time},
+              {"shimPid", facts.shim_pid},
+              {"shimStartTime", facts.shim_start_time},
+              {"namespaces", std::move(namespaces)},
+              {"cgroup", text_json(facts.cgroup)},
+              {"createdAt", facts.created_at},
+              {"stoppedAt", facts.stopped_at},
+              {"warnings", texts_json(facts.warnings)}};
+    if (facts.exit) json["exit"] = to_json(*facts.exit);
+    return json;
 }
 
 SandboxFacts read_sandbox_facts(Fields fields) {
@@ -45,21 +47,23 @@ SandboxFacts read_sandbox_facts(Fields fields) {
     facts.created_at = fields.number<std::int64_t>("createdAt");
     facts.stopped_at = fields.number<std::int64_t>("stoppedAt");
     facts.warnings = fields.texts("warnings");
+    if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
     return facts;
 }
 
 Json to_json(const ExitRecord& record) {
-    return Json{{"exitCode", record.exit_code},
-                {"signal", record.signal},
-                {"oomKilled", record.oom_killed},
-                {"exitedAt", record.exited_at},
-                {"reason", text_json(record.reason)}};
+    return Json{{"exitCode", record.exit_code},       {"signal", record.signal},
+                {"oomKilled", record.oom_killed},     {"exitedAt", record.exited_at},
+                {"reason", text_json(record.reason)}, {"sentBy", sender_name(record.sent_by)}};
 }
 
 ExitRecord read_exit_record(Fields fields) {
-    return ExitRecord{fields.number<int>("exitCode"), fields.number<int>("signal"),
+    ExitRecord record{fields.number<int>("exitCode"), fields.number<int>("signal"),
                       fields.flag("oomKilled"), fields.number<std::int64_t>("exitedAt"),
                       fields.text("reason")};
+    // Records of an earlier version have none.
+    if (fields.find("sentBy") != nullptr) record.sent_by = exit_sender(fields.text("sentBy"));
+    return record;
 }
 
 Json to_json(const ContainerFacts& facts) {

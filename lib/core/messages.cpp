@@ -53,4 +53,21 @@ std::optional<ContainerState> container_state(std::string_view name) noexcept {
     return state_in(kContainerStates, name);
 }
 
+std::string_view sender_name(ExitRecord::Sender sender) noexcept {
+    switch (sender) {
+        case ExitRecord::Sender::covey:
+            return "covey";
+        case ExitRecord::Sender::kernel:
+            return "kernel";
+        case ExitRecord::Sender::unknown:
+            break;
+    }
+    return "";
+}
+
+ExitRecord::Sender exit_sender(std::string_view name) noexcept {
+    if (name == "covey") return ExitRecord::Sender::covey;
+    return name == "kernel" ? ExitRecord::Sender::kernel : ExitRecord::Sender::unknown;
+}
+
 }  // namespace covey::core

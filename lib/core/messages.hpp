@@ -16,6 +16,7 @@
 // Thread rule: values.
 #pragma once
 
+#include "core/exit_record.hpp"
 #include "covey/error.hpp"
 #include "spec/tables.hpp"
 
@@ -73,6 +74,7 @@ struct SandboxFacts {
     std::int64_t created_at = 0;  // Unix microseconds, as all times here
     std::int64_t stopped_at = 0;
     std::vector<std::string> warnings;
+    std::optional<ExitRecord> exit;  // of pause
 };
 
 /// "null", "file:/path", "fifo:/path"; for stdin also "hold".
@@ -86,14 +88,6 @@ struct ContainerConfig {
     spec::PidMode pid_mode = spec::PidMode::container;
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     Stdio stdio;
-};
-
-struct ExitRecord {
-    int exit_code = 0;  // 128 + signal when killed by one
-    int signal = 0;
-    bool oom_killed = false;
-    std::int64_t exited_at = 0;
-    std::string reason;  // empty, or why there is no true status ("shim died")
 };
 
 struct ContainerFacts {
@@ -189,6 +183,7 @@ struct ExecExited {
 /// pause is gone, and with it the pod.
 struct SandboxStopped {
     std::string reason;
+    std::optional<ExitRecord> exit = std::nullopt;  // of pause
 };
 using Event = std::variant<ContainerExited, ExecExited, SandboxStopped, ContainerStarted>;
 

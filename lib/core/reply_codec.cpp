@@ -68,7 +68,9 @@ Json put(const ExecExited& event) {
                 {"exit", to_json(event.exit)}};
 }
 Json put(const SandboxStopped& event) {
-    return Json{{"reason", text_json(event.reason)}};
+    Json json{{"reason", text_json(event.reason)}};
+    if (event.exit) json["exit"] = to_json(*event.exit);
+    return json;
 }
 
 Json put(const ContainerStarted& event) {
@@ -92,7 +94,11 @@ constexpr std::array<EventKind, 4> kEvents{{
                            read_exit_record(fields.object("exit"))};
      }},
     {"sandboxStopped",
-     [](Fields& fields) -> Event { return SandboxStopped{fields.text("reason")}; }},
+     [](Fields& fields) -> Event {
+         SandboxStopped event{fields.text("reason")};
+         if (fields.find("exit") != nullptr) event.exit = read_exit_record(fields.object("exit"));
+         return event;
+     }},
     {"containerStarted",
      [](Fields& fields) -> Event {
          return ContainerStarted{read_container_facts(fields.object("facts"))};

@@ -70,6 +70,15 @@ class Container {
     void note_process();
     void write_record();
 
+    [[nodiscard]] static std::uint64_t signal_bit(int signal) noexcept {
+        return std::uint64_t{1} << (static_cast<unsigned>(signal) % 64U);
+    }
+    void note_sent(int signal) noexcept { sent_signals_ |= signal_bit(signal); }
+    /// SIGKILL to all that is in the group.
+    void kill_group();
+    /// Out of memory, and who sent the signal; `sent` has the bits of ours, `ooms` the count
+    /// when the process began.
+    void explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const;
     void on_main_exit();
     void finish_if_empty();
     void discard();
@@ -95,6 +104,7 @@ class Container {
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     std::unique_ptr<TerminalCopy> terminal_;
     std::optional<sys::ExitStatus> main_exit_;
+    std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;

@@ -29,12 +29,14 @@ void Container::kill(const core::KillContainer& request) {
                                 core::state_name(facts_.state)));
     if (!request.all) {
         const auto sent = sys::pidfd_send_signal(main_, request.signal);
+        if (sent) note_sent(request.signal);
         if (!sent && sent.error() == ESRCH)
             throw Error(Code::failed_precondition,
                         fmt::format("container not running: '{}'", facts_.config.id));
         return sent.or_throw("signal container", facts_.config.id);
     }
-    if (request.signal == SIGKILL) return group_->kill();
+    if (request.signal == SIGKILL) return kill_group();
+    note_sent(request.signal);
     for (const auto pid : group_->processes()) {
         // By pidfd, and only if it is still of this container once the pidfd holds it fast.
         const auto process = sys::pidfd_open(pid);
@@ -45,11 +47,29 @@ void Container::kill(const core::KillContainer& request) {
     }
 }
 
+void Container::kill_group() {
+    if (!main_exit_) note_sent(SIGKILL);
+    for (const auto& [id, exec] : execs_)
+        exec->killed = true;
+    group_->kill();
+}
+
+void Container::explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const {
+    using Sender = core::ExitRecord::Sender;
+    if (exit.signal == 0) return;
+    const bool out_of_memory =
+        exit.signal == SIGKILL && group_->stats().oom_kills.value_or(0) > ooms;
+    if ((sent & signal_bit(exit.signal)) != 0)
+        exit.sent_by = Sender::covey;
+    else if (out_of_memory)
+        exit.sent_by = Sender::kernel;
+}
+
 void Container::kill_everything() {
     if (facts_.state == core::ContainerState::stopped) return;
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::failed_precondition, "the sandbox was stopped during the create"));
-    group_->kill();
+    kill_group();
 }
 
 void Container::remove(bool force, ReplyTo reply) {
@@ -66,7 +86,7 @@ void Container::remove(bool force, ReplyTo reply) {
     remove_replies_.push_back(reply);
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::failed_precondition, "the container was deleted during its create"));
-    group_->kill();
+    kill_group();
 }
 
 void Container::on_main_exit() {
@@ -77,7 +97,7 @@ void Container::on_main_exit() {
     main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
     context_.loop.forget(main_);
     // In a shared PID namespace its children survive it; a container's end is that nobody is left.
-    group_->kill();
+    kill_group();
     finish_if_empty();
 }
 
@@ -122,6 +142,7 @@ void Container::finish() {
     exit.signal = main_exit_->signal;
     exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
     exit.exited_at = unix_microseconds();
+    explain(exit, sent_signals_, 0);
     if (terminal_) terminal_->drain();
     terminal_.reset();
     held_stdin_.reset();

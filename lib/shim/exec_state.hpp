@@ -16,6 +16,8 @@ struct Container::ExecState {
     std::optional<ReplyTo> reply;
     std::optional<Error> error;  // why it could not be started; told once nothing of it is left
     bool failed = false, told = false;
+    bool killed = false;     // by us
+    std::uint64_t ooms = 0;  // of the container, when it began
 
     [[nodiscard]] bool is_reaped() const {
         return (!process || exit) && (!launching || !launching->launcher_alive());

@@ -45,6 +45,7 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     state->config = std::move(config);
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
+    state->ooms = group_->stats().oom_kills.value_or(0);
     try {
         launch_exec(*state, std::move(fds));
     } catch (...) {
@@ -143,6 +144,8 @@ void Container::tell_exec_exit(ExecState& state) {
     if (state.exit) {
         exit.exit_code = state.exit->code;
         exit.signal = state.exit->signal;
+        explain(exit, state.killed ? signal_bit(SIGKILL) : 0, state.ooms);
+        exit.oom_killed = exit.sent_by == core::ExitRecord::Sender::kernel;
     }
     exit.exited_at = unix_microseconds();
     if (!state.failed)
@@ -168,6 +171,7 @@ void Container::kill_exec(const std::string& id) {
     if (found == execs_.end())
         throw Error(Code::not_found,
                     fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
+    found->second->killed = true;
     found->second->group->kill();
 }
 

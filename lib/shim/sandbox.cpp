@@ -215,13 +215,34 @@ void Sandbox::give_back_proc_context(UniqueFd context) {
 }
 
 void Sandbox::kill_pause() {
+    killed_ = true;
     const auto sent = sys::pidfd_send_signal(pause_, SIGKILL);
     if (!sent && sent.error() != ESRCH) sent.or_throw("kill", "pause");
 }
 
 bool Sandbox::reap_pause() {
     const auto status = sys::try_wait_process(pause_);
-    return !status || status.value().has_value();
+    if (status && !status.value()) return false;
+    const auto end = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    core::ExitRecord exit;
+    exit.exit_code = end.code;
+    exit.signal = end.signal;
+    exit.exited_at = unix_microseconds();
+    // Pause ends by SIGKILL only: ours, the memory's, or somebody's on the host.
+    using Sender = core::ExitRecord::Sender;
+    exit.oom_killed = !killed_ && was_out_of_memory();
+    exit.sent_by = killed_ ? Sender::covey : exit.oom_killed ? Sender::kernel : Sender::unknown;
+    facts_.exit = exit;
+    return true;
+}
+
+bool Sandbox::was_out_of_memory() const {
+    try {
+        const auto group = cgroup::Group::open(host_, facts_.cgroup + "/pause");
+        return group.stats().oom_kills.value_or(0) > 0;
+    } catch (const Error&) {
+        return false;  // its group is gone: the counter with it
+    }
 }
 
 void Sandbox::remove_cgroup() {

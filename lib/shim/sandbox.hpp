@@ -31,18 +31,20 @@ class Sandbox {
 
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
-    /// Reaps pause if it has ended.
+    /// Reaps pause if it has ended, and notes how in the facts.
     [[nodiscard]] bool reap_pause();
     /// After everything in it has ended.
     void remove_cgroup();
 
   private:
+    [[nodiscard]] bool was_out_of_memory() const;
     void start_pause(const core::SandboxConfig& config, FdRef pause_program);
     void note_namespaces(const core::SandboxConfig& config);
 
     const cgroup::Host& host_;
     core::SandboxFacts facts_;
     UniqueFd pause_;
+    bool killed_ = false;  // by us
     std::map<std::string, UniqueFd> namespaces_;
     std::vector<UniqueFd> proc_contexts_;
     UniqueFd proc_keeper_;  // see sandbox_setup.hpp

@@ -155,7 +155,7 @@ void Shim::on_pause_event() {
     write_record();
     for (const auto& reply : std::exchange(stop_replies_, {}))
         peers_.reply(reply, facts);
-    peers_.broadcast(core::SandboxStopped{reason});
+    peers_.broadcast(core::SandboxStopped{reason, facts.exit});
 }
 
 void Shim::on(core::Shutdown, ReplyTo reply) {
