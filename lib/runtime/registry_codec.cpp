@@ -49,9 +49,12 @@ void remove_from_registry(const std::string& root, const std::string& id) noexce
         if (path.empty()) return;
         const auto folder = sys::open_dir(path);
         if (!folder) return;
-        const auto removed = sys::unlink_at(folder.value(), store::engine_link_name(root, id));
-        if (!removed && removed.error() != ENOENT)
-            removed.or_throw("remove", store::engine_link_name(root, id));
+        const auto link = store::engine_link_name(root, id);
+        const auto removed = sys::unlink_at(folder.value(), link);
+        if (!removed && removed.error() != ENOENT) removed.or_throw("remove", link);
+        // What a command that was killed in mid-write had not renamed yet.
+        for (const auto& name : sys::list_dir(folder.value()).or_throw("list", path))
+            if (name.starts_with(link + ".tmp")) (void)sys::unlink_at(folder.value(), name);
     } catch (const std::exception& error) {
         note("cannot take the container out of the registry", error);
     }

@@ -91,6 +91,7 @@ class Container {
     void on_exec_started(ExecState& state);
     void on_exec_exit(ExecState& state);
     void tell_exec_exit(ExecState& state);
+    void tell_exec_failure(ExecState& state);
     void forget_execs();
 
     const Context& context_;

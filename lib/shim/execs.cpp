@@ -134,10 +134,7 @@ void Container::on_exec_exit(ExecState& state) {
 
 void Container::tell_exec_exit(ExecState& state) {
     if (!state.is_reaped() || state.told) return;
-    if (state.error && !state.process) reap_unborn(context_.host, state.facts.cgroup);
-    // Not earlier: whoever hears of the failure shall find nothing of the exec.
-    if (state.error && state.reply)
-        context_.peers.reply(*std::exchange(state.reply, std::nullopt), *state.error);
+    if (state.error) return tell_exec_failure(state);
     if (state.reply || (!state.failed && !state.exit)) return;
     state.told = true;
     core::ExitRecord exit;
@@ -151,6 +148,15 @@ void Container::tell_exec_exit(ExecState& state) {
     if (!state.failed)
         context_.peers.broadcast(core::ExecExited{state.facts.container, state.facts.exec, exit});
     forget_execs();
+    finish_if_empty();
+}
+
+void Container::tell_exec_failure(ExecState& state) {
+    if (!state.process) reap_unborn(context_.host, state.facts.cgroup);
+    state.told = true;
+    forget_execs();
+    // Not earlier: whoever hears of the failure shall find nothing of the exec.
+    if (state.reply) context_.peers.reply(*std::exchange(state.reply, std::nullopt), *state.error);
     finish_if_empty();
 }
 

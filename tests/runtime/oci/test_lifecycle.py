@@ -213,7 +213,7 @@ class Lifecycle(OciTest):
     def test_a_shared_pid_namespace_dies_through_the_cgroup_and_the_sibling_lives(self):
         sandbox, sandbox_pid = self.start("probe", "sleep", "forever")
         join = f"/proc/{sandbox_pid}/ns/pid"
-        one, pid = self.start("probe", "daemonise", "sleep", "forever", "--", "sleep", "0.3",
+        one, pid = self.start("probe", "daemonise", "sleep", "forever", "--", "sleep", "2",
                               change=lambda c: namespace(c, "pid", join))
         group = next(path for path in self.groups() if path.name == one and (path / "cgroup.procs").exists()
                      and (path / "cgroup.procs").read_text().split())
