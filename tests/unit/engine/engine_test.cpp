@@ -283,7 +283,7 @@ TEST_CASE("stop sends SIGTERM, then SIGKILL when the time is over") {
     CHECK(std::count(requests.begin(), requests.end(), "killContainer") == 2);
     CHECK(pod.daemon.run(engine.stop_container({"nginx", 5ms})).facts.exit->exit_code == 137);
     CHECK(code_of([&] {
-              return pod.daemon.run(engine.kill_container({"nginx", 15, false}));
+              return pod.daemon.run(engine.kill_container({"nginx", 15, false, 0}));
           }) == Code::failed_precondition);
 }
 
