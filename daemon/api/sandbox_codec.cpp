@@ -86,11 +86,8 @@ void read_texts(BodyReader& reader, CreateSandboxAction& action) {
 }  // namespace
 
 std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
-    constexpr std::string_view kFix = "use pod, container or node";
-    for (const std::string_view field : {"access", "target"})
-        if (reader.find(field) != nullptr)
-            reader.problem(field, fmt::format("'{}' is not built yet", field),
-                           fmt::format("remove the field '{}'", field));
+    if (reader.find("access") != nullptr)
+        reader.problem("access", "'access' is not built yet", "remove the field 'access'");
     const auto name = reader.text("pidMode");
     if (!name) return std::nullopt;
     const auto mode = spec::pid_mode(*name);
@@ -98,10 +95,7 @@ std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
         reader.problem(
             "pidMode",
             fmt::format("unknown pidMode '{}'{}", *name, did_you_mean(*name, spec::kPidModeNames)),
-            std::string{kFix});
-    else if (*mode == spec::PidMode::nested || *mode == spec::PidMode::target)
-        reader.problem("pidMode", fmt::format("pidMode '{}' is not built yet", *name),
-                       std::string{kFix});
+            "use pod, nested, container, target or node");
     return mode;
 }
 
@@ -122,7 +116,10 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
     BodyReader reader{document, "", problems, kFields};
     CreateSandboxAction action;
     action.id = read_id(reader, id, "sandbox id");
-    action.pid_mode = read_pid_mode(reader).value_or(spec::PidMode::container);
+    action.pid_mode = read_pid_mode(reader).value_or(spec::PidMode::nested);
+    if (action.pid_mode == spec::PidMode::target)
+        reader.problem("pidMode", "'target' cannot be the mode of a whole sandbox",
+                       "name it, with the target, in the container's request");
     read_texts(reader, action);
     read_namespaces(reader, action);
     action.sysctls = reader.text_map("sysctls");

@@ -25,10 +25,12 @@ constexpr milliseconds kKillLimit{30'000};  // from SIGKILL to the report of the
 core::ContainerConfig config_of(const CreateContainerAction& action) {
     return {action.id,
             action.bundle,
-            action.pid_mode.value_or(spec::PidMode::container),
+            action.pid_mode.value_or(spec::PidMode::nested),
             action.add_capabilities,
             action.drop_capabilities,
-            action.stdio};
+            action.stdio,
+            action.target,
+            {}};
 }
 
 UniqueFd make_folder(const SandboxEntry& sandbox, const std::string& id) {

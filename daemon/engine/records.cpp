@@ -75,6 +75,7 @@ Json encode(const CreateContainerAction& request) {
               {"stdio",
                {{"in", request.stdio.in}, {"out", request.stdio.out}, {"err", request.stdio.err}}},
               {"labels", request.labels}};
+    if (!request.target.empty()) json["target"] = request.target;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;
 }
@@ -85,6 +86,7 @@ CreateContainerAction decode_container_request(const Json& json) {
     request.sandbox = json.at("sandbox");
     request.bundle = json.at("bundle");
     if (json.contains("pidMode")) request.pid_mode = pid_mode_of(json.at("pidMode"));
+    request.target = json.value("target", std::string{});
     request.add_capabilities = json.at("addCapabilities");
     request.drop_capabilities = json.at("dropCapabilities");
     const auto& stdio = json.at("stdio");

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "covey/error.hpp"
+#include "spec/access.hpp"
 #include "spec/tables.hpp"
 
 #include <cstdint>
@@ -83,9 +84,11 @@ struct Stdio {
 struct ContainerConfig {
     std::string id;
     std::string bundle;
-    spec::PidMode pid_mode = spec::PidMode::container;
+    spec::PidMode pid_mode = spec::PidMode::nested;
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     Stdio stdio;
+    std::string target;  // in pid mode target, and only there: of the same sandbox
+    spec::Access access;
 };
 
 struct ExitRecord {
@@ -93,7 +96,7 @@ struct ExitRecord {
     int signal = 0;
     bool oom_killed = false;
     std::int64_t exited_at = 0;
-    std::string reason;  // empty, or why there is no true status ("shim died")
+    std::string reason;  // empty, or what ended it that its status does not tell ("shim died")
 };
 
 struct ContainerFacts {

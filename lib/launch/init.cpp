@@ -70,6 +70,7 @@ int run(const InitInput& input) {
         enter_working_directory(process);
         load_asking_filter(process, input.handshake);
     }
+    if (input.nested != nullptr) drop_in_nested(process, *input.nested, input.handshake);
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
     if (input.terminal.valid())
         install_terminal(input.terminal);

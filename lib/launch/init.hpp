@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "launch/nested.hpp"
 #include "launch/root_builder.hpp"
 #include "launch/stdio.hpp"
 #include "plan/plan.hpp"
@@ -34,6 +35,8 @@ struct InitInput {
     const std::function<std::string(pid_t pid, const char* status)>* hook_state = nullptr;
     /// Closed once the streams are in place: the wait at the gate may be long.
     std::vector<int> leftovers;
+    /// Not null: PID 1 of a namespace inside the pod's, with all privileges yet.
+    const NestedEnd* nested = nullptr;
 };
 
 /// Exit status when nothing could be executed, as shells and runc give it.

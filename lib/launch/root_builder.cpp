@@ -62,6 +62,10 @@ RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSou
     : plan_(plan), sources_(sources), proc_(std::move(proc)) {
 }
 
+void RootBuilder::set_proc_source(ProcSource proc) {
+    proc_ = std::move(proc);
+}
+
 void RootBuilder::attach_root() {
     fault_point("launch.attach_root");
     // Over "/" of our own mount namespace: any attached place will do for pivot_root(2).

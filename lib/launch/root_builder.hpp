@@ -30,6 +30,8 @@ class RootBuilder {
     void attach_root();
     /// Runs the operations of `runner`, in order; errors name the operation and its number.
     void run(plan::Runner runner);
+    /// Where the procfs comes from that is mounted from now on.
+    void set_proc_source(ProcSource proc);
     /// The working directory, made where it is missing, as runc does. Before the root is read-only.
     void make_working_directory();
     /// The root becomes "/"; nothing of the host can be reached any more.

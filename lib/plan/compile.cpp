@@ -9,12 +9,6 @@ namespace covey::plan {
 namespace {
 
 void check_request(const LaunchRequest& request) {
-    const bool by_mode = request.namespaces == NamespaceRule::sandbox;
-    if (by_mode &&
-        (request.pid_mode == spec::PidMode::nested || request.pid_mode == spec::PidMode::target))
-        throw Error(Code::invalid_argument, fmt::format("pid mode '{}' is not supported yet",
-                                                        spec::pid_mode_name(request.pid_mode)))
-            .with_fix("use pod, container or node");
     if (!request.bundle.starts_with('/'))
         throw Error(Code::invalid_argument,
                     fmt::format("bundle '{}' is not an absolute path", request.bundle));

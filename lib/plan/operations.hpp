@@ -91,8 +91,9 @@ using OperationBody = std::variant<MountFilesystem, MountProc, MountCgroup, Bind
                                    MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
 
 /// Who runs it. `launcher`: outside the container's PID namespace, before the pivot. `init`: needs
-/// the container's own, new PID namespace (its procfs and all that lies on it), so its init runs
-/// it, alone there and before it drops its privileges.
+/// the container's own, new PID namespace (its procfs and all that lies on it): in mode `container`
+/// its init runs it, alone there and before it drops its privileges; in mode `nested` the launcher,
+/// from outside, once init is there.
 enum class Runner { launcher, init };
 
 struct Operation {

@@ -107,7 +107,8 @@ struct RootPlan {
 
 struct LaunchPlan {
     /// node: the caller's PID namespace; container: a new one, with nobody else in it; pod: one
-    /// that others are in already (the sandbox's, or the one of a path).
+    /// that others are in already (the sandbox's, or the one of a path); nested: a new one inside
+    /// such a one; target: another container's.
     spec::PidMode pid_mode = spec::PidMode::container;
     std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
     /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).

@@ -12,11 +12,13 @@ void Sections::refuse(std::string pointer, std::string_view what) {
 }
 
 void Sections::add(std::string_view path, OperationBody body) {
-    // With a PID namespace of its own the container's procfs can only be made from inside, so what
-    // lies on it has to wait for it, in the spec's order.
-    const bool on_proc = plan.pid_mode == spec::PidMode::container &&
-                         std::any_of(proc_targets.begin(), proc_targets.end(),
-                                     [&](const auto& target) { return is_within(path, target); });
+    // With a PID namespace of its own the container's procfs can only be made when that is there,
+    // so what lies on it has to wait for it, in the spec's order.
+    const bool has_own =
+        plan.pid_mode == spec::PidMode::container || plan.pid_mode == spec::PidMode::nested;
+    const bool on_proc =
+        has_own && std::any_of(proc_targets.begin(), proc_targets.end(),
+                               [&](const auto& target) { return is_within(path, target); });
     plan.operations.push_back({on_proc ? Runner::init : Runner::launcher, std::move(body)});
 }
 

@@ -86,7 +86,8 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
         Launching::Callbacks{
             [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); }, [] {},
             [this, &state](const Error& error) { on_exec_failed(state, error); },
-            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); }});
+            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); },
+            [] {}, [] {}});
 }
 
 void Container::on_exec_born(ExecState& state, launch::Born born) {
@@ -99,8 +100,7 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
     if (const auto stat = sys::read_stat(proc, born.pid))
         state.facts.start_time = stat.value().start_time;
     const auto status = sys::read_status(proc, born.pid);
-    if (status && facts_.config.pid_mode == spec::PidMode::pod && status.value().ns_pids.size() > 1)
-        state.facts.pod_pid = status.value().ns_pids[1];
+    if (status) state.facts.pod_pid = pod_number(status.value().ns_pids);
 }
 
 void Container::on_exec_failed(ExecState& state, const Error& error) {

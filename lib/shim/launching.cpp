@@ -2,6 +2,7 @@
 
 #include "sys/process.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -41,6 +42,8 @@ Launching::~Launching() {
     cancel_deadline();
     loop_.forget(handshake_);
     loop_.forget(launcher_);
+    for (const auto& helper : helpers_)
+        loop_.forget(helper);
 }
 
 void Launching::cancel_deadline() {
@@ -72,6 +75,18 @@ void Launching::handle(launch::Message message) {
         // birth.
         ready_ = true;
         if (born_) on_ready();
+    } else if (auto* helper = std::get_if<launch::Helper>(&message)) {
+        const int number = helpers_.emplace_back(std::move(helper->pidfd)).get();
+        loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
+    } else if (std::holds_alternative<launch::NeighboursDue>(message)) {
+        callbacks_.neighbours_due();
+        try {
+            launch::send_go(handshake_);
+        } catch (const Error&) {
+            // The launcher has ended: the end of its stream tells that.
+        }
+    } else if (std::holds_alternative<launch::Dropped>(message)) {
+        callbacks_.dropped();
     } else if (!std::exchange(failed_, true)) {
         // The API refuses hooks, so a launcher that asks for them is one that went wrong.
         const auto* failed = std::get_if<launch::Failed>(&message);
@@ -103,7 +118,17 @@ void Launching::reap() {
     if (status && !status.value()) return;
     loop_.forget(launcher_);
     launcher_.reset();
-    callbacks_.launcher_ended();
+    if (!launcher_alive()) callbacks_.launcher_ended();
+}
+
+void Launching::reap_helper(int number) {
+    const auto found = std::find_if(helpers_.begin(), helpers_.end(),
+                                    [&](const auto& helper) { return helper.get() == number; });
+    const auto status = sys::try_wait_process(*found);
+    if (status && !status.value()) return;
+    loop_.forget(*found);
+    helpers_.erase(found);
+    if (!launcher_alive()) callbacks_.launcher_ended();
 }
 
 }  // namespace covey::shim

@@ -8,6 +8,7 @@
 #include "shim/loop.hpp"
 
 #include <functional>
+#include <vector>
 
 namespace covey::shim {
 
@@ -21,7 +22,12 @@ class Launching {
         std::function<void(Error)> failed;
         /// The stream's clean end after Born: init has exec'd, or has ended.
         std::function<void()> closed;
+        /// And with it every helper.
         std::function<void()> launcher_ended;
+        /// Those who could look at a privileged process in the pod are to stand still until
+        /// `dropped` (or the launch's failure). The launcher waits for the callback's return.
+        std::function<void()> neighbours_due;
+        std::function<void()> dropped;
     };
     Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);
     ~Launching();
@@ -30,7 +36,9 @@ class Launching {
 
     /// Handles every message that has arrived.
     void drain();
-    [[nodiscard]] bool launcher_alive() const noexcept { return launcher_.valid(); }
+    [[nodiscard]] bool launcher_alive() const noexcept {
+        return launcher_.valid() || !helpers_.empty();
+    }
     [[nodiscard]] bool open() const noexcept { return handshake_.valid(); }
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
@@ -40,9 +48,11 @@ class Launching {
     void on_ready();
     void close();
     void reap();
+    void reap_helper(int number);
 
     Loop& loop_;
     UniqueFd handshake_, launcher_;
+    std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
     Callbacks callbacks_;
     Loop::Timer deadline_ = 0;
     bool born_ = false, ready_ = false, failed_ = false;
