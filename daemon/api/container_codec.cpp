@@ -1,5 +1,6 @@
 #include "api/container_codec.hpp"
 
+#include "api/access_field_codec.hpp"
 #include "api/body_reader.hpp"
 #include "api/capability_codec.hpp"
 #include "api/error_codec.hpp"
@@ -145,6 +146,7 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     read_sandbox(reader, action.sandbox);
     read_bundle(reader, action.bundle);
     read_mode(reader, action);
+    action.access = read_access(reader);
     read_capabilities(reader, action);
     read_stdio(reader, action.stdio);
     action.labels = reader.text_map("labels");
@@ -210,7 +212,7 @@ Json container_json(const ContainerView& view) {
         {"pid", facts.pid},
         {"podPid", facts.pod_pid},
         {"pidMode", spec::pid_mode_name(config.pid_mode)},
-        {"access", "open"},
+        {"access", access_json(config.access)},
         {"bundle", config.bundle},
         {"command", facts.command},
         {"terminal", facts.terminal},

@@ -1,5 +1,6 @@
 #include "api/sandbox_codec.hpp"
 
+#include "api/access_field_codec.hpp"
 #include "api/body_reader.hpp"
 #include "api/error_codec.hpp"
 #include "base/id.hpp"
@@ -86,8 +87,6 @@ void read_texts(BodyReader& reader, CreateSandboxAction& action) {
 }  // namespace
 
 std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
-    if (reader.find("access") != nullptr)
-        reader.problem("access", "'access' is not built yet", "remove the field 'access'");
     const auto name = reader.text("pidMode");
     if (!name) return std::nullopt;
     const auto mode = spec::pid_mode(*name);
@@ -120,6 +119,7 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
     if (action.pid_mode == spec::PidMode::target)
         reader.problem("pidMode", "'target' cannot be the mode of a whole sandbox",
                        "name it, with the target, in the container's request");
+    if (const auto access = read_access(reader)) action.access = *access;
     read_texts(reader, action);
     read_namespaces(reader, action);
     action.sysctls = reader.text_map("sysctls");
@@ -141,7 +141,7 @@ Json sandbox_json(const SandboxView& view) {
               {"hostname", view.request.hostname.empty() ? facts.id.substr(0, kLongestHostname)
                                                          : view.request.hostname},
               {"pidMode", spec::pid_mode_name(view.request.pid_mode)},
-              {"access", "open"},
+              {"access", access_json(view.request.access)},
               {"warnings", facts.warnings},
               {"namespaces", std::move(namespaces)},
               {"containers", view.containers},

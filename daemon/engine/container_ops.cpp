@@ -30,7 +30,7 @@ core::ContainerConfig config_of(const CreateContainerAction& action) {
             action.drop_capabilities,
             action.stdio,
             action.target,
-            {}};
+            action.access.value_or(spec::kOpen)};
 }
 
 UniqueFd make_folder(const SandboxEntry& sandbox, const std::string& id) {
@@ -140,6 +140,7 @@ asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
     const auto guard = co_await state->locks->acquire(container_lock(action.id));
     const auto sandbox = state->registry.sandbox(action.sandbox);
     if (!action.pid_mode) action.pid_mode = sandbox->request.pid_mode;
+    if (!action.access) action.access = sandbox->request.access;
     if (const auto there = state->registry.find_container(action.id)) {
         if (!same_request(there->request, action)) throw already_exists("container", action.id);
         co_return Created<ContainerView>{Registry::view(*there), true};

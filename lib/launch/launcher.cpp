@@ -51,6 +51,10 @@ class Launcher {
     void run() {
         read_and_compile();
         open_on_host();
+        // After all that looks at processes of the host or the pod, before any group is joined.
+        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access, plan_.warnings);
+            scope != 0)
+            enter_domain(scope, input_.spawner, input_.handshake);
         enter_cgroup();
         enter_namespaces();
         build_root();
@@ -159,11 +163,13 @@ void Launcher::open_proc_source() {
     proc_.pid_namespace = namespaces_.pid();
     const bool is_target = plan_.pid_mode == spec::PidMode::target;
     proc_.may_enter = is_target || input_.request.namespaces == plan::NamespaceRule::spec;
+    // A superblock that hides what others see is the container's own.
+    const bool hides = input_.request.access.see == spec::Reach::own;
     // What the sandbox keeps is of the pod's own namespace.
     if (is_target || !input_.pod.proc_keeper.valid()) return;
     // A container that may remount must not share a superblock with its neighbours.
     constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
-    if ((plan_.process.capabilities.bounding & kSysAdmin) != 0)
+    if (hides || (plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
     else
         proc_.clone = clone_kept_proc(input_.pod.proc_keeper);

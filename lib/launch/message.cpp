@@ -14,7 +14,7 @@ namespace {
 
 // A packet is its kind, then fields that each end with a NUL.
 constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F', kHooksDue = 'H', kGo = 'G', kAgent = 'A',
-               kListener = 'L', kNeighboursDue = 'N', kDropped = 'D', kHelper = 'P';
+               kListener = 'L', kNeighboursDue = 'N', kDropped = 'D', kHelper = 'P', kSpawner = 'S';
 
 void put(std::string& packet, std::string_view field) {
     // A NUL in a field (argv cannot have one, an error text might quote one) must not split it.
@@ -145,6 +145,11 @@ void send_dropped(FdRef socket) {
     sys::send_packet(socket, std::string_view{&kDropped, 1}).or_throw("send", "hand-shake");
 }
 
+void send_spawner(FdRef socket, FdRef pidfd, FdRef control) {
+    const std::array fds{pidfd, control};
+    sys::send_packet(socket, std::string_view{&kSpawner, 1}, fds).or_throw("send", "hand-shake");
+}
+
 void send_helper(FdRef socket, FdRef pidfd) {
     const std::array fds{pidfd};
     sys::send_packet(socket, std::string_view{&kHelper, 1}, fds).or_throw("send", "hand-shake");
@@ -204,6 +209,10 @@ std::optional<Message> receive_message(FdRef socket) {
             return Ready{};
         case kFailed:
             return decode_failed(fields);
+        case kSpawner:
+            if (packet.fds.size() != 2)
+                throw Error(Code::internal, "a launch's 'spawner' message lacks its descriptors");
+            return Spawner{std::move(packet.fds[0]), std::move(packet.fds[1])};
         case kNeighboursDue:
             return NeighboursDue{};
         case kDropped:

@@ -9,6 +9,8 @@
 //   Go any      → parent   Helper   a process besides launcher and init is the parent's child, to
 //   be
 //                                reaped; descriptor: its pidfd
+//   launcher → parent   Spawner  stays in the container's domain for later execs; descriptors: its
+//                                pidfd and its control socket (launch/access.hpp)
 //   launcher → parent   Dropped  the neighbours may go on: nothing privileged is in the pod
 //   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
 //   init     → parent   Ready     init waits at the start gate (not for an exec: it has none)
@@ -60,12 +62,15 @@ struct Dropped {};
 struct Helper {
     UniqueFd pidfd;
 };
+struct Spawner {
+    UniqueFd pidfd, control;
+};
 struct Ready {};
 struct Failed {
     Error error;
 };
 using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener,
-                             NeighboursDue, Dropped, Helper>;
+                             NeighboursDue, Dropped, Helper, Spawner>;
 
 void send_born(FdRef socket, const Born& born);
 void send_ready(FdRef socket);
@@ -76,6 +81,7 @@ void ask_for_hooks(FdRef socket, pid_t pid);
 /// Blocks until the neighbours stand still; throws when the parent has gone instead.
 void ask_for_stillness(FdRef socket);
 void send_dropped(FdRef socket);
+void send_spawner(FdRef socket, FdRef pidfd, FdRef control);
 void send_helper(FdRef socket, FdRef pidfd);
 void send_go(FdRef socket);
 /// A Failed packet written to a FIFO (at most PIPE_BUF bytes of it, so it is never torn). Never

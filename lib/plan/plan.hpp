@@ -6,6 +6,7 @@
 
 #include "cgroup/limits.hpp"
 #include "plan/operations.hpp"
+#include "spec/access.hpp"
 #include "spec/tables.hpp"
 
 #include <cstdint>
@@ -155,6 +156,8 @@ struct LaunchRequest {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     SandboxView sandbox;
     NamespaceRule namespaces = NamespaceRule::sandbox;
+    /// What the container may do to its neighbours' processes.
+    spec::Access access;
 };
 
 /// What an exec may change against the container's own process.

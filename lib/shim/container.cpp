@@ -61,6 +61,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
 Container::~Container() {
     context_.loop.cancel(recheck_);
     context_.loop.forget(main_);
+    context_.loop.forget(spawner_);
     context_.loop.forget(group_events_);
 }
 
@@ -84,6 +85,12 @@ void Container::check_target() const {
         throw Error(Code::failed_precondition,
                     fmt::format("target '{}' is {}", config.target, core::state_name(state)))
             .with_fix("start the target first: its main process holds the PID namespace");
+    if (found->facts_.config.access.is_restricted() && !found->is_in_domain_)
+        throw Error(Code::unsupported_by_host,
+                    fmt::format("target '{}' has restricted access, which on this kernel only its "
+                                "PID namespace keeps: nobody else may be in there",
+                                config.target))
+            .with_fix("look at it from pid mode pod, or create it with access open");
     if (found->facts_.config.pid_mode == spec::PidMode::node)
         throw Error(Code::invalid_argument,
                     fmt::format("target '{}' is in the host's PID namespace", config.target))
@@ -126,6 +133,7 @@ void Container::launch() {
             sys::open_namespace(proc, context_.find(facts_.config.target)->facts_.pid, "pid")
                 .or_throw("open PID namespace of", facts_.config.target);
     }
+    if (facts_.config.access.is_restricted()) spawner_group_ = cgroup::open_own(context_.host);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     proc_context_ = context_.sandbox.take_proc_context();
     fault_point("container.clone");
@@ -153,14 +161,21 @@ void Container::launch() {
                 stillness_.end();
                 finish_if_empty();
             },
-            [this] { on_neighbours_due(); }, [this] { stillness_.end(); }});
+            [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
+            [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); }});
     target_namespace_.reset();
+    spawner_group_.reset();
 }
 
 plan::LaunchRequest Container::launch_request() const {
     const auto& config = facts_.config;
-    return {config.bundle, config.pid_mode, config.add_capabilities, config.drop_capabilities,
-            context_.sandbox.view()};
+    return {config.bundle,
+            config.pid_mode,
+            config.add_capabilities,
+            config.drop_capabilities,
+            context_.sandbox.view(),
+            plan::NamespaceRule::sandbox,
+            config.access};
 }
 
 void Container::run_launcher(FdRef handshake) {
@@ -175,6 +190,8 @@ void Container::run_launcher(FdRef handshake) {
     input.cgroup_path = facts_.cgroup;
     input.state_folder = folder_;
     input.handshake = handshake;
+    input.spawner.run = [this](FdRef control) { run_spawner(control); };
+    input.spawner.cgroup = spawner_group_;
     launch::run_launcher(input);
 }
 

@@ -90,6 +90,14 @@ class Container {
     [[nodiscard]] std::string reason_of_end() const;
 
     void launch_exec(ExecState& state, std::vector<UniqueFd> fds);
+    /// In a launcher: `fds` as Exec's.
+    [[noreturn]] void run_exec_launcher(const core::ExecConfig& config, FdRef init,
+                                        const std::vector<UniqueFd>& fds, FdRef handshake);
+    void on_spawner(launch::Spawner spawner);
+    /// In the spawner: until the shim lets go of the other end.
+    [[noreturn]] void run_spawner(FdRef control);
+    void spawn(const core::ExecConfig& config, std::vector<UniqueFd>& fds);
+    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds, FdRef handshake);
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
@@ -105,8 +113,11 @@ class Container {
     std::unique_ptr<Launching> launching_;
     UniqueFd main_;  // pidfd
     UniqueFd held_stdin_;
-    UniqueFd proc_context_;      // lent by the sandbox for the launch
-    UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
+    UniqueFd proc_context_;  // lent by the sandbox for the launch
+    bool is_in_domain_ = false;
+    UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
+    UniqueFd spawner_group_;              // the shim's own, during the launch
+    UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
     std::unique_ptr<TerminalCopy> terminal_;
     std::optional<sys::ExitStatus> main_exit_;

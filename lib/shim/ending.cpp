@@ -92,6 +92,10 @@ void Container::finish_if_empty() {
         return;
     for (const auto& [id, exec] : execs_)
         if (!exec->is_reaped()) return;
+    if (spawner_) {
+        (void)sys::pidfd_send_signal(spawner_, SIGKILL);
+        return;  // its end comes back here
+    }
     if (!group_->is_empty()) {
         context_.loop.cancel(recheck_);
         recheck_ = context_.loop.after(kRecheck, [this] {

@@ -56,30 +56,37 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     execs_[id] = std::move(state);
 }
 
+void Container::run_exec_launcher(const core::ExecConfig& config, FdRef init,
+                                  const std::vector<UniqueFd>& fds, FdRef handshake) {
+    launch::ExecInput input;
+    input.request = launch_request();
+    input.exec = {config.args, config.env,     config.uid,
+                  config.gid,  config.cwd,     config.terminal,
+                  config.rows, config.columns, config.add_capabilities};
+    input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
+    if (!config.terminal && fds.size() == 3) {
+        input.in = fds[0];
+        input.out = fds[1];
+        input.err = fds[2];
+    }
+    input.init = init;
+    input.cgroups = &context_.host;
+    input.container_cgroup = facts_.cgroup;
+    input.exec_cgroup = facts_.cgroup + "/" + config.exec + ".exec";
+    input.state_folder = folder_;
+    input.handshake = handshake;
+    launch::run_exec_launcher(input);
+}
+
 void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    auto launcher =
-        sys::clone_process({0, SIGCHLD, state.group->clone_target()}).or_throw("clone", "launcher");
-    if (launcher.pid == 0) {
-        launch::ExecInput input;
-        input.request = launch_request();
-        const auto& config = state.config;
-        input.exec = {config.args, config.env,     config.uid,
-                      config.gid,  config.cwd,     config.terminal,
-                      config.rows, config.columns, config.add_capabilities};
-        input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
-        if (!config.terminal) {
-            input.in = fds[0];
-            input.out = fds[1];
-            input.err = fds[2];
-        }
-        input.init = main_;
-        input.cgroups = &context_.host;
-        input.container_cgroup = facts_.cgroup;
-        input.exec_cgroup = state.facts.cgroup;
-        input.state_folder = folder_;
-        input.handshake = sockets.child;
-        launch::run_exec_launcher(input);
+    sys::Child launcher;
+    if (is_in_domain_) {
+        ask_spawner(state, fds, sockets.child);
+    } else {
+        launcher = sys::clone_process({0, SIGCHLD, state.group->clone_target()})
+                       .or_throw("clone", "launcher");
+        if (launcher.pid == 0) run_exec_launcher(state.config, main_, fds, sockets.child);
     }
     state.launching = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
@@ -87,7 +94,7 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
             [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); }, [] {},
             [this, &state](const Error& error) { on_exec_failed(state, error); },
             [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); },
-            [] {}, [] {}});
+            [] {}, [] {}, [](const launch::Spawner&) {}});
 }
 
 void Container::on_exec_born(ExecState& state, launch::Born born) {

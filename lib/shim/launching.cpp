@@ -27,9 +27,10 @@ Launching::Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callback
     : loop_(loop),
       handshake_(std::move(handshake)),
       launcher_(std::move(launcher)),
-      callbacks_(std::move(callbacks)) {
+      callbacks_(std::move(callbacks)),
+      awaits_launcher_(!launcher_) {
     loop_.watch(handshake_, EPOLLIN, [this] { drain(); });
-    loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
+    if (launcher_) loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
     deadline_ = loop_.after(kLimit, [this] {
         failed_ = true;
         callbacks_.failed(
@@ -76,6 +77,7 @@ void Launching::handle(launch::Message message) {
         ready_ = true;
         if (born_) on_ready();
     } else if (auto* helper = std::get_if<launch::Helper>(&message)) {
+        awaits_launcher_ = false;
         const int number = helpers_.emplace_back(std::move(helper->pidfd)).get();
         loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
     } else if (std::holds_alternative<launch::NeighboursDue>(message)) {
@@ -85,6 +87,8 @@ void Launching::handle(launch::Message message) {
         } catch (const Error&) {
             // The launcher has ended: the end of its stream tells that.
         }
+    } else if (auto* spawner = std::get_if<launch::Spawner>(&message)) {
+        callbacks_.spawner(std::move(*spawner));
     } else if (std::holds_alternative<launch::Dropped>(message)) {
         callbacks_.dropped();
     } else if (!std::exchange(failed_, true)) {
@@ -104,7 +108,12 @@ void Launching::close() {
     cancel_deadline();
     loop_.forget(handshake_);
     handshake_.reset();
-    if (failed_) return;
+    // The spawner has ended, or could not clone it.
+    const bool never_came = std::exchange(awaits_launcher_, false);
+    if (failed_) {
+        if (never_came) callbacks_.launcher_ended();
+        return;
+    }
     if (born_)
         callbacks_.closed();
     else

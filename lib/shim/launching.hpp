@@ -28,7 +28,9 @@ class Launching {
         /// `dropped` (or the launch's failure). The launcher waits for the callback's return.
         std::function<void()> neighbours_due;
         std::function<void()> dropped;
+        std::function<void(launch::Spawner)> spawner;
     };
+    /// An invalid `launcher` is one that somebody else clones, and that comes as a Helper.
     Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);
     ~Launching();
     Launching(const Launching&) = delete;
@@ -37,7 +39,7 @@ class Launching {
     /// Handles every message that has arrived.
     void drain();
     [[nodiscard]] bool launcher_alive() const noexcept {
-        return launcher_.valid() || !helpers_.empty();
+        return launcher_.valid() || !helpers_.empty() || awaits_launcher_;
     }
     [[nodiscard]] bool open() const noexcept { return handshake_.valid(); }
     /// Nobody waits for this launch any longer than its init waits at the gate.
@@ -55,6 +57,7 @@ class Launching {
     std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
     Callbacks callbacks_;
     Loop::Timer deadline_ = 0;
+    bool awaits_launcher_;  // the spawner's child, which comes as a helper
     bool born_ = false, ready_ = false, failed_ = false;
 };
 

@@ -44,9 +44,12 @@ class BadInput(CoveyTest):
         self.assert_problem(self.client.put("/v1/containers/c", {}), "invalid_argument", "/sandbox: is missing", "/bundle: is missing")
 
     def test_what_is_not_built_yet_is_refused_by_name(self):
-        self.refuse_sandbox({"access": "private"}, "invalid_argument", "/access", "not built yet")
-        self.refuse_container({"access": {"see": "own"}}, "invalid_argument", "/access", "not built yet")
         self.refuse_sandbox({"namespaces": {"user": "new"}}, "invalid_argument", "/namespaces/user", "not built yet")
+
+    def test_access(self):
+        self.refuse_sandbox({"access": "privat"}, "invalid_argument", "/access", "did you mean 'private'")
+        self.refuse_container({"access": {"see": "own", "inspect": "pod"}}, "invalid_argument", "/access", "cannot be")
+        self.refuse_container({"access": {"see": "all"}}, "invalid_argument", "/access/see", "'all'")
 
     def test_targets(self):
         self.refuse_sandbox({"pidMode": "target"}, "invalid_argument", "/pidMode", "whole sandbox")

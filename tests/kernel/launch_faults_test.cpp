@@ -31,6 +31,8 @@ const std::set<std::string> kCreateSteps{
 /// In mode nested alone.
 const std::set<std::string> kNestedSteps{"container.freeze", "nested.between", "nested.dropped",
                                          "nested.freeze"};
+/// With restricted access alone.
+const std::set<std::string> kAccessSteps{"launch.domain"};
 const std::set<std::string> kStartSteps{"init.exec"};
 const std::set<std::string> kExecSteps{"exec.born",      "exec.cgroup",        "exec.clone",
                                        "exec.compile",   "exec.create_cgroup", "exec.drop",
@@ -210,7 +212,7 @@ TEST_CASE("a fault at any step of an exec leaves the container as it was") {
 TEST_CASE("every fault point of the source is in the tables above") {
     std::set<std::string> known;
     for (const auto* steps :
-         {&kSandboxSteps, &kCreateSteps, &kNestedSteps, &kStartSteps, &kExecSteps})
+         {&kSandboxSteps, &kCreateSteps, &kNestedSteps, &kAccessSteps, &kStartSteps, &kExecSteps})
         known.insert(steps->begin(), steps->end());
     std::set<std::string> found;
     const std::regex call{R"rx(fault_point\("([^"]+)"\))rx"};

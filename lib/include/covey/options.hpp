@@ -32,6 +32,8 @@ struct ContainerOptions {
     PidMode pid_mode = PidMode::nested;
     /// With pid mode target: a container of the same sandbox that has not ended.
     std::string target = {};
+    /// What it may do to its neighbours' processes: "open", "private" or "observer".
+    std::string access = "open";
     /// Names with or without CAP_.
     std::vector<std::string> add_capabilities = {}, drop_capabilities = {};
     /// "null", "file:/path", "fifo:/path"; for stdin also "hold" (open, never ends).
