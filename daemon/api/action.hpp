@@ -26,7 +26,8 @@ using StringMap = std::map<std::string, std::string>;
 struct CreateSandboxAction {
     std::string id;  // empty: the engine makes one up (POST)
     std::string hostname;
-    spec::PidMode pid_mode = spec::PidMode::container;  // default of its containers
+    spec::PidMode pid_mode = spec::PidMode::nested;  // default of its containers
+    spec::Access access;                             // default of its containers
     std::map<std::string, core::NamespaceWish> namespaces;
     StringMap sysctls;
     std::string cgroup_parent = "/covey";
@@ -39,6 +40,8 @@ struct CreateSandboxAction {
 struct CreateContainerAction {
     std::string id, sandbox, bundle;
     std::optional<spec::PidMode> pid_mode;  // absent: the sandbox's
+    std::optional<spec::Access> access;     // absent: the sandbox's
+    std::string target;                     // in mode target: a container of the sandbox
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     core::Stdio stdio;
     StringMap labels;

@@ -1,5 +1,6 @@
 #include "api/container_codec.hpp"
 
+#include "api/access_field_codec.hpp"
 #include "api/body_reader.hpp"
 #include "api/capability_codec.hpp"
 #include "api/error_codec.hpp"
@@ -28,6 +29,23 @@ constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
 constexpr std::size_t kLongestPath = 4095;
 constexpr double kLargestPid = 4194304;  // PID_MAX_LIMIT, proc(5)
 constexpr double kLongestStop = 86400;   // seconds
+
+/// pidMode and target, which belong together.
+void read_mode(BodyReader& reader, CreateContainerAction& action) {
+    action.pid_mode = read_pid_mode(reader);
+    const auto target = reader.text("target");
+    if (target) {
+        require_valid_id(*target, "target");
+        action.target = *target;
+    }
+    const bool wants = action.pid_mode == spec::PidMode::target;
+    if (wants && !target)
+        reader.problem("target", "is missing: pidMode 'target' joins another container's processes",
+                       "name a container of the same sandbox");
+    if (target && !wants)
+        reader.problem("target", "has no meaning without pidMode 'target'",
+                       "set pidMode to \"target\", or remove the field 'target'");
+}
 
 std::uint64_t read_mask(BodyReader& reader, std::string_view key) {
     std::uint64_t mask = 0;
@@ -127,7 +145,8 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     action.id = read_id(reader, id, "container id");
     read_sandbox(reader, action.sandbox);
     read_bundle(reader, action.bundle);
-    action.pid_mode = read_pid_mode(reader);
+    read_mode(reader, action);
+    action.access = read_access(reader);
     read_capabilities(reader, action);
     read_stdio(reader, action.stdio);
     action.labels = reader.text_map("labels");
@@ -195,7 +214,7 @@ Json container_json(const ContainerView& view) {
         {"pid", facts.pid},
         {"podPid", facts.pod_pid},
         {"pidMode", spec::pid_mode_name(config.pid_mode)},
-        {"access", "open"},
+        {"access", access_json(config.access)},
         {"bundle", config.bundle},
         {"command", facts.command},
         {"terminal", facts.terminal},
@@ -208,6 +227,7 @@ Json container_json(const ContainerView& view) {
         {"warnings", facts.warnings},
         {"cgroup", facts.cgroup},
         {"createdAt", rfc3339(facts.created_at)}};
+    if (!config.target.empty()) json["target"] = config.target;
     if (facts.started_at != 0) json["startedAt"] = rfc3339(facts.started_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
     json["resourceVersion"] = view.resource_version;

@@ -18,9 +18,10 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kApiVersion = "1.0";
 constexpr const char* kOciVersion = "1.2.0";
 /// Only ever added to: clients ask for these words, not for version numbers.
-constexpr const char* kFeatures[] = {
-    "sandboxes",   "processes",         "oci",          "containers",  "exec", "events",
-    "pidMode.pod", "pidMode.container", "pidMode.node", "capabilities"};
+constexpr const char* kFeatures[] = {"sandboxes",      "processes",      "oci",
+                                     "containers",     "exec",           "events",
+                                     "pidMode.pod",    "pidMode.nested", "pidMode.container",
+                                     "pidMode.target", "pidMode.node",   "capabilities"};
 
 std::string_view status_name(HostCheck::Status status) noexcept {
     switch (status) {

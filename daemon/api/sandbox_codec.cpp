@@ -1,5 +1,6 @@
 #include "api/sandbox_codec.hpp"
 
+#include "api/access_field_codec.hpp"
 #include "api/body_reader.hpp"
 #include "api/container_codec.hpp"
 #include "api/error_codec.hpp"
@@ -87,11 +88,6 @@ void read_texts(BodyReader& reader, CreateSandboxAction& action) {
 }  // namespace
 
 std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
-    constexpr std::string_view kFix = "use pod, container or node";
-    for (const std::string_view field : {"access", "target"})
-        if (reader.find(field) != nullptr)
-            reader.problem(field, fmt::format("'{}' is not built yet", field),
-                           fmt::format("remove the field '{}'", field));
     const auto name = reader.text("pidMode");
     if (!name) return std::nullopt;
     const auto mode = spec::pid_mode(*name);
@@ -99,10 +95,7 @@ std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
         reader.problem(
             "pidMode",
             fmt::format("unknown pidMode '{}'{}", *name, did_you_mean(*name, spec::kPidModeNames)),
-            std::string{kFix});
-    else if (*mode == spec::PidMode::nested || *mode == spec::PidMode::target)
-        reader.problem("pidMode", fmt::format("pidMode '{}' is not built yet", *name),
-                       std::string{kFix});
+            "use pod, nested, container, target or node");
     return mode;
 }
 
@@ -123,7 +116,11 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
     BodyReader reader{document, "", problems, kFields};
     CreateSandboxAction action;
     action.id = read_id(reader, id, "sandbox id");
-    action.pid_mode = read_pid_mode(reader).value_or(spec::PidMode::container);
+    action.pid_mode = read_pid_mode(reader).value_or(spec::PidMode::nested);
+    if (action.pid_mode == spec::PidMode::target)
+        reader.problem("pidMode", "'target' cannot be the mode of a whole sandbox",
+                       "name it, with the target, in the container's request");
+    if (const auto access = read_access(reader)) action.access = *access;
     read_texts(reader, action);
     read_namespaces(reader, action);
     action.sysctls = reader.text_map("sysctls");
@@ -145,7 +142,7 @@ Json sandbox_json(const SandboxView& view) {
               {"hostname", view.request.hostname.empty() ? facts.id.substr(0, kLongestHostname)
                                                          : view.request.hostname},
               {"pidMode", spec::pid_mode_name(view.request.pid_mode)},
-              {"access", "open"},
+              {"access", access_json(view.request.access)},
               {"warnings", facts.warnings},
               {"namespaces", std::move(namespaces)},
               {"containers", view.containers},

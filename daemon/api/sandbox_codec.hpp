@@ -42,8 +42,7 @@ void require_label_filters(const std::vector<std::string>& filters);
 [[nodiscard]] bool has_labels(const StringMap& labels, const std::vector<std::string>& filters);
 
 class BodyReader;
-/// The pid mode of the field `pidMode`; those that are not built yet are refused by name, and so
-/// are the fields `access` and `target`.
+/// The pid mode of the field `pidMode`.
 [[nodiscard]] std::optional<spec::PidMode> read_pid_mode(BodyReader& reader);
 /// An `id` in the body must be the path's. Returns the id that counts ("" if there is none).
 [[nodiscard]] std::string read_id(BodyReader& reader, const std::optional<std::string>& from_path,

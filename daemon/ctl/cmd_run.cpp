@@ -155,7 +155,9 @@ void add_run(const Options& app, Session& session) {
     command.value("--rootfs", "DIR", options->rootfs, "folder that becomes its /");
     command.value("--bundle", "DIR", options->bundle, "OCI bundle: a folder with config.json");
     command.value("--pid", "MODE", wish.pid_mode,
-                  "where its processes live: pod, container or node");
+                  "where its processes live: pod, nested, container, target or node");
+    command.value("--target", "CONTAINER", wish.target,
+                  "with --pid target: the container whose processes it joins");
     command.flag("-d,--detach", options->detach, "leave it running in the background");
     command.flag("-i,--hold-stdin", options->input,
                  "pass standard input on; with -d: an input that never ends");

@@ -23,6 +23,7 @@ struct CreateSandboxRequest {
 
 struct CreateContainerRequest {
     std::string id, sandbox, bundle, pid_mode;  // pid_mode empty: the sandbox's
+    std::string target;                         // in mode target; empty: not said
     std::vector<std::string> add_capabilities, drop_capabilities;
     std::string in, out, err;  // empty: not said
     std::map<std::string, std::string> labels;

@@ -45,6 +45,7 @@ Request create_sandbox(const CreateSandboxRequest& wish) {
 Request create_container(const CreateContainerRequest& wish) {
     Json body = {{"sandbox", wish.sandbox}, {"bundle", wish.bundle}};
     add(body, "pidMode", wish.pid_mode);
+    add(body, "target", wish.target);
     if (!wish.add_capabilities.empty()) body["capabilities"]["add"] = wish.add_capabilities;
     if (!wish.drop_capabilities.empty()) body["capabilities"]["drop"] = wish.drop_capabilities;
     Json stdio = Json::object();

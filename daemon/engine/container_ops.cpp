@@ -25,10 +25,12 @@ constexpr milliseconds kKillLimit{30'000};  // from SIGKILL to the report of the
 core::ContainerConfig config_of(const CreateContainerAction& action) {
     return {action.id,
             action.bundle,
-            action.pid_mode.value_or(spec::PidMode::container),
+            action.pid_mode.value_or(spec::PidMode::nested),
             action.add_capabilities,
             action.drop_capabilities,
-            action.stdio};
+            action.stdio,
+            action.target,
+            action.access.value_or(spec::kOpen)};
 }
 
 UniqueFd make_folder(const SandboxEntry& sandbox, const std::string& id) {
@@ -138,6 +140,7 @@ asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
     const auto guard = co_await state->locks->acquire(container_lock(action.id));
     const auto sandbox = state->registry.sandbox(action.sandbox);
     if (!action.pid_mode) action.pid_mode = sandbox->request.pid_mode;
+    if (!action.access) action.access = sandbox->request.access;
     if (const auto there = state->registry.find_container(action.id)) {
         if (!same_request(there->request, action)) throw already_exists("container", action.id);
         co_return Created<ContainerView>{Registry::view(*there), true};

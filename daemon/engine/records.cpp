@@ -37,6 +37,21 @@ spec::PidMode pid_mode_of(const Json& json) {
     return *mode;
 }
 
+Json encode(const spec::Access& access) {
+    return {{"see", spec::reach_name(access.see)},
+            {"signal", spec::reach_name(access.signal)},
+            {"inspect", spec::reach_name(access.inspect)}};
+}
+
+spec::Access access_of(const Json& json) {
+    const auto reach = [&](const char* key) {
+        const auto found = spec::reach(json.at(key).get<std::string>());
+        if (!found) throw Error(Code::internal, "record has an unknown access");
+        return *found;
+    };
+    return {reach("see"), reach("signal"), reach("inspect")};
+}
+
 Json encode(const CreateSandboxAction& request) {
     Json wishes = Json::object();
     for (const auto& [type, wish] : request.namespaces)
@@ -44,6 +59,7 @@ Json encode(const CreateSandboxAction& request) {
     return {{"id", request.id},
             {"hostname", request.hostname},
             {"pidMode", spec::pid_mode_name(request.pid_mode)},
+            {"access", encode(request.access)},
             {"namespaces", std::move(wishes)},
             {"sysctls", request.sysctls},
             {"cgroupParent", request.cgroup_parent},
@@ -56,6 +72,7 @@ CreateSandboxAction decode_sandbox_request(const Json& json) {
     request.id = json.at("id");
     request.hostname = json.at("hostname");
     request.pid_mode = pid_mode_of(json.at("pidMode"));
+    if (json.contains("access")) request.access = access_of(json.at("access"));
     for (const auto& [type, wish] : json.at("namespaces").items())
         request.namespaces[type] = {
             value_in<core::NamespaceWish::Kind>(kWishNames, wish.at("kind")), wish.at("path")};
@@ -75,6 +92,8 @@ Json encode(const CreateContainerAction& request) {
               {"stdio",
                {{"in", request.stdio.in}, {"out", request.stdio.out}, {"err", request.stdio.err}}},
               {"labels", request.labels}};
+    if (request.access) json["access"] = encode(*request.access);
+    if (!request.target.empty()) json["target"] = request.target;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;
 }
@@ -85,6 +104,8 @@ CreateContainerAction decode_container_request(const Json& json) {
     request.sandbox = json.at("sandbox");
     request.bundle = json.at("bundle");
     if (json.contains("pidMode")) request.pid_mode = pid_mode_of(json.at("pidMode"));
+    if (json.contains("access")) request.access = access_of(json.at("access"));
+    request.target = json.value("target", std::string{});
     request.add_capabilities = json.at("addCapabilities");
     request.drop_capabilities = json.at("dropCapabilities");
     const auto& stdio = json.at("stdio");

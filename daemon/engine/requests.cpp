@@ -9,13 +9,6 @@
 namespace covey::daemon {
 namespace {
 
-void require_known_mode(spec::PidMode mode) {
-    if (mode != spec::PidMode::nested && mode != spec::PidMode::target) return;
-    throw Error(Code::invalid_argument,
-                fmt::format("pidMode '{}' comes later", spec::pid_mode_name(mode)))
-        .with_fix("use pod, container or node");
-}
-
 bool same_wishes(const std::map<std::string, core::NamespaceWish>& a,
                  const std::map<std::string, core::NamespaceWish>& b) {
     if (a.size() != b.size()) return false;
@@ -31,28 +24,27 @@ bool same_wishes(const std::map<std::string, core::NamespaceWish>& a,
 
 bool same_request(const CreateSandboxAction& a, const CreateSandboxAction& b) {
     const auto plain = [](const CreateSandboxAction& x) {
-        return std::tie(x.id, x.hostname, x.pid_mode, x.sysctls, x.cgroup_parent, x.labels,
-                        x.annotations);
+        return std::tie(x.id, x.hostname, x.pid_mode, x.access, x.sysctls, x.cgroup_parent,
+                        x.labels, x.annotations);
     };
     return plain(a) == plain(b) && same_wishes(a.namespaces, b.namespaces);
 }
 
 bool same_request(const CreateContainerAction& a, const CreateContainerAction& b) {
     const auto plain = [](const CreateContainerAction& x) {
-        return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.add_capabilities,
-                        x.drop_capabilities, x.stdio.in, x.stdio.out, x.stdio.err, x.labels);
+        return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.access, x.target,
+                        x.add_capabilities, x.drop_capabilities, x.stdio.in, x.stdio.out,
+                        x.stdio.err, x.labels);
     };
     return plain(a) == plain(b);
 }
 
 void require_valid(const CreateSandboxAction& action) {
     require_valid_id(action.id, "sandbox id");
-    require_known_mode(action.pid_mode);
 }
 
 void require_valid(const CreateContainerAction& action) {
     require_valid_id(action.id, "container id");
-    if (action.pid_mode) require_known_mode(*action.pid_mode);
 }
 
 void require(const ContainerEntry& container, core::ContainerEvent event) {

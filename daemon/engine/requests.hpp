@@ -7,7 +7,7 @@
 
 namespace covey::daemon {
 
-/// Throws invalid_argument naming what is wrong; target and nested by name.
+/// Throws invalid_argument naming what is wrong.
 void require_valid(const CreateSandboxAction& action);
 void require_valid(const CreateContainerAction& action);
 

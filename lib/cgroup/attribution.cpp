@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <unistd.h>
+
 namespace covey::cgroup {
 std::optional<std::string> cgroup_of(std::string_view text, std::string_view controller) {
     constexpr std::string_view kRemoved = " (deleted)";  // a zombie outlives its group
@@ -40,6 +42,16 @@ std::string identity_of(const Host& host, FdRef proc, pid_t pid) {
     if (!text) throw Error::from_errno(text.error(), "read", "/proc/" + name);
     const auto path = cgroup_of(text.value(), host.unified.empty() ? "freezer" : "");
     return path ? below_root(*path, host.identity_root) : std::string{};
+}
+
+UniqueFd open_own(const Host& host) {
+    if (host.unified.empty()) return {};
+    const auto proc = sys::open_dir("/proc");
+    if (!proc) return {};
+    const auto path = identity_of(host, proc.value(), ::getpid());
+    if (path.empty() || path.starts_with("/..")) return {};
+    auto group = sys::open_dir(host.unified + path);
+    return group ? std::move(group).value() : UniqueFd{};
 }
 
 }  // namespace covey::cgroup

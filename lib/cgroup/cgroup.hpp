@@ -143,6 +143,10 @@ class Group {
     UniqueFd identity_;
 };
 
+/// The caller's own group in the v2 tree, for clone3(CLONE_INTO_CGROUP); invalid where there is
+/// none or its mount does not show it.
+[[nodiscard]] UniqueFd open_own(const Host& host);
+
 /// The identity path of a process ("/covey/web.pod/nginx.ctr"; "/" for the root), from
 /// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
 /// the host's mount shows. `proc` is the host's /proc opened by the caller.

@@ -47,6 +47,25 @@ Stdio read_stdio(Fields fields) {
     return stdio;
 }
 
+Json to_json(const spec::Access& access) {
+    return Json{{"see", spec::reach_name(access.see)},
+                {"signal", spec::reach_name(access.signal)},
+                {"inspect", spec::reach_name(access.inspect)}};
+}
+
+spec::Reach read_reach(Fields& fields, const char* key) {
+    const auto reach = spec::reach(fields.text(key));
+    if (!reach) fields.refuse(key, "own or pod");
+    return *reach;
+}
+
+spec::Access read_access(Fields fields) {
+    spec::Access access{read_reach(fields, "see"), read_reach(fields, "signal"),
+                        read_reach(fields, "inspect")};
+    fields.refuse_others();
+    return access;
+}
+
 }  // namespace
 
 Json to_json(const SandboxConfig& config) {
@@ -81,7 +100,9 @@ Json to_json(const ContainerConfig& config) {
                 {"pidMode", spec::pid_mode_name(config.pid_mode)},
                 {"addCapabilities", config.add_capabilities},
                 {"dropCapabilities", config.drop_capabilities},
-                {"stdio", to_json(config.stdio)}};
+                {"stdio", to_json(config.stdio)},
+                {"target", text_json(config.target)},
+                {"access", to_json(config.access)}};
 }
 
 ContainerConfig read_container_config(Fields& fields) {
@@ -94,6 +115,8 @@ ContainerConfig read_container_config(Fields& fields) {
     config.add_capabilities = fields.number<std::uint64_t>("addCapabilities");
     config.drop_capabilities = fields.number<std::uint64_t>("dropCapabilities");
     config.stdio = read_stdio(fields.object("stdio"));
+    config.target = fields.text("target");
+    config.access = read_access(fields.object("access"));
     return config;
 }
 

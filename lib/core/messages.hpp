@@ -18,6 +18,7 @@
 
 #include "core/exit_record.hpp"
 #include "covey/error.hpp"
+#include "spec/access.hpp"
 #include "spec/tables.hpp"
 
 #include <cstdint>
@@ -85,9 +86,11 @@ struct Stdio {
 struct ContainerConfig {
     std::string id;
     std::string bundle;
-    spec::PidMode pid_mode = spec::PidMode::container;
+    spec::PidMode pid_mode = spec::PidMode::nested;
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     Stdio stdio;
+    std::string target;  // in pid mode target, and only there: of the same sandbox
+    spec::Access access;
 };
 
 struct ContainerFacts {

@@ -44,6 +44,10 @@ spec::PidMode mode_of(PidMode mode) {
     switch (mode) {
         case PidMode::pod:
             return spec::PidMode::pod;
+        case PidMode::nested:
+            return spec::PidMode::nested;
+        case PidMode::target:
+            return spec::PidMode::target;
         case PidMode::container:
             return spec::PidMode::container;
         case PidMode::node:
@@ -79,6 +83,13 @@ ContainerConfig container_config(std::string_view id, const std::string& bundle,
     config.id = std::string{id};
     config.bundle = bundle;
     config.pid_mode = mode_of(options.pid_mode);
+    config.target = options.target;
+    const auto access = spec::access_preset(options.access);
+    if (!access)
+        throw Error(Code::invalid_argument, "unknown access '" + options.access + "'" +
+                                                did_you_mean(options.access, spec::kAccessPresets))
+            .with_fix("use open, private or observer");
+    config.access = *access;
     config.add_capabilities = capability_mask(options.add_capabilities, "add_capabilities");
     config.drop_capabilities = capability_mask(options.drop_capabilities, "drop_capabilities");
     config.stdio = {options.stdin_, options.stdout_, options.stderr_};

@@ -82,6 +82,7 @@ int run(const InitInput& input) {
     (void)sys::set_name("covey:init");
     fault_point("init.start");
     auto prepared = prepare(input);
+    if (input.nested != nullptr) drop_in_nested(process, *input.nested, input.handshake);
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
     if (prepared.terminal.valid())
         install_terminal(prepared.terminal);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "launch/nested.hpp"
 #include "launch/stdio.hpp"
 #include "launch/world.hpp"
 #include "plan/plan.hpp"
@@ -35,6 +36,8 @@ struct InitInput {
     const HookState* hook_state = nullptr;
     /// Closed once the streams are in place: the wait at the gate may be long.
     std::vector<int> leftovers;
+    /// Not null: PID 1 of a namespace inside the pod's, with all privileges yet.
+    const NestedEnd* nested = nullptr;
 };
 
 /// Exit status when nothing could be executed, as shells and runc give it.

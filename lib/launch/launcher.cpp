@@ -7,6 +7,7 @@
 #include "launch/init.hpp"
 #include "launch/labels.hpp"
 #include "launch/message.hpp"
+#include "launch/nested.hpp"
 #include "launch/root_builder.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
@@ -49,12 +50,18 @@ class Launcher {
     void run() {
         read_and_compile();
         open_on_host();
+        // After all that looks at processes of the host or the pod, before any group is joined.
+        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access, plan_.warnings);
+            scope != 0)
+            enter_domain(scope, input_.spawner, input_.handshake);
         enter_cgroup();
         enter_namespaces();
         build_root();
         drop_host();
         if (is_alone())
             launch_alone();
+        else if (is_nested())
+            launch_nested();
         else
             launch_dropped();
     }
@@ -70,11 +77,16 @@ class Launcher {
     void drop_host();
     void launch_dropped();
     void launch_alone();
+    void launch_nested();
     void clone_init(std::uint64_t flags);
+    [[nodiscard]] InitInput init_input();
+    void tell_born(pid_t pid, UniqueFd pidfd);
     [[nodiscard]] std::vector<int> leftovers();
 
     /// init will be the first process of a PID namespace that nobody else can be in.
     [[nodiscard]] bool is_alone() const { return plan_.pid_mode == spec::PidMode::container; }
+    /// init will be the first process of a PID namespace that the pod's processes see.
+    [[nodiscard]] bool is_nested() const { return plan_.pid_mode == spec::PidMode::nested; }
 
     const LaunchInput& input_;
     plan::LaunchPlan plan_;
@@ -87,6 +99,7 @@ class Launcher {
     std::optional<RootBuilder> builder_;
     World world_;
     std::string program_;
+    bool opens_proc_ = false;
 };
 
 void Launcher::read_and_compile() {
@@ -144,13 +157,18 @@ UniqueFd clone_kept_proc(FdRef keeper) {
 }
 
 void Launcher::open_proc_source() {
-    if (plan_.pid_mode != spec::PidMode::pod) return;
+    if (is_nested()) opens_proc_ = !sys::procfs_takes_pidns(namespaces_.pid());
+    if (plan_.pid_mode != spec::PidMode::pod && plan_.pid_mode != spec::PidMode::target) return;
     proc_.pid_namespace = namespaces_.pid();
-    proc_.may_enter = input_.request.namespaces == plan::NamespaceRule::spec;
-    if (!input_.pod.proc_keeper.valid()) return;
+    const bool is_target = plan_.pid_mode == spec::PidMode::target;
+    proc_.may_enter = is_target || input_.request.namespaces == plan::NamespaceRule::spec;
+    // A superblock that hides what others see is the container's own.
+    const bool hides = input_.request.access.see == spec::Reach::own;
+    // What the sandbox keeps is of the pod's own namespace.
+    if (is_target || !input_.pod.proc_keeper.valid()) return;
     // A container that may remount must not share a superblock with its neighbours.
     constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
-    if ((plan_.process.capabilities.bounding & kSysAdmin) != 0)
+    if (hides || (plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
     else
         proc_.clone = clone_kept_proc(input_.pod.proc_keeper);
@@ -183,6 +201,7 @@ void Launcher::build_root() {
     ::umask(0);  // modes of device nodes and mount points are the plan's
     builder_.emplace(plan_, sources_, std::move(proc_));
     if (input_.engine.no_pivot) builder_->use_chroot();
+    if (is_nested()) builder_->defer_proc();
     builder_->attach_root();
     world_ = {&*builder_, &plan_.process, &hooks_, &input_.engine.hook_state, input_.handshake};
     if (!is_alone()) program_ = make_world(world_, WorldMaker::launcher);
@@ -219,6 +238,18 @@ void Launcher::launch_alone() {
     clone_init(CLONE_NEWPID);
 }
 
+void Launcher::launch_nested() {
+    namespaces_.enter_pid();
+    fault_point("launch.clone");
+    NestedLaunch{*builder_, input_.handshake, opens_proc_}.launch(
+        {[this](const NestedEnd& end) {
+             auto input = init_input();
+             input.nested = &end;
+             run_init(input);
+         },
+         [this](UniqueFd pidfd) { tell_born(0, std::move(pidfd)); }});
+}
+
 /// What init has no use for once its streams are in place.
 std::vector<int> Launcher::leftovers() {
     std::vector<int> open;
@@ -229,29 +260,50 @@ std::vector<int> Launcher::leftovers() {
     return open;
 }
 
+InitInput Launcher::init_input() {
+    InitInput input;
+    input.process = &plan_.process;
+    input.program = program_;
+    input.stdio = &stdio_;
+    input.terminal = builder_->terminal().slave;
+    input.handshake = input_.handshake;
+    input.gate = gate_;
+    input.unmade_world = is_alone() ? &world_ : nullptr;
+    input.report = report_;
+    input.preserved_fds = input_.engine.preserved_fds;
+    input.start_hooks = &hooks_.start_container;
+    input.hook_state = &input_.engine.hook_state;
+    input.leftovers = leftovers();
+    return input;
+}
+
 void Launcher::clone_init(std::uint64_t flags) {
     fault_point("launch.clone");
-    auto& terminal = builder_->terminal();
     auto child = sys::clone_process({CLONE_PARENT | flags, 0, FdRef{-1}});
     if (!child) {
-        if (child.error() == ENOMEM && plan_.pid_mode == spec::PidMode::pod)
+        if (child.error() == ENOMEM && plan_.pid_mode == spec::PidMode::target)
+            throw Error(Code::failed_precondition, "the target container has ended")
+                .with_fix("name a container that runs");
+        if (child.error() == ENOMEM && namespaces_.pid().valid())
             throw Error(Code::sandbox_gone,
                         "the PID namespace to join is gone: its first process has ended")
                 .with_fix("create the sandbox anew, or name another namespace");
         throw Error::from_errno(child.error(), "clone", "init")
             .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
     }
-    if (child.value().pid == 0)
-        run_init({&plan_.process, program_, &stdio_, terminal.slave, input_.handshake, gate_,
-                  is_alone() ? &world_ : nullptr, report_, input_.engine.preserved_fds,
-                  &hooks_.start_container, &input_.engine.hook_state, leftovers()});
+    if (child.value().pid == 0) run_init(init_input());
+    tell_born(child.value().pid, std::move(child.value().pidfd));
+}
+
+void Launcher::tell_born(pid_t pid, UniqueFd pidfd) {
     fault_point("launch.born");
     Born born;
-    born.pid = child.value().pid;
-    born.pidfd = std::move(child.value().pidfd);
-    born.terminal = std::move(terminal.master);
+    born.pid = pid;
+    born.pidfd = std::move(pidfd);
+    born.terminal = std::move(builder_->terminal().master);
     born.held_stdin = std::move(stdio_.held);
-    born.used_proc_context = builder_->used_proc_context();
+    // In mode nested the context was init's own.
+    born.used_proc_context = builder_->used_proc_context() && !is_nested();
     born.command = plan_.process.args;
     born.warnings = plan_.warnings;
     send_born(input_.handshake, born);

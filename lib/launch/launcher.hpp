@@ -7,6 +7,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "launch/access.hpp"
 #include "launch/hooks.hpp"
 #include "launch/namespaces.hpp"
 #include "launch/stdio.hpp"
@@ -50,6 +51,7 @@ struct LaunchInput {
     FdRef handshake{-1};             // launch/message.hpp
     const Bundle* bundle = nullptr;  // read already; null: the launcher reads it
     EngineExtras engine;
+    SpawnerInput spawner;  // for a container with restricted access
 };
 
 /// Runs in the launcher process and ends it: status 0 after Born was sent, else 1 after Failed.

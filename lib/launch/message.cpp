@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "sys/file.hpp"
+#include "sys/process.hpp"
 #include "sys/socket.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace {
 
 // A packet is its kind, then fields that each end with a NUL.
 constexpr char kBorn = 'B', kReady = 'R', kFailed = 'F', kHooksDue = 'H', kGo = 'G', kAgent = 'A',
-               kListener = 'L';
+               kListener = 'L', kNeighboursDue = 'N', kDropped = 'D', kHelper = 'P', kSpawner = 'S';
 
 void put(std::string& packet, std::string_view field) {
     // A NUL in a field (argv cannot have one, an error text might quote one) must not split it.
@@ -68,10 +69,12 @@ Born decode_born(Fields fields, std::vector<UniqueFd> fds) {
     born.command = fields.list();
     born.warnings = fields.list();
     const std::size_t wanted = 1U + (has_terminal ? 1U : 0U) + (has_held ? 1U : 0U);
-    if (fds.size() != wanted || born.pid <= 0)
+    if (fds.size() != wanted)
         throw Error(Code::internal, "a launch's 'born' message lacks its descriptors");
     std::size_t next = 0;
     born.pidfd = std::move(fds[next++]);
+    // Who was born by a process of the pod has there another number than here.
+    if (born.pid == 0) born.pid = sys::pidfd_number(born.pidfd).or_throw("read number of", "init");
     if (has_terminal) born.terminal = std::move(fds[next++]);
     if (has_held) born.held_stdin = std::move(fds[next++]);
     return born;
@@ -141,6 +144,27 @@ void ask_for_hooks(FdRef socket, pid_t pid) {
         throw Error(Code::internal, "the runtime ended while its hooks ran");
 }
 
+void ask_for_stillness(FdRef socket) {
+    sys::send_packet(socket, std::string_view{&kNeighboursDue, 1}).or_throw("send", "hand-shake");
+    const auto answer = sys::receive_packet(socket).or_throw("receive", "hand-shake");
+    if (answer.data != std::string_view{&kGo, 1})
+        throw Error(Code::internal, "nobody holds the neighbours still");
+}
+
+void send_dropped(FdRef socket) {
+    sys::send_packet(socket, std::string_view{&kDropped, 1}).or_throw("send", "hand-shake");
+}
+
+void send_spawner(FdRef socket, FdRef pidfd, FdRef control) {
+    const std::array fds{pidfd, control};
+    sys::send_packet(socket, std::string_view{&kSpawner, 1}, fds).or_throw("send", "hand-shake");
+}
+
+void send_helper(FdRef socket, FdRef pidfd) {
+    const std::array fds{pidfd};
+    sys::send_packet(socket, std::string_view{&kHelper, 1}, fds).or_throw("send", "hand-shake");
+}
+
 void send_go(FdRef socket) {
     sys::send_packet(socket, std::string_view{&kGo, 1}).or_throw("send", "hand-shake");
 }
@@ -195,6 +219,16 @@ std::optional<Message> receive_message(FdRef socket) {
             return decode_ready(std::move(packet.fds));
         case kFailed:
             return decode_failed(fields);
+        case kSpawner:
+            if (packet.fds.size() != 2)
+                throw Error(Code::internal, "a launch's 'spawner' message lacks its descriptors");
+            return Spawner{std::move(packet.fds[0]), std::move(packet.fds[1])};
+        case kNeighboursDue:
+            return NeighboursDue{};
+        case kDropped:
+            return Dropped{};
+        case kHelper:
+            return Helper{only_one(packet.fds)};
         case kHooksDue:
             return HooksDue{static_cast<pid_t>(parse_u32(Fields{fields}.next()).value_or(0))};
         case kAgent:

@@ -5,6 +5,13 @@
 //   parent   → maker    Go        world (launch/world.hpp: launcher or init) waits for Go
 //   launcher → parent   SeccompAgent     only if the filter asks an agent; descriptor: its socket
 //   either   → parent   SeccompListener  … and its listener, before Born or before Ready
+//   launcher → parent   NeighboursDue    a privileged process is about to be in the pod; waits
+//   parent   → launcher Go
+//   any      → parent   Helper    a process besides launcher and init is the parent's child, to be
+//                                 reaped; descriptor: its pidfd
+//   launcher → parent   Spawner  stays in the container's domain for later execs; descriptors: its
+//                                pidfd and its control socket (launch/access.hpp)
+//   launcher → parent   Dropped  the neighbours may go on: nothing privileged is in the pod
 //   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
 //   init     → parent   Ready     init waits at the start gate (not for an exec: it has none)
 //   either   → parent   Failed    what went wrong; the sender ends with status 1
@@ -28,7 +35,8 @@
 namespace covey::launch {
 
 struct Born {
-    pid_t pid = 0;  // in the launcher's PID namespace: the host's
+    /// In the receiver's PID namespace: the host's. 0 in a sender that does not know it.
+    pid_t pid = 0;
     UniqueFd pidfd;
     UniqueFd terminal;    // pty master, if the launcher opened one
     UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
@@ -52,10 +60,19 @@ struct SeccompListener {
 struct Ready {
     UniqueFd terminal;  // pty master, if init opened one
 };
+struct NeighboursDue {};
+struct Dropped {};
+struct Helper {
+    UniqueFd pidfd;
+};
+struct Spawner {
+    UniqueFd pidfd, control;
+};
 struct Failed {
     Error error;
 };
-using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener>;
+using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener,
+                             NeighboursDue, Dropped, Helper, Spawner>;
 
 void send_born(FdRef socket, const Born& born);
 void send_ready(FdRef socket, FdRef terminal);
@@ -63,6 +80,11 @@ void send_agent(FdRef socket, FdRef agent, std::string_view metadata);
 void send_listener(FdRef socket, FdRef listener);
 /// Blocks until the parent says go; throws when it has gone instead.
 void ask_for_hooks(FdRef socket, pid_t pid);
+/// Blocks until the neighbours stand still; throws when the parent has gone instead.
+void ask_for_stillness(FdRef socket);
+void send_dropped(FdRef socket);
+void send_spawner(FdRef socket, FdRef pidfd, FdRef control);
+void send_helper(FdRef socket, FdRef pidfd);
 void send_go(FdRef socket);
 /// A Failed packet written to a FIFO (at most PIPE_BUF bytes of it, so it is never torn). Never
 /// throws.

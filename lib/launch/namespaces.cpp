@@ -225,7 +225,9 @@ void Namespaces::enter_mount() const {
 }
 
 FdRef Namespaces::pid() const {
-    if (plan_.pid_mode != spec::PidMode::pod) return FdRef{-1};
+    if (plan_.pid_mode == spec::PidMode::target) return pod_.target;
+    if (plan_.pid_mode != spec::PidMode::pod && plan_.pid_mode != spec::PidMode::nested)
+        return FdRef{-1};
     const auto* by_path = joined(NamespaceType::pid);
     return by_path != nullptr ? by_path->file.ref() : pod_.pid;
 }

@@ -16,6 +16,8 @@ struct PodNamespaces {
     /// For kernels without `pidns=`, else invalid: a mount namespace whose root is a procfs of the
     /// pod, for clones, and a context good for one superblock more (docs/decisions/002).
     FdRef proc_keeper{-1}, proc_context{-1};
+    /// In pid mode target: the PID namespace of the container that was named.
+    FdRef target{-1};
 };
 
 class Namespaces {
@@ -33,7 +35,7 @@ class Namespaces {
     void enter_user_early();
     /// Every namespace but the PID namespace, and what is set in them.
     void enter();
-    /// The PID namespace that is joined; invalid: a new one, or the caller's.
+    /// The PID namespace that is joined, or nested in; invalid: a new one, or the caller's.
     [[nodiscard]] FdRef pid() const;
     /// For children only: the caller stays where it is.
     void enter_pid() const;

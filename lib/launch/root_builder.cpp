@@ -88,14 +88,34 @@ void RootBuilder::attach_root() {
 
 void RootBuilder::build() {
     for (std::size_t i = 0; i < plan_.operations.size(); ++i)
-        execute_named(i, plan_.operations[i]);
+        if (!is_deferred(plan_.operations[i]))
+            execute_named(i, plan_.operations[i]);
+        else if (const auto* proc = std::get_if<plan::MountProc>(&plan_.operations[i]))
+            // Later the root may be read-only.
+            (void)sys::make_dir_in_root(root_, proc->target)
+                .or_throw("make mount point", proc->target);
     (void)sys::make_dir_in_root(root_, plan_.process.cwd)
         .or_throw("make working directory", plan_.process.cwd);
 }
 
 void RootBuilder::protect() {
     for (std::size_t i = 0; i < plan_.protections.size(); ++i)
-        execute_named(plan_.operations.size() + i, plan_.protections[i]);
+        if (!is_deferred(plan_.protections[i]))
+            execute_named(plan_.operations.size() + i, plan_.protections[i]);
+}
+
+void RootBuilder::finish_proc(ProcSource proc) {
+    proc_ = std::move(proc);
+    std::size_t number = 0;
+    for (const auto* list : {&plan_.operations, &plan_.protections})
+        for (const auto& operation : *list) {
+            if (is_deferred(operation)) execute_named(number, operation);
+            ++number;
+        }
+}
+
+bool RootBuilder::is_deferred(const plan::Operation& operation) const {
+    return defers_proc_ && plan::lies_on_proc(plan_, operation);
 }
 
 void RootBuilder::execute_named(std::size_t number, const plan::Operation& operation) {

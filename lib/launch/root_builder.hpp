@@ -28,6 +28,11 @@ class RootBuilder {
 
     /// Attaches the root's tree in the caller's new mount namespace.
     void attach_root();
+    /// The container's procfs cannot be made yet (pid mode nested): it and what lies on it is left
+    /// out by build and protect, and made by finish_proc, which works after the pivot too.
+    void defer_proc() noexcept { defers_proc_ = true; }
+    [[nodiscard]] bool defers_proc() const noexcept { return defers_proc_; }
+    void finish_proc(ProcSource proc);
     /// Runs the plan's operations, in order, and makes the working directory where it is missing,
     /// as runc does. Errors name the operation and its number.
     void build();
@@ -49,6 +54,7 @@ class RootBuilder {
 
   private:
     [[nodiscard]] UniqueFd own_path() const;
+    [[nodiscard]] bool is_deferred(const plan::Operation& operation) const;
     void execute_named(std::size_t number, const plan::Operation& operation);
     void execute(std::size_t number, const plan::Operation& any);
     void mount(const plan::MountFilesystem& operation);
@@ -73,6 +79,7 @@ class RootBuilder {
     Terminal terminal_;
     bool used_proc_context_ = false;
     bool use_chroot_ = false;
+    bool defers_proc_ = false;
 };
 
 }  // namespace covey::launch

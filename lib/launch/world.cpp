@@ -29,7 +29,7 @@ std::string make_world(const World& world, WorldMaker maker) {
     set_labels(process);
     root.protect();
     root.pivot();
-    root.close();
+    if (!root.defers_proc()) root.close();
     return program;
 }
 

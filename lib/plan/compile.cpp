@@ -9,12 +9,6 @@ namespace covey::plan {
 namespace {
 
 void check_request(const LaunchRequest& request) {
-    const bool by_mode = request.namespaces == NamespaceRule::sandbox;
-    if (by_mode &&
-        (request.pid_mode == spec::PidMode::nested || request.pid_mode == spec::PidMode::target))
-        throw Error(Code::invalid_argument, fmt::format("pid mode '{}' is not supported yet",
-                                                        spec::pid_mode_name(request.pid_mode)))
-            .with_fix("use pod, container or node");
     if (!request.bundle.starts_with('/'))
         throw Error(Code::invalid_argument,
                     fmt::format("bundle '{}' is not an absolute path", request.bundle));
@@ -76,6 +70,7 @@ LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
     compile_process(s);
     compile_seccomp(s);
     throw_if_any(s);
+    check_access_capabilities(request.access, s.plan.process.capabilities);
     return std::move(s.plan);
 }
 
@@ -110,6 +105,7 @@ ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
     if (exec.gid) process.gid = *exec.gid;
     process.capabilities = capabilities_for(*spec.process, request, process.uid);
     add_capabilities(process.capabilities, exec.add_capabilities, process.uid);
+    check_access_capabilities(request.access, process.capabilities);
     return process;
 }
 

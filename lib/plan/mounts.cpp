@@ -123,7 +123,9 @@ void compile_mount(Sections& s, Item& item) {
         case Kind::bind:
             return bind(s, item);
         case Kind::proc:
-            return s.add(MountProc{item.target, take_data(item.options), item.options.flags});
+            return s.add(MountProc{item.target,
+                                   proc_options(s.request.access, take_data(item.options)),
+                                   item.options.flags});
         case Kind::cgroup:
             no_data(s, item, "cgroup mount");
             return cgroup(s, item);

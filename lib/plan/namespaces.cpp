@@ -62,8 +62,9 @@ void pid_namespace(Sections& s) {
             fmt::format("the spec asks for the host's pid namespace; the container gets pid mode "
                         "'{}'",
                         spec::pid_mode_name(mode)));
-    s.plan.namespaces.push_back(
-        {Type::pid, mode == spec::PidMode::pod ? Source::sandbox : Source::create, {}});
+    // In mode nested the sandbox's is entered first, and the new one made inside it.
+    const bool own = mode == spec::PidMode::container;
+    s.plan.namespaces.push_back({Type::pid, own ? Source::create : Source::sandbox, {}});
 }
 
 void time_namespace(Sections& s) {

@@ -6,6 +6,7 @@
 
 #include "cgroup/limits.hpp"
 #include "plan/operations.hpp"
+#include "spec/access.hpp"
 #include "spec/tables.hpp"
 
 #include <cstdint>
@@ -107,7 +108,8 @@ struct RootPlan {
 
 struct LaunchPlan {
     /// node: the caller's PID namespace; container: a new one, with nobody else in it; pod: one
-    /// that others are in already (the sandbox's, or the one of a path).
+    /// that others are in already (the sandbox's, or the one of a path); nested: a new one inside
+    /// such a one; target: another container's.
     spec::PidMode pid_mode = spec::PidMode::container;
     std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
     /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).
@@ -136,6 +138,9 @@ struct LaunchPlan {
     std::vector<std::string> warnings;
 };
 
+/// It mounts a procfs, or its target lies on one: it has to wait for the PID namespace.
+[[nodiscard]] bool lies_on_proc(const LaunchPlan& plan, const Operation& operation);
+
 /// What a plan must know of the pod.
 struct SandboxView {
     /// The pod has its own (new or joined by path) namespace of that type; else it is the host's.
@@ -158,6 +163,8 @@ struct LaunchRequest {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     SandboxView sandbox;
     NamespaceRule namespaces = NamespaceRule::sandbox;
+    /// What the container may do to its neighbours' processes.
+    spec::Access access;
 };
 
 /// What an exec may change against the container's own process.

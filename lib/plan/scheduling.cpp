@@ -94,7 +94,8 @@ void compile_scheduling(Sections& s, const spec::Process& from) {
     if (from.scheduler) {
         process.scheduler = scheduler(*from.scheduler);
         // Who shares a PID namespace is born without privilege; its parent would have to set it.
-        if (!process.scheduler->is_inherited && s.plan.pid_mode != spec::PidMode::container)
+        if (!process.scheduler->is_inherited && s.plan.pid_mode != spec::PidMode::container &&
+            s.plan.pid_mode != spec::PidMode::nested)
             s.problem(
                 "/process/scheduler",
                 "SCHED_DEADLINE and SCHED_FLAG_RESET_ON_FORK are not inherited, so they need a "

@@ -46,6 +46,12 @@ void compile_process(Sections& s);
 void compile_scheduling(Sections& s, const spec::Process& from);
 void compile_seccomp(Sections& s);
 
+/// Throws invalid_argument for a capability that opens what `access` closes.
+void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets);
+/// A procfs's options, with what `access` hides.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> proc_options(
+    const spec::Access& access, std::vector<std::pair<std::string, std::string>> options);
+
 struct NamespaceEntry {
     const spec::Namespace* entry = nullptr;  // null: the spec has none of that type
     std::string pointer;

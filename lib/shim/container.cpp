@@ -6,6 +6,7 @@
 #include "shim/clock.hpp"
 #include "shim/exec_state.hpp"
 #include "sys/file.hpp"
+#include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
 
@@ -43,6 +44,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     facts_.state = core::ContainerState::creating;
     facts_.created_at = unix_microseconds();
     facts_.cgroup = context_.sandbox.facts().cgroup + "/" + facts_.config.id + ".ctr";
+    check_target();
     Rollback rollback;
     fault_point("container.folder");
     folder_ = make_folder(context_.folder, facts_.config.id);
@@ -59,10 +61,79 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
 Container::~Container() {
     context_.loop.cancel(recheck_);
     context_.loop.forget(main_);
+    context_.loop.forget(spawner_);
     context_.loop.forget(group_events_);
 }
 
+void Container::check_target() const {
+    const auto& config = facts_.config;
+    const bool wants = config.pid_mode == spec::PidMode::target;
+    if (wants == config.target.empty())
+        throw Error(Code::invalid_argument,
+                    wants ? "pid mode target without a target" : "a target without pid mode target")
+            .with_fix("name a container of the same sandbox as target, with pid mode target");
+    if (!wants) return;
+    const auto* const found = context_.find(config.target);
+    if (found == nullptr)
+        throw Error(Code::not_found, fmt::format("target '{}' is no container of sandbox '{}'",
+                                                 config.target, context_.sandbox.facts().id))
+            .with_fix("a target must be in the same sandbox: covey ps lists its containers");
+    const auto state = found->facts_.state;
+    const bool alive =
+        state == core::ContainerState::created || state == core::ContainerState::running;
+    if (!alive || !found->main_ || found->main_exit_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("target '{}' is {}", config.target, core::state_name(state)))
+            .with_fix("start the target first: its main process holds the PID namespace");
+    if (found->facts_.config.access.is_restricted() && !found->is_in_domain_)
+        throw Error(Code::unsupported_by_host,
+                    fmt::format("target '{}' has restricted access, which on this kernel only its "
+                                "PID namespace keeps: nobody else may be in there",
+                                config.target))
+            .with_fix("look at it from pid mode pod, or create it with access open");
+    if (found->facts_.config.pid_mode == spec::PidMode::node)
+        throw Error(Code::invalid_argument,
+                    fmt::format("target '{}' is in the host's PID namespace", config.target))
+            .with_fix("use pid mode node, if that is what is wanted");
+}
+
+const Container* Container::home() const {
+    const auto* container = this;
+    // A target is there before the container that names it: no circles.
+    while (container != nullptr && container->facts_.config.pid_mode == spec::PidMode::target)
+        container = context_.find(container->facts_.config.target);
+    return container;
+}
+
+bool Container::is_among_pod() const {
+    const auto state = facts_.state;
+    const auto* const where = home();
+    // In target's namespace while that one's facts are gone: to be safe it counts.
+    return (state == core::ContainerState::running || start_reply_) &&
+           (where == nullptr || where->facts_.config.pid_mode == spec::PidMode::pod);
+}
+
+const cgroup::Group* Container::group() const noexcept {
+    return group_ && facts_.state != core::ContainerState::stopped ? &*group_ : nullptr;
+}
+
+void Container::on_neighbours_due() {
+    try {
+        stillness_ = Stillness{context_.neighbours};
+    } catch (const Error& error) {
+        on_failed(error);
+    }
+}
+
 void Container::launch() {
+    if (facts_.config.pid_mode == spec::PidMode::target) {
+        // Its number is its own as long as we have not reaped it.
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        target_namespace_ =
+            sys::open_namespace(proc, context_.find(facts_.config.target)->facts_.pid, "pid")
+                .or_throw("open PID namespace of", facts_.config.target);
+    }
+    if (facts_.config.access.is_restricted()) spawner_group_ = cgroup::open_own(context_.host);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     proc_context_ = context_.sandbox.take_proc_context();
     fault_point("container.clone");
@@ -86,13 +157,26 @@ void Container::launch() {
         Launching::Callbacks{[this](launch::Born born) { on_born(std::move(born)); },
                              [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
                              [this](const Error& error) { on_failed(error); },
-                             [this] { on_closed(); }, [this] { finish_if_empty(); }});
+                             [this] { on_closed(); },
+                             [this] {
+                                 stillness_.end();
+                                 finish_if_empty();
+                             },
+                             [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
+                             [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); }});
+    target_namespace_.reset();
+    spawner_group_.reset();
 }
 
 plan::LaunchRequest Container::launch_request() const {
     const auto& config = facts_.config;
-    return {config.bundle, config.pid_mode, config.add_capabilities, config.drop_capabilities,
-            context_.sandbox.view()};
+    return {config.bundle,
+            config.pid_mode,
+            config.add_capabilities,
+            config.drop_capabilities,
+            context_.sandbox.view(),
+            plan::NamespaceRule::sandbox,
+            config.access};
 }
 
 void Container::run_launcher(FdRef handshake) {
@@ -102,10 +186,13 @@ void Container::run_launcher(FdRef handshake) {
     input.stdio = {facts_.config.stdio.in, facts_.config.stdio.out, facts_.config.stdio.err};
     input.pod = context_.sandbox.namespaces();
     input.pod.proc_context = proc_context_;
+    input.pod.target = target_namespace_;
     input.cgroups = &context_.host;
     input.cgroup_path = facts_.cgroup;
     input.state_folder = folder_;
     input.handshake = handshake;
+    input.spawner.run = [this](FdRef control) { run_spawner(control); };
+    input.spawner.cgroup = spawner_group_;
     launch::run_launcher(input);
 }
 
@@ -131,19 +218,26 @@ void Container::take_terminal(UniqueFd master) {
         context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
+pid_t Container::pod_number(const std::vector<pid_t>& numbers) const {
+    using spec::PidMode;
+    const auto* const where = home();
+    const auto mode = where == nullptr ? PidMode::container : where->facts_.config.pid_mode;
+    // NSpid: our number first, then one for each namespace below; the pod's is a child of ours.
+    const bool in_pod = mode == PidMode::pod || mode == PidMode::nested;
+    return in_pod && numbers.size() > 1 ? numbers[1] : 0;
+}
+
 void Container::note_process() {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     facts_.start_time =
         sys::read_stat(proc, facts_.pid).or_throw("read stat of", "init").start_time;
     const auto status = sys::read_status(proc, facts_.pid).or_throw("read status of", "init");
-    // NSpid: our number first, then one for each namespace below; in mode `pod` the next is the
-    // pod's.
-    if (facts_.config.pid_mode == spec::PidMode::pod && status.ns_pids.size() > 1)
-        facts_.pod_pid = status.ns_pids[1];
+    facts_.pod_pid = pod_number(status.ns_pids);
 }
 
 void Container::on_ready(UniqueFd terminal) {
     if (launch_error_) return;
+    stillness_.end();
     try {
         if (terminal) take_terminal(std::move(terminal));
         note_process();
@@ -159,6 +253,7 @@ void Container::on_failed(const Error& error) {
     if (facts_.state == core::ContainerState::creating) {
         if (launch_error_) return;
         launch_error_ = error;
+        stillness_.end();
         group_->kill();
         finish_if_empty();
     } else if (start_reply_) {
@@ -180,6 +275,7 @@ void Container::start(ReplyTo reply) {
             .with_code(Code::failed_precondition)
             .with_fix("the container's init has ended: delete the container");
     start_reply_ = reply;
+    if (is_among_pod()) context_.neighbours.join(*this);
     sys::write_all(gate.value(), "s").or_throw("write start gate of", facts_.config.id);
 }
 

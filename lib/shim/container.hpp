@@ -9,6 +9,7 @@
 #include "launch/launcher.hpp"
 #include "shim/launching.hpp"
 #include "shim/loop.hpp"
+#include "shim/neighbours.hpp"
 #include "shim/peers.hpp"
 #include "shim/sandbox.hpp"
 #include "shim/terminal_copy.hpp"
@@ -35,6 +36,9 @@ struct Context {
     std::function<void(const std::string& id)> forget;
     /// It has become `stopped`, or its launch failed.
     std::function<void()> ended;
+    /// Null: there is none of that id.
+    std::function<const Container*(const std::string& id)> find;
+    Neighbours& neighbours;
 };
 
 class Container {
@@ -47,6 +51,10 @@ class Container {
 
     [[nodiscard]] const core::ContainerFacts& facts() const noexcept { return facts_; }
     [[nodiscard]] std::vector<core::ExecFacts> execs() const;
+    /// Its processes are members of the pod's PID namespace itself, and it has run its program.
+    [[nodiscard]] bool is_among_pod() const;
+    /// Null: it has ended.
+    [[nodiscard]] const cgroup::Group* group() const noexcept;
 
     void start(ReplyTo reply);
     void kill(const core::KillContainer& request);
@@ -59,7 +67,11 @@ class Container {
   private:
     struct ExecState;
 
+    void check_target() const;
+    /// The container in whose PID namespace it is: itself but in mode target.
+    [[nodiscard]] const Container* home() const;
     void launch();
+    void on_neighbours_due();
     [[noreturn]] void run_launcher(FdRef handshake);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
     void on_born(launch::Born born);
@@ -67,6 +79,7 @@ class Container {
     void take_terminal(UniqueFd master);
     void on_failed(const Error& error);
     void on_closed();
+    [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
     void write_record();
 
@@ -84,8 +97,17 @@ class Container {
     void discard();
     void finish();
     void remove_folder();
+    [[nodiscard]] std::string reason_of_end() const;
 
     void launch_exec(ExecState& state, std::vector<UniqueFd> fds);
+    /// In a launcher: `fds` as Exec's.
+    [[noreturn]] void run_exec_launcher(const core::ExecConfig& config, FdRef init,
+                                        const std::vector<UniqueFd>& fds, FdRef handshake);
+    void on_spawner(launch::Spawner spawner);
+    /// In the spawner: until the shim lets go of the other end.
+    [[noreturn]] void run_spawner(FdRef control);
+    void spawn(const core::ExecConfig& config, std::vector<UniqueFd>& fds);
+    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds, FdRef handshake);
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
@@ -103,6 +125,11 @@ class Container {
     UniqueFd main_;  // pidfd
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
+    bool is_in_domain_ = false;
+    UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
+    UniqueFd spawner_group_;              // the shim's own, during the launch
+    UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
+    Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
     std::unique_ptr<TerminalCopy> terminal_;
     std::optional<sys::ExitStatus> main_exit_;
     std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one

@@ -16,7 +16,7 @@ int dump_plan(const std::string& bundle, const std::string& pid_mode) {
         const auto mode = spec::pid_mode(pid_mode);
         if (!mode)
             throw Error(Code::invalid_argument, fmt::format("unknown pid mode '{}'", pid_mode))
-                .with_fix("use pod, container or node");
+                .with_fix("use pod, nested, container, target or node");
         plan::LaunchRequest request;
         request.bundle = bundle;
         request.pid_mode = *mode;

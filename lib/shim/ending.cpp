@@ -5,6 +5,7 @@
 #include "shim/exec_state.hpp"
 #include "shim/unborn.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
 
 #include <fmt/format.h>
 
@@ -96,6 +97,9 @@ void Container::on_main_exit() {
     if (status && !status.value()) return;
     main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
     context_.loop.forget(main_);
+    if (facts_.state == core::ContainerState::creating)
+        on_failed(Error(Code::internal, "init ended before it was ready")
+                      .with_fix("it was killed (out of memory?): look into the kernel's log"));
     // In a shared PID namespace its children survive it; a container's end is that nobody is left.
     kill_group();
     finish_if_empty();
@@ -108,6 +112,10 @@ void Container::finish_if_empty() {
         return;
     for (const auto& [id, exec] : execs_)
         if (!exec->is_reaped()) return;
+    if (spawner_) {
+        (void)sys::pidfd_send_signal(spawner_, SIGKILL);
+        return;  // its end comes back here
+    }
     if (!group_->is_empty()) {
         context_.loop.cancel(recheck_);
         recheck_ = context_.loop.after(kRecheck, [this] {
@@ -140,6 +148,7 @@ void Container::finish() {
     core::ExitRecord exit;
     exit.exit_code = main_exit_->code;
     exit.signal = main_exit_->signal;
+    exit.reason = reason_of_end();
     exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
     exit.exited_at = unix_microseconds();
     explain(exit, sent_signals_, 0);
@@ -167,6 +176,21 @@ void Container::finish() {
         context_.forget(facts_.config.id);
     }
     ended();
+}
+
+std::string Container::reason_of_end() const {
+    if (facts_.config.pid_mode != spec::PidMode::target || main_exit_->signal != SIGKILL) return {};
+    const auto* const where = home();
+    // In the pod's namespace pause is the one that all others end with.
+    if (where != nullptr && where->facts_.config.pid_mode == spec::PidMode::pod) return {};
+    // pid_namespaces(7): when PID 1 ends, the kernel kills all others, and PID 1 is only gone when
+    // they have been reaped. So it is still there, on its way out.
+    if (where != nullptr && where->main_ && !where->main_exit_) {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        const auto stat = sys::read_stat(proc, where->facts_.pid);
+        if (stat && !stat.value().is_exiting) return {};
+    }
+    return fmt::format("target '{}' ended, and its PID namespace with it", facts_.config.target);
 }
 
 void Container::remove_folder() {

@@ -57,37 +57,46 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     execs_[id] = std::move(state);
 }
 
+void Container::run_exec_launcher(const core::ExecConfig& config, FdRef init,
+                                  const std::vector<UniqueFd>& fds, FdRef handshake) {
+    launch::ExecInput input;
+    input.request = launch_request();
+    input.exec = {config.args, config.env,     config.uid,
+                  config.gid,  config.cwd,     config.terminal,
+                  config.rows, config.columns, config.add_capabilities};
+    input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
+    if (!config.terminal && fds.size() == 3) {
+        input.in = fds[0];
+        input.out = fds[1];
+        input.err = fds[2];
+    }
+    input.init = init;
+    input.cgroups = &context_.host;
+    input.container_cgroup = facts_.cgroup;
+    input.exec_cgroup = facts_.cgroup + "/" + config.exec + ".exec";
+    input.state_folder = folder_;
+    input.handshake = handshake;
+    launch::run_exec_launcher(input);
+}
+
 void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    auto launcher =
-        sys::clone_process({0, SIGCHLD, state.group->clone_target()}).or_throw("clone", "launcher");
-    if (launcher.pid == 0) {
-        launch::ExecInput input;
-        input.request = launch_request();
-        const auto& config = state.config;
-        input.exec = {config.args, config.env,     config.uid,
-                      config.gid,  config.cwd,     config.terminal,
-                      config.rows, config.columns, config.add_capabilities};
-        input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
-        if (!config.terminal) {
-            input.in = fds[0];
-            input.out = fds[1];
-            input.err = fds[2];
-        }
-        input.init = main_;
-        input.cgroups = &context_.host;
-        input.container_cgroup = facts_.cgroup;
-        input.exec_cgroup = state.facts.cgroup;
-        input.state_folder = folder_;
-        input.handshake = sockets.child;
-        launch::run_exec_launcher(input);
+    sys::Child launcher;
+    if (is_in_domain_) {
+        ask_spawner(state, fds, sockets.child);
+    } else {
+        launcher = sys::clone_process({0, SIGCHLD, state.group->clone_target()})
+                       .or_throw("clone", "launcher");
+        if (launcher.pid == 0) run_exec_launcher(state.config, main_, fds, sockets.child);
     }
     state.launching = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
         Launching::Callbacks{
             [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
-            [](UniqueFd) {}, [this, &state](const Error& error) { on_exec_failed(state, error); },
-            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); }});
+            [](const UniqueFd&) {},
+            [this, &state](const Error& error) { on_exec_failed(state, error); },
+            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); },
+            [] {}, [] {}, [](const launch::Spawner&) {}});
 }
 
 void Container::on_exec_born(ExecState& state, launch::Born born) {
@@ -100,8 +109,7 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
     if (const auto stat = sys::read_stat(proc, born.pid))
         state.facts.start_time = stat.value().start_time;
     const auto status = sys::read_status(proc, born.pid);
-    if (status && facts_.config.pid_mode == spec::PidMode::pod && status.value().ns_pids.size() > 1)
-        state.facts.pod_pid = status.value().ns_pids[1];
+    if (status) state.facts.pod_pid = pod_number(status.value().ns_pids);
 }
 
 void Container::on_exec_failed(ExecState& state, const Error& error) {

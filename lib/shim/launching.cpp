@@ -2,6 +2,7 @@
 
 #include "sys/process.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -26,9 +27,10 @@ Launching::Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callback
     : loop_(loop),
       handshake_(std::move(handshake)),
       launcher_(std::move(launcher)),
-      callbacks_(std::move(callbacks)) {
+      callbacks_(std::move(callbacks)),
+      awaits_launcher_(!launcher_) {
     loop_.watch(handshake_, EPOLLIN, [this] { drain(); });
-    loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
+    if (launcher_) loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
     deadline_ = loop_.after(kLimit, [this] {
         failed_ = true;
         callbacks_.failed(
@@ -41,6 +43,8 @@ Launching::~Launching() {
     cancel_deadline();
     loop_.forget(handshake_);
     loop_.forget(launcher_);
+    for (const auto& helper : helpers_)
+        loop_.forget(helper);
 }
 
 void Launching::cancel_deadline() {
@@ -73,6 +77,21 @@ void Launching::handle(launch::Message message) {
         ready_ = true;
         terminal_ = std::move(ready->terminal);
         if (born_) on_ready();
+    } else if (auto* helper = std::get_if<launch::Helper>(&message)) {
+        awaits_launcher_ = false;
+        const int number = helpers_.emplace_back(std::move(helper->pidfd)).get();
+        loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
+    } else if (std::holds_alternative<launch::NeighboursDue>(message)) {
+        callbacks_.neighbours_due();
+        try {
+            launch::send_go(handshake_);
+        } catch (const Error&) {
+            // The launcher has ended: the end of its stream tells that.
+        }
+    } else if (auto* spawner = std::get_if<launch::Spawner>(&message)) {
+        callbacks_.spawner(std::move(*spawner));
+    } else if (std::holds_alternative<launch::Dropped>(message)) {
+        callbacks_.dropped();
     } else if (!std::exchange(failed_, true)) {
         // The API refuses hooks, so a launcher that asks for them is one that went wrong.
         const auto* failed = std::get_if<launch::Failed>(&message);
@@ -80,7 +99,7 @@ void Launching::handle(launch::Message message) {
                                      : Error(Code::internal, "the launcher asks for hooks");
         // A quick init fails before the launcher has told its birth. Who tidied up now would kill
         // the launcher, and nobody would ever know whom to reap.
-        if (born_ || !launcher_) tell_failure();
+        if (born_ || !launcher_alive()) tell_failure();
     }
 }
 
@@ -97,7 +116,12 @@ void Launching::close() {
     cancel_deadline();
     loop_.forget(handshake_);
     handshake_.reset();
-    if (failed_) return;
+    // The spawner has ended, or could not clone it.
+    const bool never_came = std::exchange(awaits_launcher_, false);
+    if (failed_) {
+        if (never_came) on_child_ended();
+        return;
+    }
     if (born_)
         callbacks_.closed();
     else
@@ -111,7 +135,23 @@ void Launching::reap() {
     if (status && !status.value()) return;
     loop_.forget(launcher_);
     launcher_.reset();
+    on_child_ended();
+}
+
+void Launching::reap_helper(int number) {
+    const auto found = std::find_if(helpers_.begin(), helpers_.end(),
+                                    [&](const auto& helper) { return helper.get() == number; });
+    const auto status = sys::try_wait_process(*found);
+    if (status && !status.value()) return;
+    loop_.forget(*found);
+    helpers_.erase(found);
+    on_child_ended();
+}
+
+void Launching::on_child_ended() {
+    if (launcher_alive()) return;
     drain();
+    if (launcher_alive()) return;  // its last word was of a helper
     tell_failure();
     callbacks_.launcher_ended();
 }

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 namespace covey::shim {
 
@@ -22,8 +23,15 @@ class Launching {
         std::function<void(Error)> failed;
         /// The stream's clean end after Born: init has exec'd, or has ended.
         std::function<void()> closed;
+        /// And with it every helper.
         std::function<void()> launcher_ended;
+        /// Those who could look at a privileged process in the pod are to stand still until
+        /// `dropped` (or the launch's failure). The launcher waits for the callback's return.
+        std::function<void()> neighbours_due;
+        std::function<void()> dropped;
+        std::function<void(launch::Spawner)> spawner;
     };
+    /// An invalid `launcher` is one that somebody else clones, and that comes as a Helper.
     Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);
     ~Launching();
     Launching(const Launching&) = delete;
@@ -31,7 +39,9 @@ class Launching {
 
     /// Handles every message that has arrived.
     void drain();
-    [[nodiscard]] bool launcher_alive() const noexcept { return launcher_.valid(); }
+    [[nodiscard]] bool launcher_alive() const noexcept {
+        return launcher_.valid() || !helpers_.empty() || awaits_launcher_;
+    }
     [[nodiscard]] bool open() const noexcept { return handshake_.valid(); }
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
@@ -42,11 +52,15 @@ class Launching {
     void tell_failure();
     void close();
     void reap();
+    void reap_helper(int number);
+    void on_child_ended();
 
     Loop& loop_;
     UniqueFd handshake_, launcher_, terminal_;
+    std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
     Callbacks callbacks_;
     Loop::Timer deadline_ = 0;
+    bool awaits_launcher_;  // the spawner's child, which comes as a helper
     bool born_ = false, ready_ = false, failed_ = false;
     std::optional<Error> failure_;  // not told yet
 };

@@ -28,7 +28,8 @@ Shim::Shim(Inherited inherited)
       peers_(loop_, std::move(inherited.listener),
              [this](ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> fds) {
                  handle(reply, std::move(body), std::move(fds));
-             }) {
+             }),
+      neighbours_([this] { return containers_in_pod(); }) {
 }
 
 int Shim::run() {
@@ -81,7 +82,12 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
     sandbox_.emplace(host_, request.config, pause_program_);
     context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, *sandbox_,
                              [this](const std::string& id) { forget(id); },
-                             [this] { stop_if_over(); }});
+                             [this] { stop_if_over(); },
+                             [this](const std::string& other) -> const Container* {
+                                 const auto found = containers_.find(other);
+                                 return found == containers_.end() ? nullptr : found->second.get();
+                             },
+                             neighbours_});
     loop_.watch(sandbox_->pause(), EPOLLIN, [this] { on_pause_event(); });
     write_record();
     peers_.reply(reply, sandbox_->facts());
@@ -164,6 +170,13 @@ void Shim::on(core::Shutdown, ReplyTo reply) {
             .with_fix("stop it first");
     peers_.reply(reply, core::Done{});
     loop_.stop();
+}
+
+std::vector<Container*> Shim::containers_in_pod() {
+    std::vector<Container*> members;
+    for (const auto& [id, entry] : containers_)
+        if (entry->is_among_pod()) members.push_back(entry.get());
+    return members;
 }
 
 void Shim::forget(const std::string& id) {

@@ -82,13 +82,15 @@ Result<ProcessStat> parse_stat(std::string_view text) {
     if (open == std::string_view::npos || close == std::string_view::npos || close < open)
         return Errno{EBADMSG};
     const auto fields = words(text.substr(close + 1));
-    constexpr std::size_t kState = 0, kPpid = 1, kUtime = 11, kStime = 12, kThreads = 17,
-                          kStart = 19, kRss = 21;
+    constexpr std::size_t kState = 0, kPpid = 1, kFlags = 6, kUtime = 11, kStime = 12,
+                          kThreads = 17, kStart = 19, kRss = 21;
     if (fields.size() <= kRss) return Errno{EBADMSG};
     ProcessStat stat;
     stat.comm = std::string{text.substr(open + 1, close - open - 1)};
     stat.state = fields[kState].front();
     stat.ppid = static_cast<pid_t>(parse_u32(fields[kPpid]).value_or(0));
+    constexpr std::uint64_t kExiting = 4;  // PF_EXITING
+    stat.is_exiting = (parse_u64(fields[kFlags]).value_or(0) & kExiting) != 0;
     stat.cpu_ticks = parse_u64(fields[kUtime]).value_or(0) + parse_u64(fields[kStime]).value_or(0);
     stat.threads = parse_u32(fields[kThreads]).value_or(1);
     stat.start_time = parse_u64(fields[kStart]).value_or(0);

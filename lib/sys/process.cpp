@@ -1,12 +1,15 @@
 #include "sys/process.hpp"
 
+#include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
@@ -120,6 +123,27 @@ Result<std::uint64_t> pidfd_inode(FdRef pidfd) {
         return last_errno();
     if (filesystem.f_type != PID_FS_MAGIC) return Errno{ENOTTY};
     return status.st_ino;
+}
+
+Result<pid_t> pidfd_number(FdRef pidfd) {
+    const auto info = read_file("/proc/self/fdinfo/" + std::to_string(pidfd.get()));
+    if (!info) return Errno{info.error()};
+    constexpr std::string_view kKey = "\nPid:\t";
+    const auto at = info.value().find(kKey);
+    if (at == std::string::npos) return Errno{EBADF};
+    // -1: reaped.
+    const int number = std::atoi(info.value().c_str() + at + kKey.size());
+    if (number <= 0) return Errno{ESRCH};
+    return static_cast<pid_t>(number);
+}
+
+Result<UniqueFd> pidfd_pid_namespace(FdRef pidfd) {
+    const int fd = ::ioctl(pidfd.get(), PIDFD_GET_PID_NAMESPACE, 0);
+    if (fd < 0) return last_errno();
+    UniqueFd name_space{fd};
+    // The kernel makes it close-on-exec (fs/pidfs.c, open_namespace); it costs nothing to be sure.
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return last_errno();
+    return name_space;
 }
 
 Result<ExitStatus> wait_process(FdRef pidfd) {

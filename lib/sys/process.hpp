@@ -32,6 +32,12 @@ Result<Child> clone_process(const CloneArguments& arguments);
 
 Result<UniqueFd> pidfd_open(pid_t pid);
 Result<void> pidfd_send_signal(FdRef pidfd, int signal);
+/// The process's number as /proc of the caller's mount namespace has it (fdinfo); ESRCH when it has
+/// been reaped.
+Result<pid_t> pidfd_number(FdRef pidfd);
+/// The PID namespace that the process is in, by the pidfd alone (PIDFD_GET_PID_NAMESPACE, Linux
+/// 6.11). ENOTTY before that. Needs the right to inspect the process.
+Result<UniqueFd> pidfd_pid_namespace(FdRef pidfd);
 
 /// Whether others of its user may look into the process (prctl(2), PR_SET_DUMPABLE). Nothing: the
 /// kernel does not tell (before 6.16), or it has no memory any more.

@@ -207,4 +207,16 @@ Result<std::vector<gid_t>> peer_groups(FdRef socket) {
     return groups;
 }
 
+bool has_peer_pidfd() {
+    constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, asm-generic/socket.h
+    const auto sockets = seqpacket_pair();
+    if (!sockets) return true;  // the stricter assumption
+    int fd = -1;
+    socklen_t size = sizeof fd;
+    if (::getsockopt(sockets.value().parent.get(), SOL_SOCKET, kPeerPidfd, &fd, &size) < 0)
+        return false;
+    const UniqueFd peer{fd};
+    return true;
+}
+
 }  // namespace covey::sys

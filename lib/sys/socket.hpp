@@ -37,6 +37,8 @@ Result<UniqueFd> stream_connect_at(FdRef dir, std::string_view name);
 /// or, beginning with '@', to an abstract name.
 Result<UniqueFd> datagram_bind_at(FdRef dir, std::string_view name);
 Result<void> send_datagram_to(std::string_view address, std::string_view data);
+/// The kernel gives a pidfd of a socket's peer (SO_PEERPIDFD, Linux 6.5).
+[[nodiscard]] bool has_peer_pidfd();
 /// accept4 with SOCK_CLOEXEC|SOCK_NONBLOCK.
 Result<UniqueFd> accept(FdRef listener);
 

@@ -44,14 +44,18 @@ class BadInput(CoveyTest):
         self.assert_problem(self.client.put("/v1/containers/c", {}), "invalid_argument", "/sandbox: is missing", "/bundle: is missing")
 
     def test_what_is_not_built_yet_is_refused_by_name(self):
-        for mode in ("nested", "target"):
-            problem = self.refuse_sandbox({"pidMode": mode}, "invalid_argument", f"pidMode '{mode}' is not built yet")
-            self.assertEqual(problem["fix"], "use pod, container or node")
-            self.refuse_container({"pidMode": mode}, "invalid_argument", mode)
-        self.refuse_sandbox({"access": "private"}, "invalid_argument", "/access", "not built yet")
-        self.refuse_container({"access": {"see": "own"}}, "invalid_argument", "/access", "not built yet")
-        self.refuse_container({"target": "c2"}, "invalid_argument", "/target", "not built yet")
         self.refuse_sandbox({"namespaces": {"user": "new"}}, "invalid_argument", "/namespaces/user", "not built yet")
+
+    def test_access(self):
+        self.refuse_sandbox({"access": "privat"}, "invalid_argument", "/access", "did you mean 'private'")
+        self.refuse_container({"access": {"see": "own", "inspect": "pod"}}, "invalid_argument", "/access", "cannot be")
+        self.refuse_container({"access": {"see": "all"}}, "invalid_argument", "/access/see", "'all'")
+
+    def test_targets(self):
+        self.refuse_sandbox({"pidMode": "target"}, "invalid_argument", "/pidMode", "whole sandbox")
+        self.refuse_container({"target": "c2"}, "invalid_argument", "/target", "pidMode 'target'")
+        self.refuse_container({"pidMode": "target"}, "invalid_argument", "/target", "missing")
+        self.refuse_container({"pidMode": "target", "target": "../x"}, "invalid_argument", "../x")
 
     def test_bad_values(self):
         self.refuse_sandbox({"pidMode": "pods"}, "invalid_argument", "'pods'", "did you mean 'pod'")

@@ -14,7 +14,8 @@ class Containers(CoveyTest):
         sandbox = self.sandbox()
         name = self.container(sandbox, ["sh", "-c", "exit 7"], start=False)
         created = self.client.get("/v1/containers/" + name).json
-        self.assertEqual((created["state"], created["pidMode"], created["podPid"]), ("created", "container", 0))
+        self.assertEqual((created["state"], created["pidMode"], created["podPid"]), ("created", "nested", created["podPid"]))
+        self.assertGreater(created["podPid"], 1)
         self.assertTrue(os.path.exists(f"/proc/{created['pid']}"))
         self.assertEqual(self.client.post(f"/v1/containers/{name}/start").status, 200)
         end = self.wait(name).json
@@ -99,12 +100,35 @@ class Containers(CoveyTest):
 
     def test_pid_modes(self):
         sandbox = self.sandbox()
-        for mode, in_pod in (("pod", True), ("container", False), ("node", False)):
+        for mode, in_pod in (("pod", True), ("nested", True), ("container", False), ("node", False)):
             name = self.container(sandbox, ["sleep", "1000"], pidMode=mode)
             answer = self.client.get("/v1/containers/" + name).json
             self.assertEqual((answer["pidMode"], answer["podPid"] > 0), (mode, in_pod))
             mine = os.stat("/proc/self/ns/pid").st_ino
             self.assertEqual(os.stat(f"/proc/{answer['pid']}/ns/pid").st_ino == mine, mode == "node")
+
+    def test_a_target_is_joined_and_its_end_is_told(self):
+        sandbox, other = self.sandbox(), self.sandbox()
+        app = self.container(sandbox, ["sleep", "1000"])
+        debugger = self.container(sandbox, ["sleep", "1000"], pidMode="target", target=app)
+        first, second = (self.client.get("/v1/containers/" + name).json for name in (app, debugger))
+        self.assertEqual(second["target"], app)
+        self.assertEqual(os.stat(f"/proc/{first['pid']}/ns/pid").st_ino, os.stat(f"/proc/{second['pid']}/ns/pid").st_ino)
+        bundle = first["bundle"]
+        self.assert_problem(self.client.put("/v1/containers/far", {"sandbox": other, "bundle": bundle, "pidMode": "target", "target": app}),
+                            "not_found", app, other)
+        self.client.post(f"/v1/containers/{app}/kill", {"signal": "KILL"})
+        end = self.wait(debugger).json
+        self.assertEqual((end["exitCode"], end["signal"]), (137, "SIGKILL"))
+        self.assertIn(app, end["reason"])
+        self.assertNotIn("reason", self.wait(app).json)
+        self.assert_problem(self.client.put("/v1/containers/late", {"sandbox": sandbox, "bundle": bundle, "pidMode": "target", "target": app}),
+                            "failed_precondition", app, "stopped")
+
+    def test_a_nested_container_that_ignores_sigterm_is_stopped(self):
+        name = self.container(self.sandbox(), ["sleep", "1000"])
+        self.assertEqual(self.client.post(f"/v1/containers/{name}/stop", {"timeout": 0.2}).status, 200)
+        self.assertEqual(self.wait(name).json["signal"], "SIGKILL")
 
     def test_lists_by_sandbox_state_and_label(self):
         first, second = self.sandbox(), self.sandbox()

@@ -100,6 +100,29 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
     check_that_nothing_was_got(end_of(neighbour, out + "-execs"));
 }
 
+// Seen failing with Neighbours::freeze() taken out: @MUTATION@
+TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto canary = lab.folder() + "/canary";
+    std::filesystem::create_directory(canary);
+    const auto out = lab.folder() + "/hunt";
+    std::array<Bundle, kKinds.size()> bundles;
+    for (std::size_t i = 0; i < kKinds.size(); ++i)
+        bundles[i].configure(probe_bundle({"exit", "0"}, kKinds[i]));
+    auto neighbour = start_neighbour(lab, canary, out);
+    for (int i = 0; i < kLaunches; ++i) {
+        const auto& bundle = bundles[static_cast<std::size_t>(i) % kKinds.size()];
+        auto victim =
+            lab.sandbox().create_container("victim", bundle.path(), in_mode(PidMode::nested));
+        victim.start();
+        REQUIRE(victim.wait(kLong).has_value());
+        victim.remove();
+    }
+    check_that_nothing_was_got(end_of(neighbour, out));
+    neighbour.remove();
+}
+
 TEST_CASE("the hostile neighbour does find what there is to find") {
     COVEY_REQUIRES("root");
     Lab lab;

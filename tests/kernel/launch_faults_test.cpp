@@ -28,6 +28,11 @@ const std::set<std::string> kCreateSteps{
     "launch.clone",       "launch.cut",      "launch.drop",      "launch.mount",
     "launch.namespaces",  "launch.open",     "launch.pivot",     "launch.read",
     "launch.root",        "launch.source"};
+/// In mode nested alone.
+const std::set<std::string> kNestedSteps{"container.freeze", "nested.between", "nested.dropped",
+                                         "nested.freeze"};
+/// With restricted access alone.
+const std::set<std::string> kAccessSteps{"launch.domain"};
 const std::set<std::string> kStartSteps{"init.exec"};
 const std::set<std::string> kExecSteps{"exec.born",      "exec.cgroup",        "exec.clone",
                                        "exec.compile",   "exec.create_cgroup", "exec.drop",
@@ -113,9 +118,12 @@ TEST_CASE("fails to create a sandbox", "[.][fails-to-create-a-sandbox]") {
 TEST_CASE("a fault at any step of a create leaves nothing, and the sandbox goes on") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("faults");
-    for (const auto& step : kCreateSteps) {
+    auto steps = kCreateSteps;
+    steps.insert(kNestedSteps.begin(), kNestedSteps.end());
+    for (const auto& step : steps) {
         const FailAt fault{step + ":1"};
-        for (const auto mode : {PidMode::pod, PidMode::container}) {
+        for (const auto mode : {PidMode::pod, PidMode::container, PidMode::nested}) {
+            if (kNestedSteps.contains(step) && mode != PidMode::nested) continue;
             Lab lab;
             const auto bind = lab.folder() + "/bind";
             fs::create_directory(bind);
@@ -141,7 +149,7 @@ TEST_CASE("a fault at any step of a create leaves nothing, and the sandbox goes 
 TEST_CASE("a fault at any of the mount operations leaves nothing") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("faults");
-    for (const auto mode : {PidMode::pod, PidMode::container}) {
+    for (const auto mode : {PidMode::pod, PidMode::container, PidMode::nested}) {
         int number = 1;
         for (bool failed = true; failed; ++number) {
             const FailAt fault{"launch.mount:" + std::to_string(number)};
@@ -203,7 +211,8 @@ TEST_CASE("a fault at any step of an exec leaves the container as it was") {
 
 TEST_CASE("every fault point of the source is in the tables above") {
     std::set<std::string> known;
-    for (const auto* steps : {&kSandboxSteps, &kCreateSteps, &kStartSteps, &kExecSteps})
+    for (const auto* steps :
+         {&kSandboxSteps, &kCreateSteps, &kNestedSteps, &kAccessSteps, &kStartSteps, &kExecSteps})
         known.insert(steps->begin(), steps->end());
     std::set<std::string> found;
     const std::regex call{R"rx(fault_point\("([^"]+)"\))rx"};

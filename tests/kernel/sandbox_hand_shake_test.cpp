@@ -24,7 +24,11 @@ struct Heard {
                 words += terminal ? "ready with terminal;" : "ready;";
             },
             [this](const Error& error) { words += error.detail() + ";"; },
-            [this] { words += "closed;"; }, [this] { words += "launcher ended;"; }};
+            [this] { words += "closed;"; },
+            [this] { words += "launcher ended;"; },
+            [this] { words += "neighbours due;"; },
+            [this] { words += "dropped;"; },
+            [this](const launch::Spawner&) { words += "spawner;"; }};
     }
 };
 

@@ -86,6 +86,14 @@ Reason no_landlock() {
     return errno_text("landlock_create_ruleset");
 }
 
+/// ABI 6, Linux 6.12: domains that hold back signals and leave files alone.
+Reason no_landlock_scope() {
+    const auto abi =
+        syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi >= 6) return {};
+    return "Landlock ABI " + std::to_string(abi);
+}
+
 /// Linux 6.17 and later; before that the parameter is unknown (EINVAL).
 Reason no_pidns_mount() {
     const UniqueFd context{static_cast<int>(syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC))};
@@ -136,6 +144,7 @@ Reason missing(const std::string& word) {
         {"userns", no_userns},
         {"seccomp", no_seccomp},
         {"landlock", no_landlock},
+        {"landlock_scope", no_landlock_scope},
         {"pidns_mount", no_pidns_mount},
         {"faults", no_faults},
         {"runc", no_runc},

@@ -13,8 +13,9 @@
 
 namespace covey {
 
-/// Where a container's processes live.
-enum class PidMode { pod, container, node };
+/// Where a container's processes live. nested: PID 1 of a namespace of their own inside the
+/// sandbox's; target: in the namespace of the container that is named.
+enum class PidMode { pod, nested, container, target, node };
 
 struct SandboxOptions {
     /// Folder for the sandbox's state; made with mode 0700. Must be the caller's alone.
@@ -28,7 +29,11 @@ struct SandboxOptions {
 };
 
 struct ContainerOptions {
-    PidMode pid_mode = PidMode::container;
+    PidMode pid_mode = PidMode::nested;
+    /// With pid mode target: a container of the same sandbox that has not ended.
+    std::string target = {};
+    /// What it may do to its neighbours' processes: "open", "private" or "observer".
+    std::string access = "open";
     /// Names with or without CAP_.
     std::vector<std::string> add_capabilities = {}, drop_capabilities = {};
     /// "null", "file:/path", "fifo:/path"; for stdin also "hold" (open, never ends).

@@ -49,7 +49,7 @@ TEST_CASE("a sandbox's request is decoded with its defaults") {
     for (const std::string body : {"", "  ", "{}", R"({"hostname": null})"}) {
         const auto action = decode_sandbox("web", body);
         CHECK(action.id == "web");
-        CHECK(action.pid_mode == spec::PidMode::container);
+        CHECK(action.pid_mode == spec::PidMode::nested);
         CHECK(action.cgroup_parent == "/covey");
         CHECK(action.namespaces.empty());
     }
@@ -83,14 +83,40 @@ TEST_CASE("a misspelt field alone is an unknown field") {
 }
 
 TEST_CASE("what is not built yet is refused by name") {
-    const auto error =
-        refused_container(R"({"sandbox": "web", "bundle": "/b", "pidMode": "nested"})");
-    CHECK(error.code() == Code::invalid_argument);
-    CHECK(error.detail() == "/pidMode: pidMode 'nested' is not built yet");
-    CHECK(error.fix() == "use pod, container or node");
-    for (const std::string body : {R"({"pidMode": "target"})", R"({"access": "private"})",
-                                   R"({"namespaces": {"user": "new"}})"})
-        CHECK(refused_sandbox(body).detail().find("not built yet") != std::string::npos);
+    CHECK(refused_sandbox(R"({"namespaces": {"user": "new"}})").detail().find("not built yet") !=
+          std::string::npos);
+}
+
+TEST_CASE("access is a preset or three reaches, and what cannot be is refused") {
+    CHECK(decode_sandbox("web", R"({"access": "observer"})").access == spec::kObserver);
+    CHECK(decode_sandbox("web", "").access == spec::kOpen);
+    const auto of = [](const std::string& access) {
+        return R"({"sandbox": "web", "bundle": "/b", "access": )" + access + "}";
+    };
+    CHECK(decode_container("c", of(R"("private")")).access == spec::kPrivate);
+    CHECK(decode_container("c", of(R"({"inspect": "own"})")).access ==
+          spec::Access{spec::Reach::pod, spec::Reach::pod, spec::Reach::own});
+    CHECK_FALSE(decode_container("c", R"({"sandbox": "web", "bundle": "/b"})").access);
+    for (const std::string bad : {R"("privat")", R"({"see": "own"})", R"({"signal": "own"})",
+                                  R"({"see": "all"})", R"({"look": "own"})", "7"})
+        CHECK(refused_container(of(bad)).detail().find("access") != std::string::npos);
+    CHECK(refused_container(of(R"("privat")")).detail().find("did you mean 'private'") !=
+          std::string::npos);
+}
+
+TEST_CASE("a target and pid mode target belong together") {
+    const auto action = decode_container(
+        "c", R"({"sandbox": "web", "bundle": "/b", "pidMode": "target", "target": "app"})");
+    CHECK(action.pid_mode == spec::PidMode::target);
+    CHECK(action.target == "app");
+    for (const std::string rest :
+         {R"("pidMode": "target")", R"("target": "app")", R"("pidMode": "pod", "target": "app")"}) {
+        const auto error = refused_container(R"({"sandbox": "web", "bundle": "/b", )" + rest + "}");
+        CHECK(error.code() == Code::invalid_argument);
+        CHECK(error.detail().find("/target") == 0);
+        CHECK_FALSE(error.fix().empty());
+    }
+    CHECK(refused_sandbox(R"({"pidMode": "target"})").detail().find("/pidMode") == 0);
 }
 
 TEST_CASE("JSON that two readers could understand differently is refused") {

@@ -16,6 +16,8 @@ ContainerConfig some_container() {
     config.add_capabilities = 1ULL << 63U;
     config.drop_capabilities = 1ULL << 19U;
     config.stdio = {"hold", "file:/var/log/out", "fifo:/run/err"};
+    config.target = "app";
+    config.access = spec::kObserver;
     return config;
 }
 
@@ -223,9 +225,10 @@ TEST_CASE("a request with a field too many is refused by name") {
     CHECK(error.detail().find("'acces'") != std::string::npos);
     const auto inner = refusal(
         R"({"n":1,"op":"createContainer","config":{"id":"a","bundle":"/b","pidMode":"pod","addCapabilities":0,)"
-        R"("dropCapabilities":0,"stdio":{"in":"null","out":"null","err":"null"},"access":"private"}})");
+        R"("dropCapabilities":0,"stdio":{"in":"null","out":"null","err":"null"},)"
+        R"("target":"","access":{"see":"own","signal":"own","inspect":"own"},"acces":"private"}})");
     CHECK(inner.code() == Code::unknown_field);
-    CHECK(inner.detail().find("config.access") != std::string::npos);
+    CHECK(inner.detail().find("config.acces") != std::string::npos);
 }
 
 TEST_CASE("what is not a request is refused by name and never crashes") {

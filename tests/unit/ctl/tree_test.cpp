@@ -89,8 +89,8 @@ TEST_CASE("a container's state says how it ended") {
     container.state = "running";
     CHECK(state_text(container) == "running");
     container.state = "stopped";
-    container.exit = ExitAnswer{3, "", false, ""};
+    container.exit = ExitAnswer{3, "", "", false, ""};
     CHECK(state_text(container) == "stopped (3)");
-    container.exit = ExitAnswer{137, "SIGKILL", true, ""};
+    container.exit = ExitAnswer{137, "SIGKILL", "", true, ""};
     CHECK(state_text(container) == "stopped (137, SIGKILL, out of memory)");
 }

@@ -189,6 +189,21 @@ TEST_CASE("in every pid mode mounts stand in the spec's order, protections after
         CHECK(described(plan_of(json, request(mode))) == expected);
 }
 
+TEST_CASE("what lies on a procfs is known by its target") {
+    auto json = config_with_mounts(R"([
+        {"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/processes","type":"tmpfs"},
+        {"destination":"/proc/uptime","type":"bind","source":"/x"}])");
+    json["linux"]["maskedPaths"] = {"/proc/kcore", "/sys/firmware"};
+    json["root"]["readonly"] = true;
+    const auto plan = plan_of(json);
+    Lines waiting;
+    for (const auto* list : {&plan.operations, &plan.protections})
+        for (const auto& operation : *list)
+            if (lies_on_proc(plan, operation)) waiting.push_back(describe(operation));
+    CHECK(waiting == Lines{"mount proc on /proc", "bind /x to /proc/uptime", "mask /proc/kcore"});
+}
+
 TEST_CASE("the root is below the bundle unless it is absolute, with its propagation") {
     CHECK(plan_of(config()).root.host_path == "/bundle/rootfs");
     CHECK(plan_of(config(R"({"root": {"path": "/images/a"}})")).root.host_path == "/images/a");

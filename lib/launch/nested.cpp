@@ -1,0 +1,152 @@
+#include "launch/nested.hpp"
+
+#include "base/fault.hpp"
+#include "launch/identity.hpp"
+#include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
+#include "sys/mount.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace covey::launch {
+namespace {
+
+// What is said on the socket between the launcher and the two others.
+constexpr std::string_view kInit = "I";     // the process between → launcher, with init's pidfd
+constexpr std::string_view kDropped = "D";  // init → launcher, perhaps with a procfs context
+constexpr std::string_view kGo = "G";       // launcher → init
+
+constexpr int kLimit = 10'000;  // milliseconds: the process between only clones and ends
+
+Error clone_error(int error) {
+    if (error == ENOSPC)
+        return Error(Code::failed_precondition,
+                     "a PID namespace inside this one is not possible: it would be the 33rd level, "
+                     "or the user has too many")
+            .with_fix(
+                "use pid mode pod or container, nest less deeply (the kernel's limit is 32), or "
+                "raise user.max_pid_namespaces");
+    if (error == ENOMEM)
+        return Error(Code::sandbox_gone,
+                     "the PID namespace to nest in is gone: its first process has ended")
+            .with_fix("create the sandbox anew");
+    return Error::from_errno(error, "clone", "init")
+        .with_fix(error == EAGAIN ? "raise the container's pids limit" : "");
+}
+
+}  // namespace
+
+void NestedLaunch::launch(const Steps& steps) {
+    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    socket_ = std::move(sockets.parent);
+    fault_point("nested.freeze");
+    ask_for_stillness(handshake_);
+    const auto between = clone_between(std::move(sockets.child), steps);
+    try {
+        finish(between);
+    } catch (const Error& error) {
+        // Before the socket closes: init ends then, and its end must not be heard before the
+        // reason.
+        send_failed(handshake_, Error::restored(error.code(), "launcher: " + error.detail(),
+                                                error.fix(), error.causes(), error.errno_value()));
+        throw;
+    }
+}
+
+void NestedLaunch::finish(FdRef between) {
+    await_drop(between);
+    fault_point("nested.dropped");
+    send_dropped(handshake_);
+    builder_.finish_proc(proc_source());
+    sys::send_packet(socket_, kGo).or_throw("send", "go");
+}
+
+UniqueFd NestedLaunch::clone_between(UniqueFd socket, const Steps& steps) {
+    auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
+    if (!child) throw clone_error(child.error());
+    if (child.value().pid == 0) ::_exit(run_between(socket, steps));
+    send_helper(handshake_, child.value().pidfd);
+    return std::move(child.value().pidfd);
+}
+
+/// A member of the pod's namespace for as long as one clone takes.
+int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
+    try {
+        (void)sys::set_name("covey:between");
+        NestedEnd end{socket, opens_proc_, builder_.descriptors()};
+        socket_.reset();
+        fault_point("nested.between");
+        auto child = sys::clone_process({CLONE_PARENT | CLONE_NEWPID, 0, FdRef{-1}});
+        if (!child) throw clone_error(child.error());
+        if (child.value().pid == 0) steps.run_init(end);
+        const auto copy = sys::duplicate(child.value().pidfd).or_throw("dup", "pidfd");
+        steps.tell_born(std::move(child.value().pidfd));
+        const std::array fds{copy.ref()};
+        sys::send_packet(socket, kInit, fds).or_throw("send", "init's descriptor");
+        return 0;
+    } catch (const Error& error) {
+        send_failed(handshake_, Error::restored(error.code(), "between: " + error.detail(),
+                                                error.fix(), error.causes(), error.errno_value()));
+    } catch (const std::exception& error) {
+        send_failed(handshake_, Error(Code::internal, error.what()));
+    }
+    return 1;
+}
+
+void NestedLaunch::await_drop(FdRef between) {
+    for (bool dropped = false; !dropped || !init_;) {
+        auto packet = sys::receive_packet(socket_).or_throw("receive", "init's report");
+        if (packet.data == kInit && packet.fds.size() == 1) {
+            init_ = std::move(packet.fds.front());
+        } else if (packet.data == kDropped && packet.fds.size() <= 1) {
+            dropped = true;
+            if (!packet.fds.empty()) proc_context_ = std::move(packet.fds.front());
+        } else {
+            // Whoever ended has said why by himself.
+            throw Error(Code::internal, "init ended before it had dropped its privileges");
+        }
+    }
+    // It is privileged until its end.
+    if (!sys::wait_ended(between, kLimit))
+        throw Error(Code::timeout, "the process between launcher and init did not end");
+}
+
+ProcSource NestedLaunch::proc_source() {
+    ProcSource source;
+    if (proc_context_) {
+        source.context = proc_context_;
+        return source;
+    }
+    pid_namespace_ = sys::pidfd_pid_namespace(init_).or_throw("get", "init's PID namespace");
+    source.pid_namespace = pid_namespace_;
+    return source;
+}
+
+void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef handshake) {
+    set_own_scheduler(process);
+    UniqueFd context;
+    if (launcher.opens_proc)
+        context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    for (const int fd : launcher.not_for_init)
+        ::close(fd);
+    cut_privileges(process, handshake);
+    const std::array fds{context.ref()};
+    sys::send_packet(launcher.socket, kDropped, {fds.data(), context ? 1U : 0U})
+        .or_throw("send", "report");
+    context.reset();
+    const auto answer = sys::receive_packet(launcher.socket).or_throw("receive", "go");
+    // The launcher has ended, and it is the one that says why.
+    if (answer.data != kGo) ::_exit(1);
+    ::close(launcher.socket.get());
+    enter_working_directory(process);
+}
+
+}  // namespace covey::launch

@@ -1,0 +1,61 @@
+// Pid mode `nested`: init becomes PID 1 of a namespace inside the pod's. The kernel makes one only
+// for a member of the pod's namespace with CAP_SYS_ADMIN, so a short-lived process goes between
+// launcher and init; those who could seize it stand still until init has cut its privileges. The
+// launcher stays outside, mounts init's /proc from there and lets init go on. docs/LAUNCH.md.
+// Called by the launcher and by init. Thread rule: single-threaded, in processes of their own.
+// Blocks until the other side has spoken.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "launch/message.hpp"
+#include "launch/root_builder.hpp"
+#include "plan/plan.hpp"
+
+#include <functional>
+#include <vector>
+
+namespace covey::launch {
+
+/// What init needs to know of its launcher.
+struct NestedEnd {
+    FdRef socket{-1};
+    /// The kernel's procfs takes no `pidns=` (before Linux 6.18): init opens a context for it.
+    bool opens_proc = false;
+    /// The launcher's, which would show in the pod.
+    std::vector<int> not_for_init;
+};
+
+class NestedLaunch {
+  public:
+    /// `builder` has pivoted and not yet run what lies on the container's /proc.
+    NestedLaunch(RootBuilder& builder, FdRef handshake, bool opens_proc)
+        : builder_(builder), handshake_(handshake), opens_proc_(opens_proc) {}
+
+    struct Steps {
+        /// In init; does not return.
+        std::function<void(const NestedEnd& end)> run_init;
+        /// In the process between, as soon as init is there: nobody else is to wait for it.
+        std::function<void(UniqueFd pidfd)> tell_born;
+    };
+    /// In the launcher, whose children are born in the pod's namespace by now. Returns when init
+    /// has its /proc and goes on.
+    void launch(const Steps& steps);
+
+  private:
+    UniqueFd clone_between(UniqueFd socket, const Steps& steps);
+    [[nodiscard]] int run_between(FdRef socket, const Steps& steps);
+    void finish(FdRef between);
+    void await_drop(FdRef between);
+    [[nodiscard]] ProcSource proc_source();
+
+    RootBuilder& builder_;
+    FdRef handshake_;
+    bool opens_proc_;
+    UniqueFd socket_, init_, proc_context_;
+    UniqueFd pid_namespace_;
+};
+
+/// In init: cuts its privileges, reports that and waits until its /proc is mounted.
+void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef handshake);
+
+}  // namespace covey::launch

@@ -1,0 +1,44 @@
+// What access means for a plan: which capabilities it does not go with, and what its /proc hides.
+// (The Landlock domain is the launcher's: launch/access.hpp.)
+#include "covey/error.hpp"
+#include "plan/sections.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include <linux/capability.h>
+
+namespace covey::plan {
+namespace {
+
+/// Both measure the memory of processes that they may not inspect (perf_event_open(2) with a CPU
+/// instead of a process; /proc/PID/environ and maps, perfmon_capable() in the kernel's source), and
+/// CAP_SYS_ADMIN mounts a /proc that hides nothing.
+constexpr std::array kTooMuch{CAP_SYS_ADMIN, CAP_PERFMON};
+
+}  // namespace
+
+void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets) {
+    if (!access.is_restricted()) return;
+    for (const int number : kTooMuch)
+        if (((sets.bounding | sets.permitted) >> static_cast<unsigned>(number) & 1U) != 0)
+            throw Error(Code::invalid_argument,
+                        fmt::format("restricted access cannot be kept with {}: it reads other "
+                                    "processes' memory in ways that no domain holds back",
+                                    spec::capability_name(number)))
+                .with_fix("drop the capability, or use access open");
+}
+
+std::vector<std::pair<std::string, std::string>> proc_options(
+    const spec::Access& access, std::vector<std::pair<std::string, std::string>> options) {
+    if (access.see == spec::Reach::pod) return options;
+    // proc(5): `gid` names who is exempt from a weaker hidepid.
+    std::erase_if(options, [](const auto& option) {
+        return option.first == "hidepid" || option.first == "gid";
+    });
+    options.emplace_back("hidepid", "ptraceable");
+    return options;
+}
+
+}  // namespace covey::plan

@@ -1,0 +1,53 @@
+#include "shim/neighbours.hpp"
+
+#include "base/fault.hpp"
+#include "base/log.hpp"
+#include "covey/error.hpp"
+#include "shim/container.hpp"
+
+#include <exception>
+
+namespace covey::shim {
+
+void Neighbours::freeze() {
+    fault_point("container.freeze");
+    if (holders_ == 0) {
+        try {
+            for (auto* const member : members_())
+                freeze_one(*member);
+        } catch (...) {
+            thaw_all();
+            throw;
+        }
+    }
+    ++holders_;
+}
+
+void Neighbours::thaw() noexcept {
+    if (--holders_ == 0) thaw_all();
+}
+
+void Neighbours::join(Container& newcomer) {
+    if (holders_ > 0) freeze_one(newcomer);
+}
+
+void Neighbours::freeze_one(Container& container) {
+    const auto* const group = container.group();
+    if (group == nullptr || group->is_frozen()) return;
+    group->freeze();
+    frozen_.insert(container.facts().config.id);
+}
+
+void Neighbours::thaw_all() noexcept {
+    const auto frozen = std::exchange(frozen_, {});
+    try {
+        for (auto* const member : members_())
+            if (const auto* const group = member->group();
+                group != nullptr && frozen.contains(member->facts().config.id))
+                group->thaw();
+    } catch (const std::exception& error) {
+        log::error("cannot thaw a container", {{"problem", error.what()}});
+    }
+}
+
+}  // namespace covey::shim
