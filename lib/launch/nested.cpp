@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace covey::launch {
@@ -101,8 +102,20 @@ int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
     return 1;
 }
 
+/// init holds the other end of the socket too, so its end does not tell that who should speak of
+/// init has failed.
+void NestedLaunch::await_word(FdRef between) {
+    std::array<pollfd, 2> entries{pollfd{socket_.get(), POLLIN, 0},
+                                  pollfd{between.get(), POLLIN, 0}};
+    while (::poll(entries.data(), entries.size(), -1) < 0)
+        if (errno != EINTR) throw Error::from_errno(errno, "wait for", "init's report");
+    if (entries[0].revents == 0)
+        throw Error(Code::internal, "the process between launcher and init failed");
+}
+
 void NestedLaunch::await_drop(FdRef between) {
     for (bool dropped = false; !dropped || !init_;) {
+        if (!init_) await_word(between);
         auto packet = sys::receive_packet(socket_).or_throw("receive", "init's report");
         if (packet.data == kInit && packet.fds.size() == 1) {
             init_ = std::move(packet.fds.front());

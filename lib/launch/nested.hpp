@@ -45,6 +45,7 @@ class NestedLaunch {
     UniqueFd clone_between(UniqueFd socket, const Steps& steps);
     [[nodiscard]] int run_between(FdRef socket, const Steps& steps);
     void finish(FdRef between);
+    void await_word(FdRef between);
     void await_drop(FdRef between);
     [[nodiscard]] ProcSource proc_source();
 

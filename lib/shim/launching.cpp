@@ -70,6 +70,7 @@ void Launching::handle(launch::Message message) {
     if (auto* born = std::get_if<launch::Born>(&message)) {
         born_ = true;
         callbacks_.born(std::move(*born));
+        tell_failure();
         if (ready_) on_ready();
     } else if (auto* ready = std::get_if<launch::Ready>(&message)) {
         // Launcher and init share their end: a quick init speaks before the launcher tells its

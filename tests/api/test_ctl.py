@@ -108,8 +108,9 @@ class Containers(Ctl):
         rows = {line.split()[0]: line for line in self.covey("ps", "-a", "--no-headers")[0].splitlines()}
         self.assertIn("stopped (7)", rows["seven"])
         wide = self.covey("ps", "-o", "wide", "-s", "web")[0].splitlines()
-        self.assertEqual(wide[0].split(), "CONTAINER SANDBOX STATE PID HOSTPID STARTED ID BUNDLE USER CAPS ENGINE COMMAND".split())
-        self.assertIn(" root  default  covey ", wide[1] + " ")
+        self.assertEqual(wide[0].split(), "CONTAINER SANDBOX ENGINE STATE PID HOSTPID STARTED ID BUNDLE USER CAPS COMMAND".split())
+        self.assertIn(" root  default ", wide[1])
+        self.assertIn(" covey ", wide[1])
         self.covey("rm", "shell", code=1)
         self.covey("rm", "-f", "shell", "seven")
         self.assertEqual(self.covey("ps", "-a", "-q")[0], "")

@@ -100,7 +100,6 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
     check_that_nothing_was_got(end_of(neighbour, out + "-execs"));
 }
 
-// Seen failing with Neighbours::freeze() taken out: @MUTATION@
 TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
     COVEY_REQUIRES("root");
     Lab lab;
