@@ -158,6 +158,8 @@ void add_run(const Options& app, Session& session) {
                   "where its processes live: pod, nested, container, target or node");
     command.value("--target", "CONTAINER", wish.target,
                   "with --pid target: the container whose processes it joins");
+    command.value("--access", "PRESET", wish.access,
+                  "to its neighbours' processes: open, private or observer");
     command.flag("-d,--detach", options->detach, "leave it running in the background");
     command.flag("-i,--hold-stdin", options->input,
                  "pass standard input on; with -d: an input that never ends");

@@ -139,6 +139,8 @@ void add_create(const Options& group, Session& session) {
     command.value("--hostname", "TEXT", wish.hostname, "its host name; the id if absent");
     command.value("--pid", "MODE", wish.pid_mode,
                   "default of its containers: pod, nested, container or node");
+    command.value("--access", "PRESET", wish.access,
+                  "default of its containers: open, private or observer");
     command.value("--net", "NS", options->net, "network: new, host or a path");
     command.value("--ipc", "NS", options->ipc, "IPC: new, host or a path");
     command.value("--uts", "NS", options->uts, "host name: new, host or a path");

@@ -30,6 +30,7 @@ Request create_sandbox(const CreateSandboxRequest& wish) {
     Json body = Json::object();
     add(body, "hostname", wish.hostname);
     add(body, "pidMode", wish.pid_mode);
+    add(body, "access", wish.access);
     for (const auto& [type, value] : wish.namespaces) {
         if (value.starts_with('/'))
             body["namespaces"][type] = Json{{"path", value}};
@@ -46,6 +47,7 @@ Request create_container(const CreateContainerRequest& wish) {
     Json body = {{"sandbox", wish.sandbox}, {"bundle", wish.bundle}};
     add(body, "pidMode", wish.pid_mode);
     add(body, "target", wish.target);
+    add(body, "access", wish.access);
     if (!wish.add_capabilities.empty()) body["capabilities"]["add"] = wish.add_capabilities;
     if (!wish.drop_capabilities.empty()) body["capabilities"]["drop"] = wish.drop_capabilities;
     Json stdio = Json::object();

@@ -12,7 +12,11 @@ namespace {
 constexpr const char* kPause = "(pause)";  // no id: parentheses are not allowed in one
 
 core::AccessFacts facts_of(const ContainerEntry& container, FdRef proc) {
-    return core::read_access_facts(proc, container.request.id, container.facts.pid);
+    auto facts = core::read_access_facts(proc, container.request.id, container.facts.pid);
+    const auto& access = container.facts.config.access;
+    facts.restricted = {access.see == spec::Reach::own, access.signal == spec::Reach::own,
+                        access.inspect == spec::Reach::own};
+    return facts;
 }
 
 /// One that was named must be there and run; of the others those that do.

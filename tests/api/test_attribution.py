@@ -168,10 +168,14 @@ class Access(CoveyTest):
         self.member(sandbox, "other", uid=102)
         self.member(sandbox, "user-tracer", uid=101, change=with_capabilities(ambient=["CAP_SYS_PTRACE"]))
         self.member(sandbox, "other-killer", uid=102, change=with_capabilities(ambient=["CAP_KILL"]))
+        self.member(sandbox, "private", access="private")
+        self.member(sandbox, "private-tracer", access="private", capabilities={"add": ["SYS_PTRACE"]})
+        self.member(sandbox, "private-user", uid=101, access="private")
+        self.member(sandbox, "observer", access="observer")
         numbers = {one["id"]: one["podPid"] for one in self.client.get(f"/v1/containers?sandbox={sandbox}").json["items"]}
         numbers["(pause)"] = 1
         items = self.client.get(f"/v1/sandboxes/{sandbox}/access").json["items"]
-        self.assertEqual(len(items), 10 * 10)
+        self.assertEqual(len(items), 14 * 14)
         wrong = []
         for item in items:
             said = {action: item[action]["allowed"] for action in ("see", "signal", "readRoot", "ptrace")}
@@ -188,6 +192,10 @@ class Access(CoveyTest):
         self.assertEqual(of["root", "stronger"]["readRoot"]["changes"][0], "add CAP_NET_ADMIN to root")
         self.assertIn("dumpable", of["root", "(pause)"]["readRoot"]["because"])
         self.assertTrue(of["tracer", "(pause)"]["ptrace"]["allowed"])
+        for target in ("root", "private", "user", "(pause)"):
+            for action in ("see", "signal", "readRoot", "ptrace"):
+                self.assertIn("landlock", of["private-tracer", target][action]["because"], (target, action))
+        self.assertTrue(of["observer", "root"]["see"]["allowed"])
 
     def test_the_change_that_is_named_allows_it(self):
         sandbox = self.sandbox(pidMode="pod")
