@@ -97,6 +97,7 @@ ContainerAnswer container_from(const Json& object) {
     read(object, "state", container.state);
     read(object, "pidMode", container.pid_mode);
     read(object, "access", container.access);
+    if (container.access.empty() && object.contains("access")) container.access = "restricted";
     read(object, "bundle", container.bundle);
     read(object, "createdAt", container.created_at);
     read(object, "startedAt", container.started_at);

@@ -128,8 +128,9 @@ class Drawing {
         std::string text = state_text(container);
         if (container.state == "running")
             text += " " + age_of(container.started_at, facts_.now_microseconds);
-        // Its processes have no number in the pod: say why.
+        // What is not Kubernetes' sharing is said.
         if (container.pid_mode != "pod") text += ", pid " + container.pid_mode;
+        if (!container.access.empty() && container.access != "open") text += ", " + container.access;
         return text;
     }
 

@@ -100,6 +100,16 @@ class Containers(Ctl):
         self.assertEqual(self.covey("ps", "-a", "-q")[0], "")
         self.assertEqual(set(pathlib.Path("/tmp").glob("covey-run.*")), before)
 
+    def test_the_tree_says_pid_mode_and_access(self):
+        rootfs = self.run_shell()
+        self.covey("run", "web", "--name", "quiet", "-d", "--pid", "pod", "--access", "private", "--rootfs", rootfs, "--", "sleep", "1001")
+        self.covey("run", "web", "--name", "one", "-d", "--pid", "nested", "--rootfs", rootfs, "--", "sleep", "1002")
+        lines = self.covey("tree", "web")[0].splitlines()
+        self.assertIn(", private ", next(line for line in lines if " quiet " in line))
+        self.assertIn(", pid nested ", next(line for line in lines if " one " in line))
+        self.assertIn("private", self.covey("run", "web", "-d", "--access", "privat", "--rootfs", rootfs, "--", "sleep", "1", code=125)[1])
+        self.covey("rm", "-f", "shell", "quiet", "one")
+
     def test_containers_are_listed_waited_for_and_removed(self):
         rootfs = self.run_shell()
         self.covey("run", "web", "--name", "seven", "-d", "--rootfs", rootfs, "--", "sh", "-c", "exit 7")

@@ -100,6 +100,8 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
     check_that_nothing_was_got(end_of(neighbour, out + "-execs"));
 }
 
+// Seen failing with Neighbours::freeze_one emptied: 339 of 560 seized had CAP_SYS_ADMIN and the
+// like, and folders of the launcher's were open in 945.
 TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
     COVEY_REQUIRES("root");
     Lab lab;
