@@ -130,7 +130,8 @@ class Drawing {
             text += " " + age_of(container.started_at, facts_.now_microseconds);
         // What is not Kubernetes' sharing is said.
         if (container.pid_mode != "pod") text += ", pid " + container.pid_mode;
-        if (!container.access.empty() && container.access != "open") text += ", " + container.access;
+        if (!container.access.empty() && container.access != "open")
+            text += ", " + container.access;
         return text;
     }
 

@@ -38,13 +38,15 @@ TEST_CASE("every process of a pod has its container and its numbers in each name
     auto sandbox = pod.create("facade");
     const Bundle bundle;
     auto shared = sandbox.create_container("shared", bundle.path(), {.pid_mode = PidMode::pod});
-    auto alone = sandbox.create_container("alone", bundle.path(), {});
+    auto alone = sandbox.create_container("alone", bundle.path(), {.pid_mode = PidMode::container});
+    auto nested = sandbox.create_container("nested", bundle.path(), {});
     auto node = sandbox.create_container("node", bundle.path(), {.pid_mode = PidMode::node});
     shared.start();
     alone.start();
+    nested.start();
     node.start();
     const auto all = list(sandbox);
-    REQUIRE(all.size() == 4);
+    REQUIRE(all.size() == 5);
     const auto& pause = of(all, "");
     CHECK(pause.pid == sandbox.pid());
     CHECK(pause.pod_pid == 1);
@@ -56,6 +58,9 @@ TEST_CASE("every process of a pod has its container and its numbers in each name
     CHECK(of(all, "shared").no_new_privileges);
     CHECK(of(all, "alone").pod_pid == 0);
     CHECK(of(all, "alone").container_pid == 1);
+    CHECK(of(all, "nested").pod_pid == nested.pod_pid());
+    CHECK(of(all, "nested").pod_pid > 1);
+    CHECK(of(all, "nested").container_pid == 1);
     CHECK(of(all, "node").pod_pid == 0);
     CHECK(of(all, "node").container_pid == node.pid());
     sandbox.remove();
