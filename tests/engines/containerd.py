@@ -22,7 +22,7 @@ class ContainerdTest(engine_test.EngineTest):
     @classmethod
     def start_engine(cls):
         config = cls.folder / "config.toml"
-        first, restricted = snippets.blocks("containerd.md", "toml")
+        first, _for_systemd, restricted = snippets.blocks("containerd.md", "toml")
         config.write_text(first + restricted + CRI + PLACES.format(folder=cls.folder), encoding="utf-8")
         cls.socket = cls.folder / "containerd.sock"
         with open(cls.folder / "log", "wb") as log:
