@@ -52,9 +52,12 @@ std::optional<spec::Access> read_access(BodyReader& reader) {
 
 nlohmann::ordered_json access_json(const spec::Access& access) {
     if (const auto preset = spec::preset_name(access)) return *preset;
-    return {{"see", spec::reach_name(access.see)},
-            {"signal", spec::reach_name(access.signal)},
-            {"inspect", spec::reach_name(access.inspect)}};
+    // In the order in which people read it, not a map's.
+    nlohmann::ordered_json json;
+    const auto words = spec::access_words(access);
+    for (const auto key : kFields)
+        json[std::string{key}] = words.at(std::string{key});
+    return json;
 }
 
 }  // namespace covey::daemon

@@ -7,6 +7,7 @@
 #include "api/sandbox_codec.hpp"
 #include "base/id.hpp"
 #include "base/text.hpp"
+#include "sys/proc.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -27,8 +28,7 @@ constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stder
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
 constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
 constexpr std::size_t kLongestPath = 4095;
-constexpr double kLargestPid = 4194304;  // PID_MAX_LIMIT, proc(5)
-constexpr double kLongestStop = 86400;   // seconds
+constexpr double kLongestStop = 86400;  // seconds
 
 /// pidMode and target, which belong together.
 void read_mode(BodyReader& reader, CreateContainerAction& action) {
@@ -163,7 +163,7 @@ KillAction decode_kill(const std::string& id, std::string_view body) {
     action.container = id;
     action.signal = read_signal(reader, action.signal);
     action.all = reader.flag("all").value_or(false);
-    if (const auto pid = reader.number("pid", 1, kLargestPid)) {
+    if (const auto pid = reader.number("pid", 1, sys::kLargestPid)) {
         if (*pid != std::floor(*pid)) reader.problem("pid", "must be a whole number");
         if (action.all) reader.problem("pid", "one process, or all?", "leave out pid or all");
         action.pid = static_cast<pid_t>(*pid);

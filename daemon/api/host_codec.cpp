@@ -21,7 +21,8 @@ constexpr const char* kOciVersion = "1.2.0";
 constexpr const char* kFeatures[] = {"sandboxes",      "processes",      "oci",
                                      "containers",     "exec",           "events",
                                      "pidMode.pod",    "pidMode.nested", "pidMode.container",
-                                     "pidMode.target", "pidMode.node",   "capabilities"};
+                                     "pidMode.target", "pidMode.node",   "capabilities",
+                                     "access"};
 
 std::string_view status_name(HostCheck::Status status) noexcept {
     switch (status) {

@@ -4,6 +4,7 @@
 #include "api/query.hpp"
 #include "base/id.hpp"
 #include "covey/error.hpp"
+#include "sys/proc.hpp"
 
 #include <array>
 #include <limits>
@@ -14,10 +15,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kFindParameters{"pid", "podPid", "pidfdInode", "sandbox"};
 constexpr std::array<std::string_view, 2> kAccessParameters{"from", "to"};
-constexpr std::uint64_t kLargestPid = 4194304;  // PID_MAX_LIMIT, proc(5)
 
 std::optional<pid_t> pid_in(const Query& query, std::string_view name) {
-    const auto number = query.number(name, 1, kLargestPid);
+    const auto number = query.number(name, 1, sys::kLargestPid);
     if (!number) return std::nullopt;
     return static_cast<pid_t>(*number);
 }

@@ -2,6 +2,7 @@
 #include "covey/error.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
+#include "sys/proc.hpp"
 
 #include <memory>
 
@@ -18,8 +19,7 @@ struct KillOptions {
 int kill_containers(const Session& session, const KillOptions& options) {
     std::optional<std::uint32_t> pid;
     if (options.pid) {
-        constexpr std::uint64_t kLargest = 4194304;  // PID_MAX_LIMIT, proc(5)
-        if (*options.pid == 0 || *options.pid > kLargest)
+        if (*options.pid == 0 || *options.pid > sys::kLargestPid)
             throw Error(Code::invalid_argument, "--pid: no process has that number")
                 .with_fix("covey tree shows the numbers under HOSTPID");
         pid = static_cast<std::uint32_t>(*options.pid);

@@ -252,7 +252,7 @@ std::vector<EngineContainerView> EngineContainers::find(const std::string& id) {
 
 const core::EngineContainer* EngineContainers::owner_of(std::string_view group) const {
     for (const auto& [link, entry] : links_)
-        if (!entry.facts.cgroup.empty() && core::is_group_in(group, entry.facts.cgroup))
+        if (!entry.facts.cgroup.empty() && cgroup::is_in_group(group, entry.facts.cgroup))
             return &entry.facts;
     return nullptr;
 }

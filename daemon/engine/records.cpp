@@ -37,19 +37,10 @@ spec::PidMode pid_mode_of(const Json& json) {
     return *mode;
 }
 
-Json encode(const spec::Access& access) {
-    return {{"see", spec::reach_name(access.see)},
-            {"signal", spec::reach_name(access.signal)},
-            {"inspect", spec::reach_name(access.inspect)}};
-}
-
 spec::Access access_of(const Json& json) {
-    const auto reach = [&](const char* key) {
-        const auto found = spec::reach(json.at(key).get<std::string>());
-        if (!found) throw Error(Code::internal, "record has an unknown access");
-        return *found;
-    };
-    return {reach("see"), reach("signal"), reach("inspect")};
+    const auto access = spec::access_of_words(json.get<std::map<std::string, std::string>>());
+    if (!access) throw Error(Code::internal, "record has an unknown access");
+    return *access;
 }
 
 Json encode(const CreateSandboxAction& request) {
@@ -59,7 +50,7 @@ Json encode(const CreateSandboxAction& request) {
     return {{"id", request.id},
             {"hostname", request.hostname},
             {"pidMode", spec::pid_mode_name(request.pid_mode)},
-            {"access", encode(request.access)},
+            {"access", spec::access_words(request.access)},
             {"namespaces", std::move(wishes)},
             {"sysctls", request.sysctls},
             {"cgroupParent", request.cgroup_parent},
@@ -92,7 +83,7 @@ Json encode(const CreateContainerAction& request) {
               {"stdio",
                {{"in", request.stdio.in}, {"out", request.stdio.out}, {"err", request.stdio.err}}},
               {"labels", request.labels}};
-    if (request.access) json["access"] = encode(*request.access);
+    if (request.access) json["access"] = spec::access_words(*request.access);
     if (!request.target.empty()) json["target"] = request.target;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;

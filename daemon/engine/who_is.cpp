@@ -34,7 +34,7 @@ bool attribute(const EngineState& state, const std::string& group, ProcessView& 
                std::uint64_t& inode) {
     for (const auto& [id, sandbox] : state.registry.sandboxes) {
         const auto pod = sandbox->cgroup();
-        if (!sandbox->complete || !core::is_group_in(group, pod)) continue;
+        if (!sandbox->complete || !cgroup::is_in_group(group, pod)) continue;
         const auto owner = core::owner_of_group(std::string_view{group}.substr(pod.size()));
         view.process.container = owner.container;
         view.process.exec = owner.exec;

@@ -44,6 +44,11 @@ std::string identity_of(const Host& host, FdRef proc, pid_t pid) {
     return path ? below_root(*path, host.identity_root) : std::string{};
 }
 
+bool is_in_group(std::string_view group, std::string_view above) noexcept {
+    if (above == "/") return true;
+    return group.starts_with(above) && (group.size() == above.size() || group[above.size()] == '/');
+}
+
 UniqueFd open_own(const Host& host) {
     if (host.unified.empty()) return {};
     const auto proc = sys::open_dir("/proc");

@@ -116,6 +116,9 @@ class Group {
     /// not wait for them to be gone. Pure v1: freezes, kills and thaws until none is left, at most
     /// 2 s. A group that is gone: success.
     void kill() const;
+    /// `signal` to every process in the group and below, each by a pidfd of one that was found to
+    /// be the group's; who is forked meanwhile may be missed (kill() misses none).
+    void signal(int signal) const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
     /// Does not wait. On a hybrid host v1's freezer too, whoever used it. A group that is gone:
@@ -151,5 +154,8 @@ class Group {
 /// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
 /// the host's mount shows. `proc` is the host's /proc opened by the caller.
 [[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
+
+/// Whether `group` is `above` or below it: paths of the identity hierarchy.
+[[nodiscard]] bool is_in_group(std::string_view group, std::string_view above) noexcept;
 
 }  // namespace covey::cgroup

@@ -5,6 +5,8 @@
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -82,6 +84,18 @@ std::vector<pid_t> processes_of(FdRef group) {
                 pids.push_back(static_cast<pid_t>(*pid));
     });
     return pids;
+}
+
+void Group::signal(int signal) const {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    for (const pid_t pid : processes()) {
+        const auto process = sys::pidfd_open(pid);
+        if (!process) continue;
+        // Only now is the number this process's for sure: is it the group's?
+        if (!is_in_group(identity_of(*host_, proc, pid), path())) continue;
+        const auto sent = sys::pidfd_send_signal(process.value(), signal);
+        if (!sent && sent.error() != ESRCH) sent.or_throw("signal process", std::to_string(pid));
+    }
 }
 
 std::vector<pid_t> Group::processes() const {

@@ -47,25 +47,6 @@ Stdio read_stdio(Fields fields) {
     return stdio;
 }
 
-Json to_json(const spec::Access& access) {
-    return Json{{"see", spec::reach_name(access.see)},
-                {"signal", spec::reach_name(access.signal)},
-                {"inspect", spec::reach_name(access.inspect)}};
-}
-
-spec::Reach read_reach(Fields& fields, const char* key) {
-    const auto reach = spec::reach(fields.text(key));
-    if (!reach) fields.refuse(key, "own or pod");
-    return *reach;
-}
-
-spec::Access read_access(Fields fields) {
-    spec::Access access{read_reach(fields, "see"), read_reach(fields, "signal"),
-                        read_reach(fields, "inspect")};
-    fields.refuse_others();
-    return access;
-}
-
 }  // namespace
 
 Json to_json(const SandboxConfig& config) {
@@ -102,7 +83,7 @@ Json to_json(const ContainerConfig& config) {
                 {"dropCapabilities", config.drop_capabilities},
                 {"stdio", to_json(config.stdio)},
                 {"target", text_json(config.target)},
-                {"access", to_json(config.access)}};
+                {"access", spec::access_words(config.access)}};
 }
 
 ContainerConfig read_container_config(Fields& fields) {
@@ -116,7 +97,9 @@ ContainerConfig read_container_config(Fields& fields) {
     config.drop_capabilities = fields.number<std::uint64_t>("dropCapabilities");
     config.stdio = read_stdio(fields.object("stdio"));
     config.target = fields.text("target");
-    config.access = read_access(fields.object("access"));
+    const auto access = spec::access_of_words(fields.text_map("access"));
+    if (!access) fields.refuse("access", "see, signal and inspect, each own or pod");
+    config.access = *access;
     return config;
 }
 

@@ -1,3 +1,4 @@
+#include "base/id.hpp"
 #include "base/text.hpp"
 #include "core/engine_containers.hpp"
 #include "covey/error.hpp"
@@ -7,9 +8,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <climits>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,15 +40,6 @@ Json whole_record(FdRef folder, const std::string& name, std::string_view boot_i
     if (record.state == store::RecordState::absent) throw Error(Code::not_found, record.problem);
     if (record.state != store::RecordState::valid) throw unbelievable(record.problem);
     return Json::parse(record.body);
-}
-
-bool is_container_id(std::string_view id) {
-    const auto is_good = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '+' || c == '-' || c == '.';
-    };
-    return !id.empty() && id.size() <= NAME_MAX && id.front() != '.' &&
-           std::all_of(id.begin(), id.end(), is_good);
 }
 
 /// What others could have written is no evidence.
@@ -86,7 +75,7 @@ EngineContainer read_engine_container(FdRef registry, const std::string& link,
     EngineContainer container;
     container.root = field<std::string>(pointer, "root", "the link");
     container.id = field<std::string>(pointer, "id", "the link");
-    if (!container.root.starts_with('/') || !is_container_id(container.id))
+    if (!container.root.starts_with('/') || !is_valid_container_id(container.id))
         throw unbelievable("its root or id is none");
     if (store::engine_link_name(container.root, container.id) != link)
         throw unbelievable(fmt::format("it speaks of container {} in {}, but is not called so",

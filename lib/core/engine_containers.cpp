@@ -34,11 +34,6 @@ struct Mark {
 
 }  // namespace
 
-bool is_group_in(std::string_view group, std::string_view above) {
-    if (above == "/") return true;
-    return group.starts_with(above) && (group.size() == above.size() || group[above.size()] == '/');
-}
-
 std::string_view state_name(EngineContainerState state) noexcept {
     constexpr std::array<std::string_view, 4> kNames{"created", "running", "paused", "stopped"};
     return kNames.at(static_cast<std::size_t>(state));
@@ -51,7 +46,7 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
     if (!alive) return {};
     if (!container.cgroup.empty()) {
         const auto group = cgroup::identity_of(host, proc, container.pid);
-        if (!group.empty() && !is_group_in(group, container.cgroup))
+        if (!group.empty() && !cgroup::is_in_group(group, container.cgroup))
             throw Error(
                 Code::failed_precondition,
                 fmt::format("its record says process {} in cgroup {}, but that one is in {}",

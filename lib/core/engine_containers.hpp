@@ -45,9 +45,6 @@ struct EngineContainerNow {
 [[nodiscard]] EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host,
                                          FdRef proc);
 
-/// Whether a cgroup is another one or below it.
-[[nodiscard]] bool is_group_in(std::string_view group, std::string_view above);
-
 /// Which engine writes such annotations, or has its state in such a root.
 [[nodiscard]] std::string engine_of(const std::map<std::string, std::string>& annotations,
                                     std::string_view root, std::string_view bundle);

@@ -4,9 +4,16 @@
 #include "covey/error.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace covey::launch {
+
+/// `error` with `where` before its detail; code, fix, causes and errno kept.
+inline Error prefixed(std::string_view where, const Error& error) {
+    return Error::restored(error.code(), std::string{where} + ": " + error.detail(), error.fix(),
+                           error.causes(), error.errno_value());
+}
 
 /// Runs `step`; what it throws comes out with `where` before its detail, code and fix kept.
 template <typename Step>
@@ -14,8 +21,7 @@ decltype(auto) in_context(const std::string& where, Step&& step) {
     try {
         return std::forward<Step>(step)();
     } catch (const Error& error) {
-        throw Error::restored(error.code(), where + ": " + error.detail(), error.fix(),
-                              error.causes(), error.errno_value());
+        throw prefixed(where, error);
     }
 }
 

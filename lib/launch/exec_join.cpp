@@ -1,6 +1,7 @@
 #include "launch/exec_join.hpp"
 
 #include "base/fault.hpp"
+#include "launch/context.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
 #include "launch/labels.hpp"
@@ -46,6 +47,7 @@ class ExecLauncher {
     void find_world();
     void drop_host();
     void launch();
+    [[nodiscard]] InitInput init_input() const;
 
     const ExecInput& input_;
     plan::ProcessPlan process_;
@@ -65,10 +67,7 @@ void ExecLauncher::compile() {
         stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
         stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
         stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
-        // As Launcher::give_pipes_from_host.
-        const auto owner = process_.user_namespace ? host_id(spec.linux.uid_mappings, process_.uid)
-                                                   : std::optional{process_.uid};
-        if (owner) give_pipes(stdio_, *owner);
+        give_pipes_on_host(stdio_, process_, spec.linux.uid_mappings);
     }
 }
 
@@ -147,6 +146,18 @@ void ExecLauncher::drop_host() {
     sys::close_all_except(keep).or_throw("close", "host descriptors");
 }
 
+/// No gate, no hooks, and nothing that is not closed by now.
+InitInput ExecLauncher::init_input() const {
+    InitInput input;
+    input.process = &process_;
+    input.program = program_;
+    input.stdio = &stdio_;
+    input.terminal = terminal_.slave;
+    input.handshake = input_.handshake;
+    input.preserved_fds = input_.engine.preserved_fds;
+    return input;
+}
+
 void ExecLauncher::launch() {
     if ((input_.shared_namespaces & CLONE_NEWPID) == 0)
         sys::set_namespace(input_.init, CLONE_NEWPID)
@@ -160,19 +171,7 @@ void ExecLauncher::launch() {
         throw Error(Code::failed_precondition, "cannot exec in a stopped container")
             .with_cause("the main process of its PID namespace has ended");
     if (!child) throw Error::from_errno(child.error(), "clone", "exec'd process");
-    if (child.value().pid == 0)
-        run_init({&process_,
-                  program_,
-                  &stdio_,
-                  terminal_.slave,
-                  input_.handshake,
-                  FdRef{-1},
-                  nullptr,
-                  FdRef{-1},
-                  input_.engine.preserved_fds,
-                  nullptr,
-                  nullptr,
-                  {}});
+    if (child.value().pid == 0) run_init(init_input());
     fault_point("exec.born");
     Born born;
     born.pid = child.value().pid;
@@ -192,9 +191,7 @@ void run_exec_launcher(const ExecInput& input) noexcept {
         ExecLauncher{input}.run();
         ::_exit(0);
     } catch (const Error& error) {
-        send_failed(input.handshake,
-                    Error::restored(error.code(), "exec: " + error.detail(), error.fix(),
-                                    error.causes(), error.errno_value()));
+        send_failed(input.handshake, prefixed("exec", error));
     } catch (const std::exception& error) {
         send_failed(input.handshake, Error(Code::internal, fmt::format("exec: {}", error.what())));
     }

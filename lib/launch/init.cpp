@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "covey/error.hpp"
+#include "launch/context.hpp"
 #include "launch/hooks.hpp"
 #include "launch/identity.hpp"
 #include "launch/message.hpp"
@@ -112,8 +113,7 @@ void run_init(const InitInput& input) noexcept {
     try {
         status = run(input);
     } catch (const Error& error) {
-        tell_failure(input, Error::restored(error.code(), "init: " + error.detail(), error.fix(),
-                                            error.causes(), error.errno_value()));
+        tell_failure(input, prefixed("init", error));
     } catch (const std::exception& error) {
         tell_failure(input, Error(Code::internal, fmt::format("init: {}", error.what())));
     }

@@ -30,15 +30,17 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace covey::launch {
 namespace {
 
+constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << unsigned{CAP_SYS_ADMIN};
+
 /// Over the mount namespace that one is in; without, a user namespace is needed first.
 bool may_mount() {
-    constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
     return (sys::get_capabilities().or_throw("read", "capabilities").effective & kSysAdmin) != 0;
 }
 
@@ -69,7 +71,6 @@ class Launcher {
   private:
     void read_and_compile();
     void open_on_host();
-    void give_pipes_from_host();
     void open_proc_source();
     void enter_cgroup();
     void enter_namespaces();
@@ -127,22 +128,13 @@ void Launcher::open_on_host() {
     // With a terminal nothing of the caller's streams may stay open in init: who reads `create`'s
     // output to its end would wait for the container's.
     if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
-    give_pipes_from_host();
+    give_pipes_on_host(stdio_, plan_.process, plan_.uid_mappings);
     connect_agent(plan_.process, input_.handshake);
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
     sources_ = open_sources(plan_);
     open_proc_source();
-}
-
-/// A user namespace cannot give away what is not its own: that is done here already, where its maps
-/// are known.
-void Launcher::give_pipes_from_host() {
-    const auto& process = plan_.process;
-    const auto owner = process.user_namespace ? host_id(plan_.uid_mappings, process.uid)
-                                              : std::optional{process.uid};
-    if (owner) give_pipes(stdio_, *owner);
 }
 
 /// The root of the keeper's mount namespace: only there can it be cloned.
@@ -167,7 +159,6 @@ void Launcher::open_proc_source() {
     // What the sandbox keeps is of the pod's own namespace.
     if (is_target || !input_.pod.proc_keeper.valid()) return;
     // A container that may remount must not share a superblock with its neighbours.
-    constexpr std::uint64_t kSysAdmin = std::uint64_t{1} << 21U;
     if (hides || (plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
     else
@@ -337,9 +328,7 @@ void run_launcher(const LaunchInput& input) noexcept {
         Launcher{input}.run();
         ::_exit(0);
     } catch (const Error& error) {
-        send_failed(input.handshake,
-                    Error::restored(error.code(), "launcher: " + error.detail(), error.fix(),
-                                    error.causes(), error.errno_value()));
+        send_failed(input.handshake, prefixed("launcher", error));
     } catch (const std::exception& error) {
         send_failed(input.handshake,
                     Error(Code::internal, fmt::format("launcher: {}", error.what())));

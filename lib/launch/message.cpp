@@ -94,6 +94,13 @@ Ready decode_ready(std::vector<UniqueFd> fds) {
     return ready;
 }
 
+/// Blocks until the parent says go.
+void ask(FdRef socket, std::string_view packet, const char* when_gone) {
+    sys::send_packet(socket, packet).or_throw("send", "hand-shake");
+    const auto answer = sys::receive_packet(socket).or_throw("receive", "hand-shake");
+    if (answer.data != std::string_view{&kGo, 1}) throw Error(Code::internal, when_gone);
+}
+
 Failed decode_failed(Fields fields) {
     const Code code = code_from_name(fields.next());
     const int error = static_cast<int>(parse_u32(fields.next()).value_or(0));
@@ -138,17 +145,11 @@ void send_listener(FdRef socket, FdRef listener) {
 void ask_for_hooks(FdRef socket, pid_t pid) {
     std::string packet{kHooksDue};
     put(packet, std::to_string(pid));
-    sys::send_packet(socket, packet).or_throw("send", "hand-shake");
-    const auto answer = sys::receive_packet(socket).or_throw("receive", "hand-shake");
-    if (answer.data != std::string_view{&kGo, 1})
-        throw Error(Code::internal, "the runtime ended while its hooks ran");
+    ask(socket, packet, "the runtime ended while its hooks ran");
 }
 
 void ask_for_stillness(FdRef socket) {
-    sys::send_packet(socket, std::string_view{&kNeighboursDue, 1}).or_throw("send", "hand-shake");
-    const auto answer = sys::receive_packet(socket).or_throw("receive", "hand-shake");
-    if (answer.data != std::string_view{&kGo, 1})
-        throw Error(Code::internal, "nobody holds the neighbours still");
+    ask(socket, {&kNeighboursDue, 1}, "nobody holds the neighbours still");
 }
 
 void send_dropped(FdRef socket) {

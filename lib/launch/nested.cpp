@@ -1,6 +1,7 @@
 #include "launch/nested.hpp"
 
 #include "base/fault.hpp"
+#include "launch/context.hpp"
 #include "launch/identity.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -56,8 +57,7 @@ void NestedLaunch::launch(const Steps& steps) {
     } catch (const Error& error) {
         // Before the socket closes: init ends then, and its end must not be heard before the
         // reason.
-        send_failed(handshake_, Error::restored(error.code(), "launcher: " + error.detail(),
-                                                error.fix(), error.causes(), error.errno_value()));
+        send_failed(handshake_, prefixed("launcher", error));
         throw;
     }
 }
@@ -94,8 +94,7 @@ int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
         sys::send_packet(socket, kInit, fds).or_throw("send", "init's descriptor");
         return 0;
     } catch (const Error& error) {
-        send_failed(handshake_, Error::restored(error.code(), "between: " + error.detail(),
-                                                error.fix(), error.causes(), error.errno_value()));
+        send_failed(handshake_, prefixed("between", error));
     } catch (const std::exception& error) {
         send_failed(handshake_, Error(Code::internal, error.what()));
     }

@@ -1,6 +1,7 @@
 #include "launch/sandbox_setup.hpp"
 
 #include "base/fault.hpp"
+#include "launch/context.hpp"
 #include "launch/message.hpp"
 #include "launch/sysctl.hpp"
 #include "sys/file.hpp"
@@ -114,9 +115,7 @@ void run_sandbox_setup(const SandboxSetup& setup) noexcept {
     try {
         ::_exit(run(setup));
     } catch (const Error& error) {
-        send_failed(setup.handshake,
-                    Error::restored(error.code(), "sandbox set-up: " + error.detail(), error.fix(),
-                                    error.causes(), error.errno_value()));
+        send_failed(setup.handshake, prefixed("sandbox set-up", error));
     } catch (const std::exception& error) {
         send_failed(setup.handshake,
                     Error(Code::internal, fmt::format("sandbox set-up: {}", error.what())));

@@ -104,6 +104,13 @@ void give_pipes(const Stdio& stdio, uid_t uid) {
     }
 }
 
+void give_pipes_on_host(const Stdio& stdio, const plan::ProcessPlan& process,
+                        const IdMappings& uids) {
+    const auto owner =
+        process.user_namespace ? host_id(uids, process.uid) : std::optional{process.uid};
+    if (owner) give_pipes(stdio, *owner);
+}
+
 void install_stdio(const Stdio& stdio) {
     int target = 0;
     for (const auto* fd : {&stdio.in, &stdio.out, &stdio.err}) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "launch/user_namespace.hpp"
+#include "plan/plan.hpp"
 
 #include <string>
 
@@ -28,6 +30,10 @@ struct Stdio {
 /// files, FIFOs and terminals of the host) stay whose they are. `uid` as this process's user
 /// namespace has it; what it may not give is left as it is, as runc leaves it.
 void give_pipes(const Stdio& stdio, uid_t uid);
+/// The same from the host, for a process whose user namespace is made later, with these maps: from
+/// inside nobody can give away what is not the namespace's own.
+void give_pipes_on_host(const Stdio& stdio, const plan::ProcessPlan& process,
+                        const IdMappings& uids);
 /// The three become 0, 1, 2. In the process that will exec.
 void install_stdio(const Stdio& stdio);
 /// Descriptors 3 … 2 + count stay open over the exec.

@@ -2,6 +2,7 @@
 #include "plan/bpf_cache.hpp"
 #include "plan/seccomp_filter.hpp"
 #include "plan/sections.hpp"
+#include "sys/kernel_defs.hpp"
 
 #include <fmt/format.h>
 
@@ -73,9 +74,6 @@ bool refuse_notify(Sections& s, const spec::Seccomp& profile) {
     return s.problems.size() != before;
 }
 
-// seccomp(2), Linux 5.19; only with a listener.
-constexpr std::uint32_t kWaitKillable = 1U << 5U;
-
 std::uint32_t flags_of(Sections& s, const spec::Seccomp& profile) {
     std::uint32_t flags = 0;
     for (std::size_t i = 0; i < profile.flags.size(); ++i) {
@@ -86,7 +84,7 @@ std::uint32_t flags_of(Sections& s, const spec::Seccomp& profile) {
         else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
             flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
         else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && asks_agent(profile))
-            flags |= kWaitKillable;
+            flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
             s.problem(pointer, "is about a seccomp agent; no action is SCMP_ACT_NOTIFY");
         // All threads of the container come after the filter, so TSYNC says what is so anyway.

@@ -1,5 +1,6 @@
 #include "runtime/container_store.hpp"
 
+#include "base/id.hpp"
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "store/state_dir.hpp"
@@ -42,19 +43,6 @@ std::string default_root() {
     return folder != nullptr && *folder == '/'
                ? std::string{folder} + "/covey/runtime"
                : fmt::format("/run/user/{}/covey/runtime", ::geteuid());
-}
-
-void require_valid_container_id(std::string_view id) {
-    const auto is_good = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '+' || c == '-' || c == '.';
-    };
-    if (!id.empty() && id.size() <= NAME_MAX && id.front() != '.' &&
-        std::all_of(id.begin(), id.end(), is_good))
-        return;
-    throw Error(Code::invalid_argument, fmt::format("invalid container id '{}'", id))
-        .with_fix(
-            "at most 255 letters, digits and _ + - . are allowed, and the first is not a dot");
 }
 
 ContainerFolder::ContainerFolder(std::string id, UniqueFd folder)

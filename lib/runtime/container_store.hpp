@@ -16,9 +16,6 @@ namespace covey::runtime {
 /// /run/covey/runtime; for others than root below XDG_RUNTIME_DIR.
 [[nodiscard]] std::string default_root();
 
-/// Throws invalid_argument unless it is one safe path component of runc's alphabet.
-void require_valid_container_id(std::string_view id);
-
 /// One container's folder, there or being made.
 class ContainerFolder {
   public:

@@ -1,6 +1,7 @@
 #include "runtime/creating.hpp"
 
 #include "base/fault.hpp"
+#include "base/id.hpp"
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "base/text.hpp"
@@ -255,10 +256,11 @@ void Creation::await_ready(FdRef handshake) {
             seccomp.take(std::move(*agent));
         } else if (auto* listener = std::get_if<launch::SeccompListener>(&*message)) {
             seccomp.take(std::move(*listener));
-        } else {
+        } else if (auto* is_ready = std::get_if<launch::Ready>(&*message)) {
             ready = true;
-            if (auto& opened = std::get<launch::Ready>(*message).terminal)
-                born_.terminal = std::move(opened);
+            if (is_ready->terminal) born_.terminal = std::move(is_ready->terminal);
+        } else {
+            throw Error(Code::internal, "the launcher says what concerns a pod's shim alone");
         }
         seccomp.deliver(born_.pid, state);  // init may wait for the agent before it is ready
         const pid_t told = hooks_due.value_or(0) != 0 ? *hooks_due : born_.pid;

@@ -6,7 +6,6 @@
 #include "runtime/late_hooks.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/systemd.hpp"
-#include "sys/proc.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
@@ -25,19 +24,6 @@ constexpr std::chrono::seconds kLimit{10};
 
 Error not_running(const std::string& id) {
     return Error(Code::failed_precondition, fmt::format("container not running: {}", id));
-}
-
-void signal_members(const cgroup::Host& host, const cgroup::Group& group, int signal) {
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    for (const pid_t pid : group.processes()) {
-        const auto process = sys::pidfd_open(pid);
-        if (!process) continue;
-        // Only now is the number this process's for sure: is it the container's?
-        const auto where = cgroup::identity_of(host, proc, pid);
-        if (where != group.path() && !where.starts_with(group.path() + "/")) continue;
-        const auto sent = sys::pidfd_send_signal(process.value(), signal);
-        if (!sent && sent.error() != ESRCH) sent.or_throw("signal process", std::to_string(pid));
-    }
 }
 
 void end_init(const ContainerView& view) {
@@ -87,7 +73,7 @@ void signal_all(const ContainerView& view, int signal) {
     if (signal == SIGKILL)
         group->kill();
     else
-        signal_members(host, *group, signal);
+        group->signal(signal);
 }
 
 void destroy_container(const ContainerStore& store, const ContainerFolder& folder,

@@ -8,6 +8,7 @@
 #include "runtime/systemd.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
+#include "sys/kernel_defs.hpp"
 #include "sys/privileges.hpp"
 
 #include <nlohmann/json.hpp>
@@ -80,14 +81,13 @@ Json seccomp_actions() {
 
 /// features-linux.md: the flags that the runtime knows, and those of them that the kernel has.
 Json seccomp_flags(bool of_kernel) {
-    // seccomp(2), Linux 5.19; the kernel knows it only together with a listener.
-    constexpr std::uint32_t kWaitKillable = 1U << 5U;
     static constexpr std::array<Named, 4> kFlags{
         {{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
          {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
          {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+         // The kernel knows it only together with a listener.
          {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
-          kWaitKillable | SECCOMP_FILTER_FLAG_NEW_LISTENER}}};
+          SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV | SECCOMP_FILTER_FLAG_NEW_LISTENER}}};
     auto names = Json::array();
     for (const auto& [name, flag] : kFlags)
         if (!of_kernel || sys::has_seccomp_flag(flag)) names.push_back(name);

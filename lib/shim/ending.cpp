@@ -38,14 +38,7 @@ void Container::kill(const core::KillContainer& request) {
     }
     if (request.signal == SIGKILL) return kill_group();
     note_sent(request.signal);
-    for (const auto pid : group_->processes()) {
-        // By pidfd, and only if it is still of this container once the pidfd holds it fast.
-        const auto process = sys::pidfd_open(pid);
-        if (!process) continue;
-        const auto proc = sys::open_dir("/proc").or_throw("open", "/proc");
-        if (cgroup::identity_of(context_.host, proc, pid).starts_with(facts_.cgroup))
-            (void)sys::pidfd_send_signal(process.value(), request.signal);
-    }
+    group_->signal(request.signal);
 }
 
 void Container::kill_group() {

@@ -25,7 +25,6 @@ class Neighbours {
     void thaw() noexcept;
     /// One that is about to run its program: it stands still too if the others do.
     void join(Container& newcomer);
-    [[nodiscard]] bool stand_still() const noexcept { return holders_ > 0; }
 
   private:
     void freeze_one(Container& container);

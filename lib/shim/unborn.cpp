@@ -25,8 +25,7 @@ void reap_unborn(const cgroup::Host& host, const std::string& group) noexcept {
             if (!number) continue;
             const auto pid = static_cast<pid_t>(*number);
             // A child's number is its own until it is reaped, and a zombie still has its group.
-            const auto where = cgroup::identity_of(host, proc, pid);
-            if (where != group && !where.starts_with(group + "/")) continue;
+            if (!cgroup::is_in_group(cgroup::identity_of(host, proc, pid), group)) continue;
             const auto process = sys::pidfd_open(pid);
             if (!process) continue;
             (void)sys::pidfd_send_signal(process.value(), SIGKILL);

@@ -1,5 +1,7 @@
 #include "spec/access.hpp"
 
+#include <utility>
+
 namespace covey::spec {
 
 bool Access::is_restricted() const noexcept {
@@ -27,6 +29,26 @@ std::optional<Reach> reach(std::string_view name) noexcept {
 
 std::string_view reach_name(Reach reach) noexcept {
     return kReachNames.at(static_cast<std::size_t>(reach));
+}
+
+std::map<std::string, std::string> access_words(const Access& access) {
+    return {{"see", std::string{reach_name(access.see)}},
+            {"signal", std::string{reach_name(access.signal)}},
+            {"inspect", std::string{reach_name(access.inspect)}}};
+}
+
+std::optional<Access> access_of_words(const std::map<std::string, std::string>& words) {
+    Access access;
+    const std::array<std::pair<const char*, Reach*>, 3> fields{
+        {{"see", &access.see}, {"signal", &access.signal}, {"inspect", &access.inspect}}};
+    for (const auto& [name, out] : fields) {
+        const auto word = words.find(name);
+        const auto value = word == words.end() ? std::nullopt : reach(word->second);
+        if (!value) return std::nullopt;
+        *out = *value;
+    }
+    if (words.size() != fields.size()) return std::nullopt;
+    return access;
 }
 
 std::optional<std::string> impossible(const Access& access) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,11 @@ inline constexpr std::array<std::string_view, 3> kAccessPresets{"open", "private
 [[nodiscard]] std::optional<std::string_view> preset_name(const Access& access) noexcept;
 [[nodiscard]] std::optional<Reach> reach(std::string_view name) noexcept;
 [[nodiscard]] std::string_view reach_name(Reach reach) noexcept;
+/// As three words, {"see": "pod", …}: what all that is written down has.
+[[nodiscard]] std::map<std::string, std::string> access_words(const Access& access);
+/// Nothing unless they are the three, each own or pod.
+[[nodiscard]] std::optional<Access> access_of_words(
+    const std::map<std::string, std::string>& words);
 /// Why no kernel can give it, or nothing: both restrictions of the mechanism (a Landlock domain
 /// holds inspection back whatever else it does, and what cannot be seen cannot be inspected).
 [[nodiscard]] std::optional<std::string> impossible(const Access& access);

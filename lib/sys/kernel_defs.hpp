@@ -8,6 +8,7 @@
 #include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -40,6 +41,11 @@ struct PidfdInfo {
 inline constexpr std::uint64_t kPidfdInfoCoredump = 1U << 4U;
 inline constexpr std::uint32_t kPidfdCoredumpUser = 1U << 2U;  // an ordinary, dumpable process
 inline constexpr unsigned long kPidfdGetInfo = _IOWR(PIDFS_IOCTL_MAGIC, 11, PidfdInfo);
+
+// Linux 5.19, with a listener only: who waits for the agent can be killed (linux/seccomp.h).
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5U)
+#endif
 
 // <sys/mount.h> declares these as an enum in newer glibc; here only <linux/mount.h> may be
 // included.

@@ -18,6 +18,9 @@ namespace covey::sys {
 /// The host's procfs (O_PATH of /proc), checked by statfs.
 Result<UniqueFd> open_proc();
 
+/// PID_MAX_LIMIT, proc(5).
+inline constexpr std::uint64_t kLargestPid = 4194304;
+
 struct ProcessStat {
     std::string comm;
     char state = '?';  // R S D Z T …

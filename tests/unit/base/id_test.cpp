@@ -29,3 +29,11 @@ TEST_CASE("a refused id is named, shortened and without control bytes") {
         CHECK(!error.fix().empty());
     }
 }
+
+TEST_CASE("an engine's container id is one safe path component of runc's alphabet") {
+    CHECK(is_valid_container_id("-a+b_c.d"));
+    CHECK(is_valid_container_id(std::string(255, 'x')));
+    for (const std::string id : {"", ".", "..", ".a", "a/b", "a b", "ä"})
+        CHECK_FALSE(is_valid_container_id(id));
+    CHECK_FALSE(is_valid_container_id(std::string(256, 'x')));
+}

@@ -64,3 +64,14 @@ TEST_CASE("paths are told as the mount shows them, and processes beside it stay 
     CHECK(identity(host, "0::/docker/xy/covey/web.pod\n") == "/../docker/xy/covey/web.pod");
     CHECK(identity(host, "0::/covey/web.pod\n") == "/../covey/web.pod");
 }
+
+TEST_CASE("a group is in another one by whole components of its path") {
+    using covey::cgroup::is_in_group;
+    CHECK(is_in_group("/covey/web.pod", "/covey/web.pod"));
+    CHECK(is_in_group("/covey/web.pod/app.ctr", "/covey/web.pod"));
+    CHECK(is_in_group("/covey", "/"));
+    // Once `kill` with `all` asked for the beginning alone, and web.pod2's processes have it too.
+    CHECK_FALSE(is_in_group("/covey/web.pod2", "/covey/web.pod"));
+    CHECK_FALSE(is_in_group("/covey", "/covey/web.pod"));
+    CHECK_FALSE(is_in_group("", "/covey/web.pod"));
+}
