@@ -18,7 +18,8 @@ spec::PidMode pid_mode_of(const spec::Spec& spec, const LaunchRequest& request) 
     if (request.namespaces == NamespaceRule::sandbox) return request.pid_mode;
     const auto found = find_namespace(spec, spec::NamespaceType::pid);
     if (found.entry == nullptr) return spec::PidMode::node;
-    return found.entry->path.empty() ? spec::PidMode::container : spec::PidMode::pod;
+    if (found.entry->path.empty()) return spec::PidMode::container;
+    return request.nests ? spec::PidMode::nested : spec::PidMode::pod;
 }
 
 void throw_if_any(Sections& s) {

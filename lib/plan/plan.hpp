@@ -163,6 +163,9 @@ struct LaunchRequest {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     SandboxView sandbox;
     NamespaceRule namespaces = NamespaceRule::sandbox;
+    /// With NamespaceRule::spec: the PID namespace that the spec names by path is nested in, not
+    /// joined.
+    bool nests = false;
     /// What the container may do to its neighbours' processes.
     spec::Access access;
 };

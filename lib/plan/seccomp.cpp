@@ -46,6 +46,8 @@ void check_agent(Sections& s, const spec::Seccomp& profile) {
     if (profile.listener_metadata.size() > kLongest)
         s.problem("/linux/seccomp/listenerMetadata",
                   fmt::format("must be at most {} bytes", kLongest));
+    if (s.plan.pid_mode == spec::PidMode::nested && asks_agent(profile))
+        s.refuse("/linux/seccomp", "a seccomp agent (SCMP_ACT_NOTIFY) in pid mode nested");
     const bool is_alone = s.plan.pid_mode == spec::PidMode::container;
     const bool no_new_privileges = s.spec.process && s.spec.process->no_new_privileges;
     for (std::size_t i = 0; i < profile.syscalls.size(); ++i)

@@ -4,8 +4,10 @@
 #include "launch/launcher.hpp"
 #include "plan/compile.hpp"
 #include "runtime/console.hpp"
+#include "runtime/exec_by_spawner.hpp"
 #include "runtime/executing.hpp"
 #include "runtime/foreground.hpp"
+#include "runtime/seat.hpp"
 #include "spec/load.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
@@ -13,6 +15,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace covey::runtime {
 namespace {
@@ -124,6 +130,13 @@ void check(const ContainerView& view, const ExecOptions& o) {
                     "cannot exec in a paused container (use --ignore-paused to override)");
 }
 
+/// Whoever reads the caller's streams to their end waits for the process alone.
+void let_go_of_streams() {
+    const auto null = sys::open("/dev/null", O_RDWR).or_throw("open", "/dev/null");
+    for (int fd = 0; fd < 3; ++fd)
+        if (::dup2(null.get(), fd) < 0) throw Error::from_errno(errno, "dup2", "/dev/null");
+}
+
 void check_terminal(const spec::Process& process, const ExecOptions& o) {
     if (process.terminal && o.detach && o.console_socket.empty())
         throw Error(Code::invalid_argument,
@@ -134,13 +147,28 @@ void check_terminal(const spec::Process& process, const ExecOptions& o) {
                     "cannot use console socket if covey-runtime will not allocate tty");
 }
 
+/// The process is this one's child and not the asking command's: so this one stays.
+int stay_seated(const Seat& seat, const Signals& signals, ExecutedProcess executed,
+                const ExecOptions& o) {
+    if (o.detach) let_go_of_streams();
+    if (o.detach || !o.console_socket.empty()) executed.terminal.reset();
+    seat.tell_running();
+    const auto status =
+        run_in_foreground(signals, executed.process, executed.terminal, nullptr, &seat);
+    seat.tell_ended(status);
+    return status.code;
+}
+
 int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
-    const auto fds = take_inherited_fds(o.preserve_fds);
+    const auto seat = Seat::take();
+    const auto fds = take_inherited_fds(o.preserve_fds, seat ? seat->fd() : FdRef{-1});
     const auto store = ContainerStore::open_existing(globals.root);
     const PidFile pid_file{o.pid_file};
     const auto folder = store.open_container(words.front());
     const auto view = look_at(folder);
     check(view, o);
+    if (view.record.spawner != 0 && !seat)
+        return exec_by_spawner(folder, {o.detach, fds.count, pid_file});
     auto process = read_process(folder, o, {words.begin() + 1, words.end()});
     check_terminal(process, o);
     add_listen_variables(process, fds);
@@ -154,7 +182,9 @@ int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std
     if (console) send_descriptor(console, executed.terminal, "/dev/pts/ptmx");
     console.reset();
     if (pidfd_socket) send_descriptor(pidfd_socket, executed.process, "pidfd");
-    pid_file.write(executed.pid);
+    // Of a detached exec from a seat the proxy is known, which its caller can wait for.
+    if (!seat || !o.detach) pid_file.write(executed.pid);
+    if (seat) return stay_seated(*seat, signals, std::move(executed), o);
     if (o.detach) return 0;
     const auto terminal = o.console_socket.empty() ? executed.terminal.ref() : FdRef{-1};
     return run_in_foreground(signals, executed.process, terminal).code;

@@ -7,15 +7,16 @@
 #include "base/text.hpp"
 #include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
-#include "launch/hooks.hpp"
-#include "launch/seccomp_agent.hpp"
 #include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/group_parents.hpp"
+#include "runtime/hand_shake.hpp"
 #include "runtime/late_hooks.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/sharing.hpp"
+#include "runtime/spawner.hpp"
 #include "runtime/state_codec.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/file.hpp"
@@ -28,7 +29,6 @@
 #include <climits>
 #include <csignal>
 #include <utility>
-#include <variant>
 
 #include <unistd.h>
 
@@ -50,15 +50,6 @@ std::string absolute_rootfs(const std::string& bundle, const spec::Spec& spec) {
     return path.starts_with('/') ? path : bundle + "/" + path;
 }
 
-/// These change what a container is: one that is not obeyed must not be passed over.
-void refuse_own_annotations(const spec::Spec& spec) {
-    for (const auto& [key, value] : spec.annotations)
-        if (key.starts_with("covey.dev/"))
-            throw Error(Code::unsupported_by_host,
-                        fmt::format("annotation {}={} is not obeyed by this version", key, value))
-                .with_fix("take it out of config.json");
-}
-
 class Creation {
   public:
     Creation(const Globals& globals, const CreateOptions& options, const std::string& id)
@@ -76,8 +67,6 @@ class Creation {
     void make_scope(UniqueFd gate);
     void launch();
     [[noreturn]] void run_launcher(FdRef handshake);
-    void await_ready(FdRef handshake);
-    void run_hooks(pid_t pid);
     void finish();
     void undo_launch() noexcept;
 
@@ -95,8 +84,10 @@ class Creation {
     std::optional<ScopeRequest> scope_;  // with --systemd-cgroup
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;
-    launch::Born born_;
-    bool hooks_ran_ = false;
+    Sharing sharing_;
+    SharedNamespace shared_;
+    UniqueFd own_group_;  // this command's
+    std::optional<HandShake> hand_shake_;
 };
 
 void Creation::read_spec() {
@@ -104,7 +95,7 @@ void Creation::read_spec() {
     record_.bundle = absolute_bundle(options_.bundle);
     bundle_ = launch::read_bundle(record_.bundle);
     auto& spec = bundle_.spec;
-    refuse_own_annotations(spec);
+    sharing_ = sharing_of(spec.annotations, id_);
     if (spec.process) add_listen_variables(*spec.process, options_.fds);
     record_.rootfs = absolute_rootfs(record_.bundle, spec);
     record_.created = rfc3339_now();
@@ -175,6 +166,7 @@ void Creation::launch() {
     Pipe scope_gate;
     if (scope_) scope_gate = sys::make_pipe().or_throw("pipe", "launcher");
     fault_point("runtime.clone");
+    if (cgroups_ && sharing_.access.is_restricted()) own_group_ = cgroup::open_own(*cgroups_);
     // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and whoever inherits init waits
     // for it the usual way.
     launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
@@ -185,7 +177,10 @@ void Creation::launch() {
     }
     sockets.child.reset();
     if (scope_) make_scope(std::move(scope_gate.write));
-    await_ready(sockets.parent);
+    hand_shake_.emplace(record_, bundle_.spec.hooks, shared_.file, cgroups_ ? &*cgroups_ : nullptr);
+    hand_shake_->await_ready(sockets.parent);
+    for (const auto& warning : hand_shake_->born().warnings)
+        log::debug(warning);
 }
 
 /// In the launcher. The end without a word is that of the command: then there is nothing to do, and
@@ -209,6 +204,8 @@ void Creation::run_launcher(FdRef handshake) {
     launch::LaunchInput input;
     input.request.bundle = record_.bundle;
     input.request.namespaces = plan::NamespaceRule::spec;
+    input.request.nests = shared_.nests;
+    input.request.access = sharing_.access;
     if (bundle_.spec.linux.seccomp) input.compile.seccomp_cache = seccomp_cache_folder();
     input.stdio = {"inherit", "inherit", "inherit"};
     input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
@@ -224,82 +221,45 @@ void Creation::run_launcher(FdRef handshake) {
         input.engine.hook_state = [this](pid_t pid, const char* status) {
             return encode_hook_state(record_, status, pid);
         };
+    // The launcher is in the container's group by now; the spawner, which starts execs, is no
+    // process of the container's.
+    if (sharing_.access.is_restricted())
+        input.spawner = {[](FdRef control) { become_spawner(control); }, own_group_};
     launch::run_launcher(input);
 }
 
-void Creation::run_hooks(pid_t pid) {
-    hooks_ran_ = true;
-    const auto state = encode_hook_state(record_, "creating", pid);
-    launch::run_hooks(bundle_.spec.hooks.prestart, "prestart", state);
-    launch::run_hooks(bundle_.spec.hooks.create_runtime, "createRuntime", state);
-}
-
-void Creation::await_ready(FdRef handshake) {
-    launch::SeccompDelivery seccomp;
-    const auto state = [this](pid_t pid, const std::string& metadata) {
-        return encode_process_state(record_, "creating", pid, pid, metadata);
-    };
-    // The launcher tells init's birth, init that it is ready: either may be the first to be heard.
-    std::optional<pid_t> hooks_due;
-    for (bool ready = false; !ready || born_.pid == 0;) {
-        auto message = launch::receive_message(handshake);
-        if (!message)
-            throw Error(Code::internal, "the launcher ended without a word")
-                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
-        if (auto* born = std::get_if<launch::Born>(&*message)) {
-            born_ = std::move(*born);
-        } else if (const auto* due = std::get_if<launch::HooksDue>(&*message)) {
-            hooks_due = due->pid;
-        } else if (const auto* failed = std::get_if<launch::Failed>(&*message)) {
-            throw failed->error;
-        } else if (auto* agent = std::get_if<launch::SeccompAgent>(&*message)) {
-            seccomp.take(std::move(*agent));
-        } else if (auto* listener = std::get_if<launch::SeccompListener>(&*message)) {
-            seccomp.take(std::move(*listener));
-        } else if (auto* is_ready = std::get_if<launch::Ready>(&*message)) {
-            ready = true;
-            if (is_ready->terminal) born_.terminal = std::move(is_ready->terminal);
-        } else {
-            throw Error(Code::internal, "the launcher says what concerns a pod's shim alone");
-        }
-        seccomp.deliver(born_.pid, state);  // init may wait for the agent before it is ready
-        const pid_t told = hooks_due.value_or(0) != 0 ? *hooks_due : born_.pid;
-        if (!hooks_due || told == 0) continue;
-        hooks_due.reset();
-        run_hooks(told);
-        launch::send_go(handshake);
-    }
-    for (const auto& warning : born_.warnings)
-        log::debug(warning);
-}
-
 void Creation::finish() {
+    auto& born = hand_shake_->born();
     const auto proc = sys::open_proc().or_throw("open", "/proc");
-    record_.start_time =
-        sys::read_stat(proc, born_.pid).or_throw("read stat of", "init").start_time;
-    record_.pid = born_.pid;
+    record_.start_time = sys::read_stat(proc, born.pid).or_throw("read stat of", "init").start_time;
+    record_.pid = born.pid;
+    if (const auto& spawner = hand_shake_->spawner(); spawner.pidfd)
+        put_to_work(spawner, folder_->fd(), born.pidfd, record_);
     folder_->write(record_);
     fault_point("runtime.record");
     if (console_) {
-        send_descriptor(console_, born_.terminal, "/dev/pts/ptmx");
-        born_.terminal.reset();
+        send_descriptor(console_, born.terminal, "/dev/pts/ptmx");
+        born.terminal.reset();
         console_.reset();
     }
-    if (pidfd_socket_) send_descriptor(pidfd_socket_, born_.pidfd, "pidfd");
+    if (pidfd_socket_) send_descriptor(pidfd_socket_, born.pidfd, "pidfd");
     add_to_registry(store_->root(), id_);
     // Last: who waits for this file may use all the rest.
-    pid_file_.write(born_.pid);
+    pid_file_.write(born.pid);
 }
 
 void Creation::undo_launch() noexcept {
     try {
-        for (const auto& process : {launcher_.pidfd.ref(), born_.pidfd.ref()})
-            if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
+        if (launcher_.pidfd) (void)sys::pidfd_send_signal(launcher_.pidfd, SIGKILL);
+        if (hand_shake_) hand_shake_->kill();
         if (group_) end_group(*group_);
+        // Nothing privileged is left. The process that holds the pod still is a child as well.
+        if (hand_shake_) hand_shake_->let_go();
         remove_parents(record_.made_parents);
         stop_scope(record_);
         reap_children();
-        if (hooks_ran_) run_poststop_hooks(bundle_.spec.hooks, record_);
+        if (hand_shake_ && hand_shake_->hooks_ran())
+            run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {
         report_warning(fmt::format("undoing the create: {}", error.what()));
     }
@@ -319,6 +279,7 @@ CreatedContainer Creation::run() {
     Rollback rollback;
     rollback.add([this] { store_->remove(id_); });
     folder_->lock(1);
+    shared_ = share_namespace(bundle_.spec, sharing_, *store_);
     write_intent();
     rollback.add([this] { undo_launch(); });
     if (NotifySocket::is_wanted()) {
@@ -332,8 +293,9 @@ CreatedContainer Creation::run() {
     rollback.release();
     // The launcher has said all it had to say.
     (void)sys::wait_process(launcher_.pidfd);
-    return {std::move(record_), std::move(*folder_), std::move(born_.pidfd),
-            std::move(born_.terminal)};
+    auto& born = hand_shake_->born();
+    return {std::move(record_), std::move(*folder_), std::move(born.pidfd),
+            std::move(born.terminal)};
 }
 
 }  // namespace

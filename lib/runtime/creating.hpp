@@ -24,8 +24,8 @@ struct InheritedFds {
 };
 /// From the flag's value and LISTEN_FDS, if that is meant for this process. Everything else that
 /// was inherited is closed: so it comes before anything of ours is open. Throws invalid_argument
-/// when one of them is not open.
-[[nodiscard]] InheritedFds take_inherited_fds(const std::string& flag);
+/// when one of them is not open. `also` stays open too.
+[[nodiscard]] InheritedFds take_inherited_fds(const std::string& flag, FdRef also = FdRef{-1});
 
 struct CreateOptions {
     std::string bundle = ".", console_socket, pid_file, pidfd_socket, preserve_fds = "0";

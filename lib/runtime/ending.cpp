@@ -5,6 +5,7 @@
 #include "runtime/group_parents.hpp"
 #include "runtime/late_hooks.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/process.hpp"
 
@@ -85,6 +86,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
         if (auto group = find_group(host, view.record)) end_group(*group);
     }
     end_init(view);
+    end_spawner(view.record);
     remove_parents(view.record.made_parents);
     stop_scope(view.record);
     remove_from_registry(store.root(), view.record.id);

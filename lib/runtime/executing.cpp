@@ -5,6 +5,7 @@
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
+#include "runtime/sharing.hpp"
 #include "runtime/state_codec.hpp"
 #include "runtime/sub_group.hpp"
 #include "spec/tables.hpp"
@@ -80,6 +81,7 @@ class Execution {
         launch::ExecInput input;
         input.request.bundle = view.record.bundle;
         input.request.namespaces = plan::NamespaceRule::spec;
+        input.request.access = sharing_of(view.record.annotations, view.record.id).access;
         input.exec.args = process_.args;
         input.exec.terminal = process_.terminal;
         if (process_.console_size) {

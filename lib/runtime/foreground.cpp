@@ -16,20 +16,23 @@
 namespace covey::runtime {
 namespace {
 
-void pass_on_signals(const Signals& signals, FdRef process, Relay* relay) {
-    signalfd_siginfo info{};
-    while (::read(signals.fd().get(), &info, sizeof info) == sizeof info) {
-        const int signal = static_cast<int>(info.ssi_signo);
-        // About this process's own children and pipes, not for the container.
-        if (signal == SIGCHLD || signal == SIGPIPE || signal == SIGURG) continue;
-        if (signal == SIGWINCH && relay != nullptr)
-            relay->copy_size();
-        else
-            (void)sys::pidfd_send_signal(process, signal);  // it may have ended just now
-    }
+void pass_on(int signal, FdRef process, Relay* relay) {
+    if (signal == SIGWINCH && relay != nullptr)
+        relay->copy_size();
+    else
+        (void)sys::pidfd_send_signal(process, signal);  // it may have ended just now
 }
 
 }  // namespace
+
+std::optional<int> next_signal(const Signals& signals) {
+    signalfd_siginfo info{};
+    while (::read(signals.fd().get(), &info, sizeof info) == sizeof info) {
+        const int signal = static_cast<int>(info.ssi_signo);
+        if (signal != SIGCHLD && signal != SIGPIPE && signal != SIGURG) return signal;
+    }
+    return std::nullopt;
+}
 
 Signals::Signals() {
     sigset_t all;
@@ -52,17 +55,25 @@ Signals::~Signals() {
 }
 
 sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef terminal,
-                                  NotifySocket* notify) {
+                                  NotifySocket* notify, const Seat* seat) {
     std::optional<Relay> relay;
     if (terminal.valid()) relay.emplace(terminal);
     while (true) {
         std::vector<pollfd> entries{{process.get(), POLLIN, 0},
                                     {signals.fd().get(), POLLIN, 0},
-                                    {notify != nullptr ? notify->fd().get() : -1, POLLIN, 0}};
+                                    {notify != nullptr ? notify->fd().get() : -1, POLLIN, 0},
+                                    {seat != nullptr ? seat->fd().get() : -1, POLLIN, 0}};
         if (relay) relay->add_to(entries);
         if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
             throw Error::from_errno(errno, "wait for", "the container's process");
-        if (entries[1].revents != 0) pass_on_signals(signals, process, relay ? &*relay : nullptr);
+        auto* const terminal_relay = relay ? &*relay : nullptr;
+        while (const auto signal = next_signal(signals))
+            pass_on(*signal, process, terminal_relay);
+        if (entries[3].revents != 0) {
+            const auto signal = seat->receive_signal();
+            if (!signal) seat = nullptr;
+            pass_on(signal.value_or(SIGKILL), process, terminal_relay);
+        }
         if (entries[2].revents != 0 && notify->pass_on()) notify = nullptr;
         if (relay) relay->copy(entries);
         if (entries[0].revents == 0) continue;

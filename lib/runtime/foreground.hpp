@@ -5,9 +5,11 @@
 
 #include "base/unique_fd.hpp"
 #include "runtime/notify.hpp"
+#include "runtime/seat.hpp"
 #include "sys/process.hpp"
 
 #include <csignal>
+#include <optional>
 
 namespace covey::runtime {
 
@@ -25,9 +27,15 @@ class Signals {
     UniqueFd fd_;
 };
 
+/// A signal that has come and is for the container's process: not one about this process's own
+/// children and pipes. Nothing: none is left. Does not block.
+[[nodiscard]] std::optional<int> next_signal(const Signals& signals);
+
 /// Until `process` (a child) ends. `terminal` is its pty's master or invalid; with it, this
-/// process's terminal is raw meanwhile. `notify`: the container's readiness is passed on.
+/// process's terminal is raw meanwhile. `notify`: the container's readiness is passed on. `seat`:
+/// its signals are too, and the process ends when whoever asked for it has gone.
 [[nodiscard]] sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process,
-                                                FdRef terminal, NotifySocket* notify = nullptr);
+                                                FdRef terminal, NotifySocket* notify = nullptr,
+                                                const Seat* seat = nullptr);
 
 }  // namespace covey::runtime

@@ -31,21 +31,23 @@ unsigned listen_fds() {
 
 }  // namespace
 
-InheritedFds take_inherited_fds(const std::string& flag) {
+InheritedFds take_inherited_fds(const std::string& flag, FdRef also) {
     InheritedFds fds;
     fds.listen_fds = listen_fds();
     fds.count = fds.listen_fds + parse_count(flag, "preserve-fds", kMost);
-    std::vector<int> keep;
+    std::vector<int> keep, passed_on;
     for (int fd = kFirst; fd < kFirst + static_cast<int>(fds.count); ++fd) {
         if (::fcntl(fd, F_GETFD) < 0)
             throw Error(Code::invalid_argument,
                         fmt::format("flag --preserve-fds: descriptor {} is not open", fd))
                 .with_fix("pass descriptors 3, 4 … without a gap");
-        keep.push_back(fd);
+        passed_on.push_back(fd);
     }
+    keep = passed_on;
+    if (also.valid()) keep.push_back(also.get());
     sys::close_all_except(keep).or_throw("close", "inherited descriptors");
     // Until init passes them on: hooks and helpers must not have them.
-    for (const int fd : keep)
+    for (const int fd : passed_on)
         sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "inherited descriptor");
     return fds;
 }

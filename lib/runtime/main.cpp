@@ -3,6 +3,7 @@
 #include "runtime/commands.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/own_binary.hpp"
+#include "runtime/spawner.hpp"
 #include "sys/file.hpp"
 #include "sys/process.hpp"
 
@@ -35,6 +36,7 @@ void open_missing_streams() {
 int main(int argc, char** argv) {
     const std::vector<std::string> all{argv, argv + argc};
     const std::vector<std::string> words{argv + (argc > 0 ? 1 : 0), argv + argc};
+    if (argc > 0 && all.front() == runtime::kSpawnerName) return runtime::run_spawner();
     try {
         open_missing_streams();
         const auto* command = runtime::command_in(words);

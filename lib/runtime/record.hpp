@@ -33,6 +33,9 @@ struct ContainerRecord {
     bool no_new_keyring = false;
     /// The configuration has such hooks: only then is it read again.
     bool has_poststart = false, has_poststop = false;
+    /// The process in the container's Landlock domain that starts its execs (spawner.hpp); 0: none.
+    pid_t spawner = 0;
+    std::uint64_t spawner_start_time = 0;
     /// 0: an intent, nothing was born yet.
     pid_t pid = 0;
     std::uint64_t start_time = 0;  // clock ticks since boot

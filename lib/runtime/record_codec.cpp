@@ -40,6 +40,8 @@ std::string encode_record(const ContainerRecord& record) {
         {"noNewKeyring", record.no_new_keyring},
         {"hasPoststart", record.has_poststart},
         {"hasPoststop", record.has_poststop},
+        {"spawner", record.spawner},
+        {"spawnerStartTime", record.spawner_start_time},
         {"pid", record.pid},
         {"startTime", record.start_time},
     };
@@ -64,6 +66,8 @@ ContainerRecord decode_record(std::string_view body) {
     // Younger than the rest: a record without them is of an older version.
     record.systemd_unit = json.value("systemdUnit", "");
     record.systemd_user = json.value("systemdUser", false);
+    record.spawner = json.value("spawner", pid_t{0});
+    record.spawner_start_time = json.value("spawnerStartTime", std::uint64_t{0});
     read(json, "noNewKeyring", record.no_new_keyring);
     read(json, "hasPoststart", record.has_poststart);
     read(json, "hasPoststop", record.has_poststop);

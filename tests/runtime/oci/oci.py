@@ -134,9 +134,10 @@ class OciTest(unittest.TestCase):
         self.addCleanup(self.clean)
 
     def clean(self):
-        for one in self.ids:
+        # A sandbox last: PID 1 of a namespace is gone only when those who joined it have been waited for.
+        for one in reversed(self.ids):
             self.call("delete", "--force", one)
-        reap()
+            reap()
         left = [one for one in self.groups() if one.is_dir()]
         states = os.listdir(self.root) if os.path.isdir(self.root) else []
         links = os.listdir(self.registry) if self.registry.is_dir() else []

@@ -31,6 +31,13 @@ def read_until(fd, text, seconds=10):
 
 
 class Exec(OciTest):
+    # Of an attempt to write to the command's file.
+    refusals = (errno.EROFS, errno.EPERM)
+
+    def process_of(self, pid):
+        """The process of an exec whose pid file has this number."""
+        return pid
+
     def setUp(self):
         super().setUp()
         self.one, self.pid = self.start("probe", "sleep", "forever")
@@ -61,7 +68,7 @@ class Exec(OciTest):
         path = self.folder / "pid"
         self.ok("exec", "-d", "--pid-file", str(path), self.one, "probe", "sleep", "forever")
         with open(f"/proc/{self.pid}/cgroup", encoding="ascii") as init, \
-                open(f"/proc/{path.read_text()}/cgroup", encoding="ascii") as other:
+                open(f"/proc/{self.process_of(int(path.read_text()))}/cgroup", encoding="ascii") as other:
             self.assertEqual(init.read(), other.read())
         # Its parent now is this process: the PID namespace ends only when it is reaped.
         self.ok("kill", self.one, "9")
@@ -71,12 +78,12 @@ class Exec(OciTest):
         """Of an exec with these flags: controller → its group below the container's."""
         path = self.folder / "pid"
         self.ok("exec", "-d", *flags, "--pid-file", str(path), self.one, "probe", "sleep", "forever")
-        number = path.read_text(encoding="ascii")
+        number = int(path.read_text(encoding="ascii"))
         own = f"{self.group}/{self.one}"
-        with open(f"/proc/{number}/cgroup", encoding="ascii") as file:
+        with open(f"/proc/{self.process_of(number)}/cgroup", encoding="ascii") as file:
             lines = [line.rstrip().split(":", 2) for line in file]
-        os.kill(int(number), signal.SIGKILL)
-        self.wait_exit(int(number))
+        os.kill(number, signal.SIGKILL)
+        self.wait_exit(number)
         return {name: place.removeprefix(own) for _, names, place in lines for name in names.split(",") if place.startswith(own)}
 
     def make_groups(self, name):
@@ -229,7 +236,7 @@ class Exec(OciTest):
             for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
                 with self.assertRaises(OSError) as refused:
                     os.close(os.open(f"/proc/self/fd/{held}", flags))
-                self.assertIn(refused.exception.errno, (errno.EROFS, errno.EPERM))
+                self.assertIn(refused.exception.errno, self.refusals)
         finally:
             os.close(held)
 

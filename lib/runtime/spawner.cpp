@@ -1,0 +1,161 @@
+#include "runtime/spawner.hpp"
+
+#include "covey/error.hpp"
+#include "runtime/seat.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+namespace covey::runtime {
+namespace {
+
+// Descriptors as run_spawner() finds them.
+constexpr int kControl = 3, kOwnFile = 4;
+constexpr int kLimit = 10'000;  // milliseconds
+// What a request's descriptors are: the working directory, then what goes to 0, 1, 2 …
+constexpr std::size_t kFirstStream = 1, kFewest = 4;
+
+/// They become 0, 1, 2 … of this process, whatever numbers they have now, and stay over an exec.
+void take_places(const std::vector<FdRef>& fds) {
+    constexpr int kHigh = 100;  // out of the way of the numbers that they go to
+    std::vector<UniqueFd> high;
+    for (const auto& fd : fds) {
+        high.emplace_back(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kHigh));
+        if (!high.back()) throw Error::from_errno(errno, "fcntl", "descriptor");
+    }
+    for (std::size_t i = 0; i < high.size(); ++i)
+        if (::dup2(high[i].get(), static_cast<int>(i)) < 0)
+            throw Error::from_errno(errno, "dup2", "descriptor");
+}
+
+/// In the process of one exec: covey-runtime once more, with the caller's words.
+[[noreturn]] void run_inside(const CommandLine& line, const std::vector<UniqueFd>& fds,
+                             FdRef socket) {
+    try {
+        // Names on the command line are the caller's.
+        if (::fchdir(fds.front().get()) != 0) throw Error::from_errno(errno, "fchdir");
+        std::vector<FdRef> places{fds.begin() + kFirstStream, fds.end()};
+        const int seat = static_cast<int>(places.size());
+        places.push_back(socket);
+        places.emplace_back(kOwnFile);
+        take_places(places);
+        const FdRef own{seat + 1};
+        sys::set_cloexec(own, true).or_throw("fcntl", "own program");
+        sys::set_nonblocking(FdRef{seat}, false).or_throw("fcntl", "connection");
+        ::signal(SIGCHLD, SIG_DFL);
+        auto env = line.env;
+        env.push_back(fmt::format("{}={}", kSeatVariable, seat));
+        (void)sys::exec_fd(own, line.args, env);
+    } catch (const std::exception&) {
+        // The end of the connection tells.
+    }
+    ::_exit(1);
+}
+
+void serve(FdRef listener) {
+    const auto socket = sys::accept(listener);
+    if (!socket) return;
+    const auto peer = sys::peer_credentials(socket.value());
+    if (!peer || peer.value().uid != ::geteuid()) return;
+    pollfd entry{socket.value().get(), POLLIN, 0};
+    if (::poll(&entry, 1, kLimit) <= 0) return;
+    auto packet = sys::receive_packet(socket.value());
+    if (!packet || packet.value().fds.size() < kFewest) return;
+    const auto line = decode_command_line(packet.value().data);
+    const auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}});
+    if (child && child.value().pid == 0) run_inside(line, packet.value().fds, socket.value());
+}
+
+void work(FdRef listener, FdRef init) {
+    std::array<pollfd, 2> entries{pollfd{init.get(), POLLIN, 0}, pollfd{listener.get(), POLLIN, 0}};
+    while (true) {
+        if (::poll(entries.data(), entries.size(), -1) < 0) {
+            if (errno == EINTR) continue;
+            throw Error::from_errno(errno, "wait for", "an exec");
+        }
+        if (entries[0].revents != 0) return;
+        try {
+            serve(listener);
+        } catch (const Error&) {
+            // A request that makes no sense is its sender's business: its connection has ended.
+        }
+    }
+}
+
+}  // namespace
+
+void become_spawner(FdRef control) noexcept {
+    try {
+        const auto null = sys::open("/dev/null", O_RDWR).or_throw("open", "/dev/null");
+        const auto own = sys::open("/proc/self/exe", O_RDONLY).or_throw("open", "own program");
+        take_places({null, null, null, control, own});
+        const std::array keep{kControl, kOwnFile};
+        sys::close_all_except(keep).or_throw("close", "descriptors of the launch");
+        (void)sys::exec_fd(FdRef{kOwnFile}, {std::string{kSpawnerName}}, {});
+    } catch (const std::exception&) {
+        // Whoever waits at the other end of `control` sees its end.
+    }
+    ::_exit(1);
+}
+
+int run_spawner() {
+    (void)sys::set_name("covey:spawner");
+    try {
+        sys::set_dumpable(false).or_throw("set", "dumpable");
+        (void)::setsid();
+        if (::chdir("/") != 0) throw Error::from_errno(errno, "chdir", "/");
+        for (const int fd : {kControl, kOwnFile})
+            sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "own descriptors");
+        ::signal(SIGCHLD, SIG_IGN);  // what the execs come to is told by their connections
+        UniqueFd control{kControl};
+        auto packet = sys::receive_packet(control).or_throw("receive", "order");
+        if (packet.fds.size() != 2) return 0;  // the create has failed
+        control.reset();
+        work(packet.fds[0], packet.fds[1]);
+        return 0;
+    } catch (const std::exception&) {
+        return 1;
+    }
+}
+
+void put_to_work(const launch::Spawner& spawner, FdRef state_folder, FdRef init,
+                 ContainerRecord& record) {
+    const auto listener = sys::seqpacket_listen_at(state_folder, kSpawnerSocket)
+                              .or_throw("listen at", kSpawnerSocket);
+    const std::array fds{listener.ref(), init};
+    sys::send_packet(spawner.control, "work", fds).or_throw("send order to", "spawner");
+    record.spawner = sys::pidfd_number(spawner.pidfd).or_throw("read number of", "spawner");
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    record.spawner_start_time =
+        sys::read_stat(proc, record.spawner).or_throw("read stat of", "spawner").start_time;
+}
+
+void end_spawner(const ContainerRecord& record) {
+    if (record.spawner <= 0) return;
+    const auto process = sys::pidfd_open(record.spawner);
+    if (!process) return;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto stat = sys::read_stat(proc, record.spawner);
+    if (!stat || stat.value().start_time != record.spawner_start_time) return;
+    (void)sys::pidfd_send_signal(process.value(), SIGKILL);
+    if (!sys::wait_ended(process.value(), kLimit))
+        throw Error(Code::timeout,
+                    fmt::format("the spawner of container {} does not end", record.id))
+            .with_fix("look at its state in /proc: it waits in the kernel (state D)");
+}
+
+}  // namespace covey::runtime
