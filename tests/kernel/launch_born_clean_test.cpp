@@ -63,6 +63,29 @@ Container start_neighbour(Lab& lab, const std::string& canary, const std::string
     return lab.start("neighbour", probe_bundle({"hostile", "1000", canary, kTheirs}), options);
 }
 
+/// The victims' bundles are made before the neighbour hunts: while it does, nothing but launches
+/// happens.
+class Victims {
+  public:
+    Victims() {
+        for (std::size_t i = 0; i < kKinds.size(); ++i)
+            bundles_[i].configure(probe_bundle({"exit", "0"}, kKinds[i]));
+    }
+    void launch(Lab& lab, PidMode mode) const {
+        for (int i = 0; i < kLaunches; ++i) {
+            const auto& bundle = bundles_[static_cast<std::size_t>(i) % kKinds.size()];
+            auto victim = lab.sandbox().create_container("victim", bundle.path(), in_mode(mode));
+            victim.start();
+            // SEIZE stops nobody for long, but a victim may be held when it ends.
+            REQUIRE(victim.wait(kLong).has_value());
+            victim.remove();
+        }
+    }
+
+  private:
+    std::array<Bundle, kKinds.size()> bundles_;
+};
+
 }  // namespace
 
 TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
@@ -71,23 +94,13 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
     const auto canary = lab.folder() + "/canary";
     std::filesystem::create_directory(canary);
     const auto out = lab.folder() + "/hunt";
-    // The victims' bundles are made before: nothing but launches happens while the neighbour hunts.
-    std::array<Bundle, kKinds.size()> bundles;
-    for (std::size_t i = 0; i < kKinds.size(); ++i)
-        bundles[i].configure(probe_bundle({"exit", "0"}, kKinds[i]));
+    const Victims victims;
     const Bundle lasting{probe_bundle({"sleep", "forever"})};
     auto running = lab.sandbox().create_container("running", lasting.path(), in_pod());
     running.start();
 
     auto neighbour = start_neighbour(lab, canary, out);
-    for (int i = 0; i < kLaunches; ++i) {
-        const auto& bundle = bundles[static_cast<std::size_t>(i) % kKinds.size()];
-        auto victim = lab.sandbox().create_container("victim", bundle.path(), in_pod());
-        victim.start();
-        // SEIZE stops nobody for long, but a victim may be held when it ends.
-        REQUIRE(victim.wait(kLong).has_value());
-        victim.remove();
-    }
+    victims.launch(lab, PidMode::pod);
     check_that_nothing_was_got(end_of(neighbour, out));
     neighbour.remove();
 
@@ -108,18 +121,9 @@ TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
     const auto canary = lab.folder() + "/canary";
     std::filesystem::create_directory(canary);
     const auto out = lab.folder() + "/hunt";
-    std::array<Bundle, kKinds.size()> bundles;
-    for (std::size_t i = 0; i < kKinds.size(); ++i)
-        bundles[i].configure(probe_bundle({"exit", "0"}, kKinds[i]));
+    const Victims victims;
     auto neighbour = start_neighbour(lab, canary, out);
-    for (int i = 0; i < kLaunches; ++i) {
-        const auto& bundle = bundles[static_cast<std::size_t>(i) % kKinds.size()];
-        auto victim =
-            lab.sandbox().create_container("victim", bundle.path(), in_mode(PidMode::nested));
-        victim.start();
-        REQUIRE(victim.wait(kLong).has_value());
-        victim.remove();
-    }
+    victims.launch(lab, PidMode::nested);
     check_that_nothing_was_got(end_of(neighbour, out));
     neighbour.remove();
 }

@@ -86,10 +86,66 @@ void check_nothing_new(const Snapshot& before, const std::vector<pid_t>& process
             CHECK_THAT(before.cgroups, Catch::Matchers::VectorContains(path));
 }
 
+/// Of a container whose access is restricted a spawner lives on, outside the pod's groups.
+void check_shim_has_pause_alone(Lab& lab) {
+    const auto shim = shim_of(lab.sandbox());
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    CHECK(eventually([&] {
+        std::vector<pid_t> children;
+        for (const auto pid : sys::list_processes(proc).or_throw("list", "processes"))
+            if (const auto stat = sys::read_stat(proc, pid); stat && stat.value().ppid == shim)
+                children.push_back(pid);
+        return children == std::vector{lab.sandbox().pid()};
+    }));
+}
+
 void check_no_container_left(Lab& lab) {
+    check_shim_has_pause_alone(lab);
     CHECK(fs::is_empty(lab.state() + "/containers"));
     CHECK(error_of([&] { (void)lab.sandbox().container("refused"); }).code() == Code::not_found);
     CHECK(processes_of("refused.ctr").empty());
+}
+
+ContainerOptions privately(PidMode mode) {
+    auto options = in_mode(mode);
+    options.access = "private";
+    return options;
+}
+
+void check_failing_create(const std::string& step, const ContainerOptions& options) {
+    const FailAt fault{step + ":1"};
+    Lab lab;
+    const auto bind = lab.folder() + "/bind";
+    fs::create_directory(bind);
+    fs::create_directory(lab.state() + "/containers");
+    const std::string mount = R"({"process":{"terminal":true},"mounts":[
+        {"destination":"/proc","type":"proc"},
+        {"destination":"/dev","type":"tmpfs"},
+        {"destination":"/dev/pts","type":"devpts","options":["newinstance","ptmxmode=0666"]},
+        {"destination":"/data","type":"none","source":")" +
+                              bind + R"(","options":["bind"]}],"root":{"readonly":false}})";
+    const auto before = take_snapshot();
+    const auto processes = processes_of("lab.pod");
+    const auto error = lab.refused(probe_bundle({"exit", "0"}, mount), options);
+    INFO(step << ": " << error.detail());
+    CHECK(names(error, step));
+    check_no_container_left(lab);
+    check_nothing_new(before, processes);
+    CHECK(lab.sandbox().pid() > 0);
+}
+
+void check_failing_exec(const std::string& step, const ContainerOptions& options) {
+    const FailAt fault{step + ":1"};
+    Lab lab;
+    auto container = lab.start("app", probe_bundle({"sleep", "forever"}), options);
+    const auto before = take_snapshot();
+    const auto processes = processes_of("lab.pod");
+    const auto error = error_of([&] { (void)exec(container, {"exit", "0"}); });
+    INFO(step << ": " << error.detail());
+    CHECK(names(error, step));
+    check_nothing_new(before, processes);
+    CHECK(processes_of("app.ctr").size() == 1);
+    CHECK(container.state() == "running");
 }
 
 }  // namespace
@@ -118,32 +174,25 @@ TEST_CASE("fails to create a sandbox", "[.][fails-to-create-a-sandbox]") {
 TEST_CASE("a fault at any step of a create leaves nothing, and the sandbox goes on") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("faults");
-    auto steps = kCreateSteps;
-    steps.insert(kNestedSteps.begin(), kNestedSteps.end());
-    for (const auto& step : steps) {
-        const FailAt fault{step + ":1"};
-        for (const auto mode : {PidMode::pod, PidMode::container, PidMode::nested}) {
-            if (kNestedSteps.contains(step) && mode != PidMode::nested) continue;
-            Lab lab;
-            const auto bind = lab.folder() + "/bind";
-            fs::create_directory(bind);
-            fs::create_directory(lab.state() + "/containers");
-            const std::string mount = R"({"process":{"terminal":true},"mounts":[
-                {"destination":"/proc","type":"proc"},
-                {"destination":"/dev","type":"tmpfs"},
-                {"destination":"/dev/pts","type":"devpts","options":["newinstance","ptmxmode=0666"]},
-                {"destination":"/data","type":"none","source":")" +
-                                      bind + R"(","options":["bind"]}],"root":{"readonly":false}})";
-            const auto before = take_snapshot();
-            const auto processes = processes_of("lab.pod");
-            const auto error = lab.refused(probe_bundle({"exit", "0"}, mount), in_mode(mode));
-            INFO(step << ": " << error.detail());
-            CHECK(names(error, step));
-            check_no_container_left(lab);
-            check_nothing_new(before, processes);
-            CHECK(lab.sandbox().pid() > 0);
-        }
-    }
+    for (const auto& step : kCreateSteps)
+        for (const auto mode : {PidMode::pod, PidMode::container, PidMode::nested})
+            check_failing_create(step, in_mode(mode));
+    for (const auto& step : kNestedSteps)
+        check_failing_create(step, in_mode(PidMode::nested));
+}
+
+// What fails after launch.domain leaves a spawner to be ended.
+TEST_CASE("a fault at any step of a private container's create leaves nothing") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    COVEY_REQUIRES("landlock_scope");
+    for (const auto mode : {PidMode::pod, PidMode::container, PidMode::nested})
+        for (const auto& step : kAccessSteps)
+            check_failing_create(step, privately(mode));
+    for (const auto& step : kCreateSteps)
+        check_failing_create(step, privately(PidMode::pod));
+    for (const auto& step : kNestedSteps)
+        check_failing_create(step, privately(PidMode::nested));
 }
 
 TEST_CASE("a fault at any of the mount operations leaves nothing") {
@@ -194,19 +243,16 @@ TEST_CASE("a fault at any step of a start ends the container, which says so") {
 TEST_CASE("a fault at any step of an exec leaves the container as it was") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("faults");
-    for (const auto& step : kExecSteps) {
-        const FailAt fault{step + ":1"};
-        Lab lab;
-        auto container = lab.start("app", probe_bundle({"sleep", "forever"}));
-        const auto before = take_snapshot();
-        const auto processes = processes_of("lab.pod");
-        const auto error = error_of([&] { (void)exec(container, {"exit", "0"}); });
-        INFO(step << ": " << error.detail());
-        CHECK(names(error, step));
-        check_nothing_new(before, processes);
-        CHECK(processes_of("app.ctr").size() == 1);
-        CHECK(container.state() == "running");
-    }
+    for (const auto& step : kExecSteps)
+        check_failing_exec(step, in_pod());
+}
+
+TEST_CASE("a fault at any step of an exec by a private container's spawner leaves it as it was") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("faults");
+    COVEY_REQUIRES("landlock_scope");
+    for (const auto& step : kExecSteps)
+        check_failing_exec(step, privately(PidMode::pod));
 }
 
 TEST_CASE("every fault point of the source is in the tables above") {
