@@ -115,6 +115,31 @@ void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
     }
 }
 
+bool have_same_program(FdRef proc, pid_t one, pid_t other) {
+    const auto program = [&](pid_t pid) {
+        const auto file = sys::open_at(proc, std::to_string(pid) + "/exe", O_PATH);
+        return file ? sys::stat_fd(file.value()) : Result<struct stat>{Errno{file.error()}};
+    };
+    const auto first = program(one), second = program(other);
+    return first && second && first.value().st_dev == second.value().st_dev &&
+           first.value().st_ino == second.value().st_ino;
+}
+
+/// For the time of a launch the shim's own processes are in the group of what they launch. Nothing
+/// of the container's can pass for one: it is a child of the shim's and runs the shim's program.
+/// init does so too until it is started, and is the container's.
+void drop_launchers(FdRef proc, std::vector<PodProcess>& processes) {
+    const auto pause = std::find_if(processes.begin(), processes.end(),
+                                    [](const auto& one) { return one.container.empty(); });
+    if (pause == processes.end()) return;
+    const pid_t shim = pause->ppid;
+    std::erase_if(processes, [&](const PodProcess& process) {
+        return process.ppid == shim && !process.container.empty() &&
+               process.name.starts_with("covey") && process.name != "covey:init" &&
+               have_same_program(proc, process.pid, shim);
+    });
+}
+
 /// Whoever lost its parent in the pod's namespace is pause's; in the host's it is the host's.
 void mark_orphans(std::vector<PodProcess>& processes) {
     pid_t pause = 0;
@@ -155,6 +180,7 @@ std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
     ProcessReader reader{proc, pod_namespace_inode};
     walk(pod.value(), {}, 0, reader, result);
     add_zombies(host, sandbox_cgroup, proc, reader, result);
+    drop_launchers(proc, result);
     mark_orphans(result);
     std::sort(result.begin(), result.end(),
               [](const auto& left, const auto& right) { return left.pid < right.pid; });

@@ -201,9 +201,7 @@ class Inside(Ctl):
     def test_the_tree_shows_pause_containers_and_execs(self):
         self.run_shell("--cap-add", "SYS_PTRACE")
         sleeper = self.start("exec", "shell", "--", "sleep", "30")
-        # The exec's launcher is in its group for a moment more.
-        lines = wait_for(lambda: [text for text in [self.covey("tree", "web")[0]]
-                                  if "sleep 30  (exec)" in text and "covey-shim" not in text], 10)[0].splitlines()
+        lines = wait_for(lambda: [text for text in [self.covey("tree", "web")[0]] if "sleep 30  (exec)" in text], 10)[0].splitlines()
         self.assertTrue(lines[0].startswith("web  ready "), lines)
         self.assertEqual(lines[1].split(), ["PID", "HOSTPID", "USER", "S", "RSS", "CAPS", "COMMAND"])
         self.assertRegex(lines[2], r"^├─ \(pause\) +1 +\d+  65535 .* –  +/pause$")

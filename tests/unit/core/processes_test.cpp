@@ -34,18 +34,26 @@ class FakeHost {
             file << pid << "\n";
     }
     void process(pid_t pid, const std::string& numbers, std::uint64_t inode,
-                 const std::string& command, char state = 'S') {
+                 const std::string& command, char state = 'S', const std::string& name = "a) b (c",
+                 pid_t parent = 77) {
         const auto path = folder_.path() + "/proc/" + std::to_string(pid);
         std::filesystem::create_directories(path + "/ns");
         std::filesystem::create_symlink("pid:[" + std::to_string(inode) + "]", path + "/ns/pid");
-        std::ofstream{path + "/stat"} << pid << " (a) b (c) " << state
-                                      << " 77 1 1 0 -1 4194560 1 2 3 4 100 50 0 0 20 0 1 0 "
+        std::ofstream{path + "/stat"} << pid << " (" << name << ") " << state << " " << parent
+                                      << " 1 1 0 -1 4194560 1 2 3 4 100 50 0 0 20 0 1 0 "
                                          "987654 1000000 25 18446744073709551615 1 1\n";
         std::ofstream{path + "/status"}
             << "Name:\ta\nUid:\t1\t33\t1\t1\nGid:\t2\t44\t2\t2\nNSpid:\t" << numbers
             << "\nCapPrm:\t0\nCapEff:\t0000000000080000\nCapBnd:\tff\nNoNewPrivs:\t1\n"
                "Seccomp:\t2\n";
         std::ofstream{path + "/cmdline", std::ios::binary} << command;
+    }
+    void program(pid_t pid, const std::string& name) {
+        const auto path = folder_.path() + "/" + name;
+        std::ofstream{path, std::ios::app} << "";
+        const auto process = folder_.path() + "/proc/" + std::to_string(pid);
+        std::filesystem::create_directories(process);
+        std::filesystem::create_symlink(path, process + "/exe");
     }
     std::vector<PodProcess> list() {
         const UniqueFd proc{
@@ -119,6 +127,28 @@ TEST_CASE("a private namespace beside the pod's is not taken for one nested in i
     CHECK(found[0].container_pid == 1);
     CHECK(found[1].pod_pid == 0);
     CHECK(found[1].container_pid == 301);
+}
+
+TEST_CASE("what the shim runs to launch is nobody's, what calls itself so is the container's") {
+    FakeHost host;
+    constexpr pid_t kShim = 50;
+    host.program(kShim, "covey-shim");
+    host.group("/covey/web.pod/pause", {500});
+    host.process(500, "500\t1", kPod, "/pause", 'S', "pause", kShim);
+    host.group("/covey/web.pod/a.ctr/e1.exec", {501, 502, 503, 504, 505});
+    const auto add = [&](pid_t pid, const char* name, pid_t parent, const char* program) {
+        host.process(pid, std::to_string(pid), 4026531836, "covey-shim", 'S', name, parent);
+        host.program(pid, program);
+    };
+    add(501, "covey:launcher", kShim, "covey-shim");
+    add(502, "covey-shim", kShim, "covey-shim");  // it has not named itself yet
+    add(503, "covey:init", kShim, "covey-shim");
+    add(504, "covey:launcher", kShim, "sh");
+    add(505, "covey:launcher", 504, "covey-shim");
+    std::vector<pid_t> found;
+    for (const auto& process : host.list())
+        found.push_back(process.pid);
+    CHECK(found == std::vector<pid_t>{500, 503, 504, 505});
 }
 
 TEST_CASE("a process that has ended, a zombie and a vanished group are no errors") {
