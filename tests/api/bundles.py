@@ -3,6 +3,10 @@ import json
 import os
 import pathlib
 import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import helpers  # noqa: E402
 
 BUSYBOX = "/bin/busybox"
 APPLETS = ("sh", "cat", "echo", "sleep", "ps", "kill", "true", "false", "id", "env", "ls", "pwd", "stty", "tty",
@@ -25,34 +29,7 @@ def make_rootfs(folder):
 
 
 def spec(args, **process):
-    """What `runc spec` makes, in short; keywords replace fields of `process`."""
-    return {
-        "ociVersion": "1.0.2",
-        "process": {
-            "terminal": False,
-            "user": {"uid": 0, "gid": 0},
-            "args": list(args),
-            "env": ["PATH=/bin", "TERM=xterm"],
-            "cwd": "/",
-            "capabilities": {name: CAPABILITIES for name in ("bounding", "effective", "permitted")},
-            "noNewPrivileges": True,
-            **process,
-        },
-        "root": {"path": "rootfs", "readonly": False},
-        "hostname": "test",
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc"},
-            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
-             "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
-            {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
-        ],
-        "linux": {
-            "namespaces": [{"type": name} for name in ("pid", "network", "ipc", "uts", "mount")],
-            "maskedPaths": ["/proc/kcore", "/proc/keys"],
-            "readonlyPaths": ["/proc/sys"],
-        },
-    }
+    return helpers.spec(args, CAPABILITIES, **process)
 
 
 def make_bundle(folder, args, change=None, **process):

@@ -15,8 +15,9 @@ import time
 import unittest
 import urllib.parse
 
-import bundles
+import bundles  # finds helpers too
 from contract import Contract
+from helpers import wait_for
 
 BIN = pathlib.Path(os.environ.get("COVEY_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin"))
 CONTRACT = Contract()
@@ -50,17 +51,6 @@ def connect(path, timeout=60):
     connection.settimeout(timeout)
     connection.connect(path)
     return connection
-
-
-def wait_for(condition, seconds=10, what="it"):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
 
 
 class Daemon:

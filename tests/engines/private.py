@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from helpers import wait_for  # noqa: E402,F401  (tests take it from here)
+
 BIN = pathlib.Path(os.environ.get("COVEY_BIN", pathlib.Path(__file__).resolve().parents[2] / "build/dev/bin"))
 RUNTIME = shutil.which(os.environ.get("COVEY_RUNTIME", str(BIN / "covey-runtime")))
 IS_RUNC = os.path.basename(RUNTIME or "") == "runc"
@@ -174,17 +177,6 @@ def remove_cgroups(paths):
             os.rmdir(path)
         except OSError:
             pass
-
-
-def wait_for(condition, seconds=10, what="it"):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
 
 
 def output(words, **options):

@@ -12,10 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TREE / "tests/support"))
+from helpers import spec, wait_for  # noqa: E402
+
 BIN = pathlib.Path(os.environ.get("COVEY_BIN", TREE / "build/dev/bin"))
 PROBE = BIN.parent / "tests/probe"
 RUNTIME = shutil.which(os.environ.get("COVEY_RUNTIME") or str(BIN / "covey-runtime")) or "covey-runtime"
@@ -25,47 +27,12 @@ CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def spec(args, **process):
-    """What `spec` writes, in short; keywords replace fields of `process`."""
-    return {
-        "ociVersion": "1.0.2",
-        "process": {
-            "terminal": False, "user": {"uid": 0, "gid": 0}, "args": list(args),
-            "env": ["PATH=/bin", "TERM=xterm"], "cwd": "/",
-            "capabilities": {name: CAPABILITIES for name in ("bounding", "effective", "permitted")},
-            "noNewPrivileges": True, **process,
-        },
-        "root": {"path": "rootfs", "readonly": False},
-        "hostname": "test",
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc"},
-            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
-             "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
-            {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
-        ],
-        "linux": {
-            "namespaces": [{"type": name} for name in ("pid", "network", "ipc", "uts", "mount")],
-            "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"],
-        },
-    }
-
-
 def namespace(config, kind, path):
     """Joins by path; path None: the entry is taken out."""
     entries = [entry for entry in config["linux"]["namespaces"] if entry["type"] != kind]
     if path:
         entries.append({"type": kind, "path": path})
     config["linux"]["namespaces"] = entries
-
-
-def wait_for(condition, seconds=10, what="it"):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.01)
-    return value
 
 
 def alive(pid):
@@ -164,7 +131,7 @@ class OciTest(unittest.TestCase):
         one = f"c{self.number}"
         folder = self.folder / one
         folder.mkdir()
-        config = spec(args, **process)
+        config = spec(args, CAPABILITIES, **process)
         config["root"]["path"] = str(self.rootfs)
         config["linux"]["cgroupsPath"] = f"{self.group}/{one}"
         if change:

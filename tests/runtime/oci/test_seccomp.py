@@ -138,8 +138,8 @@ class Notify(OciTest):
                 # The hand-shake's end and nothing else.
                 self.assertLessEqual(len([name for name in open_files if name.startswith("socket:")]), 1, open_files)
             self.ok("start", one)
-            for state in (self.ok("exec", one, "probe", "state").stdout,):
-                self.assertEqual([entry["fd"] for entry in json.loads(state)["fds"]], [0, 1, 2])
+            state = json.loads(self.ok("exec", one, "probe", "state").stdout)
+            self.assertEqual([entry["fd"] for entry in state["fds"]], [0, 1, 2])
             self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2"])
 
     def test_an_agent_that_is_not_there(self):
@@ -158,20 +158,30 @@ class Notify(OciTest):
                     self.assertIn("start the agent", run.stderr)
                 self.assertNotEqual(self.call("state", one).returncode, 0)
 
+    @only_covey("runc connects only when it tells")
     def test_an_agent_that_ends_before_it_is_told(self):
-        """The connection is taken and closed at once: the create fails, or the agent was quick enough to be told."""
+        """A hook that runs between the connection and the telling waits until the agent has hung up."""
+        gone = self.folder / "gone"
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listening.bind(str(self.path))
         listening.listen(1)
-        thread = threading.Thread(target=lambda: listening.accept()[0].close())
+
+        def take_and_hang_up():
+            listening.accept()[0].close()
+            gone.touch()
+        thread = threading.Thread(target=take_and_hang_up)
         thread.start()
-        one, bundle = self.bundle("probe", "sleep", "forever", change=self.asking("mkdir"))
-        run = self.call("create", "--bundle", bundle, one)
+        asking = self.asking("mkdir")
+
+        def change(config):
+            asking(config)
+            wait = f"until [ -e {gone} ]; do sleep 0.01; done"
+            config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", wait], "timeout": 10}]}
+        one, bundle = self.bundle("probe", "sleep", "forever", change=change)
+        self.fails("the seccomp agent", "create", "--bundle", bundle, one)
         thread.join(10)
         listening.close()
-        if run.returncode:
-            self.assertIn("seccomp", run.stderr)
-            self.assertNotEqual(self.call("state", one).returncode, 0)
+        self.assertNotEqual(self.call("state", one).returncode, 0)
 
     def test_what_the_runtime_itself_needs_cannot_be_asked(self):
         self.agent()
