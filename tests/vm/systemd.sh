@@ -15,8 +15,8 @@ for program in /usr/lib/systemd/systemd /usr/bin/dbus-daemon; do
 done
 . "$here/machine.sh"
 
-mkdir -p "$root"/{dev,proc,sys,run,tmp,root,etc/systemd/system,usr/bin,usr/sbin,usr/lib/systemd/system,covey/bin,covey/rootfs/bin}
-mkdir -p "$root"/{usr/lib64,var/lib}
+mkdir -p "$root"/{dev,proc,sys,run,tmp,root,etc/systemd/system,usr/{bin,sbin,lib64,lib/systemd/{system,user}},var/lib} \
+    "$root"/covey/{bin,rootfs/bin}
 for link in bin sbin lib lib64; do ln -s "usr/$link" "$root/$link"; done
 add "$(command -v busybox)" /usr/bin/busybox
 for name in $(busybox --list); do
@@ -71,7 +71,6 @@ Slice=user-%i.slice
 KillSignal=SIGKILL
 SuccessExitStatus=SIGKILL
 END
-mkdir -p "$root/usr/lib/systemd/user"
 printf '[Unit]\nDefaultDependencies=no\n' >"$root/usr/lib/systemd/user/default.target"
 
 boot "systemd.unified_cgroup_hierarchy=1 systemd.show_status=0 systemd.log_target=console systemd.log_level=notice"

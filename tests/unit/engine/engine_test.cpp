@@ -1,5 +1,4 @@
 #include "catch.hpp"
-#include "sys/file.hpp"
 #include "unit/engine/world.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -20,10 +19,6 @@ auto script_for(Script what) {
     return [what](const core::RequestBody& body) {
         return std::holds_alternative<Wish>(body) ? what : Script::obey;
     };
-}
-
-bool exists(const std::string& path) {
-    return sys::stat_at(sys::kCwd, path).has_value();
 }
 
 struct Pod {

@@ -124,4 +124,14 @@ daemon::CreateContainerAction container_action(const std::string& id, const std:
     return action;
 }
 
+bool exists(const std::string& path) {
+    return sys::stat_at(sys::kCwd, path).has_value();
+}
+
+void make_pod(Daemon& daemon) {
+    daemon.run(daemon.engine.create_sandbox(sandbox_action("web")));
+    daemon.run(daemon.engine.create_container(container_action("nginx", "web")));
+    daemon.run(daemon.engine.start_container("nginx"));
+}
+
 }  // namespace covey::test

@@ -125,6 +125,9 @@ Code code_of(Operation operation) {
     throw std::runtime_error("nothing was thrown");
 }
 
+[[nodiscard]] bool exists(const std::string& path);
+/// The sandbox "web" with the running container "nginx".
+void make_pod(Daemon& daemon);
 [[nodiscard]] daemon::CreateSandboxAction sandbox_action(const std::string& id);
 [[nodiscard]] daemon::CreateContainerAction container_action(const std::string& id,
                                                              const std::string& sandbox);
