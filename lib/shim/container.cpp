@@ -176,6 +176,7 @@ plan::LaunchRequest Container::launch_request() const {
             config.drop_capabilities,
             context_.sandbox.view(),
             plan::NamespaceRule::sandbox,
+            false,
             config.access};
 }
 
