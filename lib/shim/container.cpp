@@ -170,14 +170,14 @@ void Container::launch() {
 
 plan::LaunchRequest Container::launch_request() const {
     const auto& config = facts_.config;
-    return {config.bundle,
-            config.pid_mode,
-            config.add_capabilities,
-            config.drop_capabilities,
-            context_.sandbox.view(),
-            plan::NamespaceRule::sandbox,
-            false,
-            config.access};
+    plan::LaunchRequest request;
+    request.bundle = config.bundle;
+    request.pid_mode = config.pid_mode;
+    request.add_capabilities = config.add_capabilities;
+    request.drop_capabilities = config.drop_capabilities;
+    request.sandbox = context_.sandbox.view();
+    request.access = config.access;
+    return request;
 }
 
 void Container::run_launcher(FdRef handshake) {

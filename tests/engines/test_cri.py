@@ -46,23 +46,23 @@ class Cri(ContainerdTest):
             self.cri.StopPodSandbox(self.pb.StopPodSandboxRequest(pod_sandbox_id=pod), timeout=60)
             self.cri.RemovePodSandbox(self.pb.RemovePodSandboxRequest(pod_sandbox_id=pod), timeout=60)
 
-    def pod(self, name, pid):
+    def pod(self, name, pid, annotations=None):
         """A host-network pod: nothing here sets up networks. (its id, its configuration)"""
         options = self.pb.NamespaceOption(network=MODES["NODE"], pid=MODES[pid])
         config = self.pb.PodSandboxConfig(
             metadata=self.pb.PodSandboxMetadata(name=name, uid=name, namespace="default"), log_directory=str(self.folder / "logs"),
-            linux=self.pb.LinuxPodSandboxConfig(
+            annotations=annotations or {}, linux=self.pb.LinuxPodSandboxConfig(
                 cgroup_parent="/covey-cri", security_context=self.pb.LinuxSandboxSecurityContext(namespace_options=options)))
         answer = self.cri.RunPodSandbox(self.pb.RunPodSandboxRequest(config=config), timeout=60)
         self.pods.append(answer.pod_sandbox_id)
         return answer.pod_sandbox_id, config
 
-    def create(self, pod, name, command, pid, target="", **security):
+    def create(self, pod, name, command, pid, target="", annotations=None, **security):
         sandbox, config = pod
         options = self.pb.NamespaceOption(network=MODES["NODE"], pid=MODES[pid], target_id=target)
         container = self.pb.ContainerConfig(
             metadata=self.pb.ContainerMetadata(name=name), image=self.pb.ImageSpec(image="docker.io/library/busybox:latest"),
-            command=command, log_path=name + ".log", linux=self.pb.LinuxContainerConfig(
+            command=command, log_path=name + ".log", annotations=annotations or {}, linux=self.pb.LinuxContainerConfig(
                 resources=self.pb.LinuxContainerResources(memory_limit_in_bytes=64 << 20, cpu_shares=512, oom_score_adj=900),
                 security_context=self.pb.LinuxContainerSecurityContext(namespace_options=options, **security)))
         return self.cri.CreateContainer(self.pb.CreateContainerRequest(pod_sandbox_id=sandbox, config=container, sandbox_config=config),
@@ -123,6 +123,44 @@ class Cri(ContainerdTest):
         self.assertRegex(processes, r"\n +1 .*sleep 1000")
         self.stop(debugger)
         self.assertEqual(self.state(first)[0], 1)
+
+    def test_nested_and_private_by_annotation_of_the_pod(self):
+        """The annotations reach the runtime by the two lists of docs/engines/containerd.md."""
+        pod = self.pod("annotated", "POD", {"covey.dev/access": "private", "covey.dev/pid.app": "nested",
+                                            "covey.dev/access.watcher": "open"})
+        app = self.start(pod, "app", ["sleep", "1000"], "POD")
+        secret = self.start(pod, "secret", ["sleep", "2000"], "POD")
+        watcher = self.start(pod, "watcher", ["sleep", "3000"], "POD")
+        processes = self.exec(app, "ps")[1]
+        self.assertRegex(processes, r"\n +1 .*sleep 1000")
+        self.assertNotRegex(processes, "pause|2000|3000")
+        processes = self.exec(secret, "ps")[1]
+        self.assertIn("sleep 2000", processes)
+        self.assertNotRegex(processes, "pause|1000|3000")
+        self.assertNotEqual(self.exec(secret, "kill", "-9", "1")[0], 0)
+        self.assertEqual(self.exec(secret, "sh", "-c", "echo out; exit 9"), (9, "out\n", ""))
+        processes = self.exec(watcher, "ps")[1]
+        for seen in ("pause", "sleep 1000", "sleep 2000", "sleep 3000"):
+            self.assertIn(seen, processes)
+        self.assertNotIn("covey", processes)
+        self.stop(app)
+        self.assertEqual(self.state(app), (2, 137))
+        self.stop(secret)
+        self.assertEqual(self.state(secret), (2, 137))
+        self.assertEqual(self.state(watcher)[0], 1)
+
+    def test_nested_by_the_containers_own_annotation_in_the_sandbox_it_names(self):
+        """The container asks for a namespace of its own; it gets one inside its sandbox's."""
+        pod = self.pod("named", "CONTAINER")
+        app = self.start(pod, "app", ["sleep", "1000"], "CONTAINER", annotations={"covey.dev/pid": "nested"})
+        self.assertRegex(self.exec(app, "ps")[1], r"\n +1 .*sleep 1000")
+        joined = self.start(pod, "joined", ["sleep", "2000"], "CONTAINER", annotations={"covey.dev/pid": "pod"})
+        processes = self.exec(joined, "ps")[1]
+        for seen in ("pause", "sleep 1000", "sleep 2000"):
+            self.assertIn(seen, processes)
+        with self.assertRaises(grpc.RpcError) as failed:
+            self.start(pod, "bad", ["sleep", "1"], "CONTAINER", annotations={"covey.dev/pid": "nest"})
+        self.assertIn("covey.dev/pid: unknown value 'nest'", failed.exception.details())
 
     def test_container_life(self):
         pod = self.pod("life", "POD")
