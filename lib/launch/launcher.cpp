@@ -133,7 +133,7 @@ void Launcher::open_on_host() {
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
-    sources_ = open_sources(plan_);
+    sources_ = open_sources(plan_, input_.request.access);
     open_proc_source();
 }
 
@@ -279,6 +279,7 @@ void Launcher::clone_init(std::uint64_t flags) {
             throw Error(Code::sandbox_gone,
                         "the PID namespace to join is gone: its first process has ended")
                 .with_fix("create the sandbox anew, or name another namespace");
+        if (child.error() == ENOSPC) throw namespace_limit_error("use pid mode pod");
         throw Error::from_errno(child.error(), "clone", "init")
             .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
     }

@@ -9,6 +9,8 @@
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cerrno>
 #include <exception>
@@ -29,13 +31,7 @@ constexpr std::string_view kGo = "G";       // launcher → init
 constexpr int kLimit = 10'000;  // milliseconds: the process between only clones and ends
 
 Error clone_error(int error) {
-    if (error == ENOSPC)
-        return Error(Code::failed_precondition,
-                     "a PID namespace inside this one is not possible: it would be the 33rd level, "
-                     "or the user has too many")
-            .with_fix(
-                "use pid mode pod or container, nest less deeply (the kernel's limit is 32), or "
-                "raise user.max_pid_namespaces");
+    if (error == ENOSPC) return namespace_limit_error("use pid mode pod or container");
     if (error == ENOMEM)
         return Error(Code::sandbox_gone,
                      "the PID namespace to nest in is gone: its first process has ended")
@@ -45,6 +41,15 @@ Error clone_error(int error) {
 }
 
 }  // namespace
+
+Error namespace_limit_error(std::string_view instead) {
+    return Error(Code::failed_precondition,
+                 "a PID namespace inside this one is not possible: it would be the 33rd level, or "
+                 "the user has too many namespaces")
+        .with_fix(fmt::format("{}, nest less deeply (the kernel's limit is 32), or raise "
+                              "user.max_pid_namespaces and its like",
+                              instead));
+}
 
 void NestedLaunch::launch(const Steps& steps) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");

@@ -7,11 +7,13 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "covey/error.hpp"
 #include "launch/message.hpp"
 #include "launch/root_builder.hpp"
 #include "plan/plan.hpp"
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 namespace covey::launch {
@@ -55,6 +57,9 @@ class NestedLaunch {
     UniqueFd socket_, init_, proc_context_;
     UniqueFd pid_namespace_;
 };
+
+/// For ENOSPC of a clone with CLONE_NEWPID (pid_namespaces(7), namespaces(7)).
+[[nodiscard]] Error namespace_limit_error(std::string_view instead);
 
 /// In init: cuts its privileges, reports that and waits until its /proc is mounted.
 void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef handshake);

@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "cgroup/oci_group.hpp"
 #include "launch/context.hpp"
+#include "launch/host_proc.hpp"
 #include "launch/user_namespace.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -20,7 +21,7 @@
 namespace covey::launch {
 namespace {
 
-UniqueFd open_root(const std::string& path) {
+UniqueFd open_root(const std::string& path, const spec::Access& access) {
     fault_point("launch.root");
     // The caller chose the path, so symlinks on the way are the caller's; the last component is not
     // followed: an image cannot make its root another folder.
@@ -34,6 +35,7 @@ UniqueFd open_root(const std::string& path) {
         throw Error::from_errno(dir.error(), "open root filesystem", path)
             .with_fix("root.path must be an existing folder");
     }
+    if (access.is_restricted()) refuse_host_proc(dir.value(), path, sys::Recursive::yes);
     auto tree = sys::clone_tree(dir.value(), "", sys::Recursive::yes)
                     .or_throw("clone root filesystem", path);
     // Mounts made inside must never reach the host; what the host mounts there may come in.
@@ -58,10 +60,20 @@ void map_ids(FdRef tree, const plan::BindMount& bind) {
     throw error;
 }
 
-UniqueFd open_bind(const plan::BindMount& bind) {
+/// A restricted container's source is looked at before it is cloned, by descriptor: the path may
+/// lead elsewhere a moment later.
+Result<UniqueFd> clone_source(const plan::BindMount& bind, const spec::Access& access) {
+    const auto recursive = bind.recursive ? sys::Recursive::yes : sys::Recursive::no;
+    if (!access.is_restricted()) return sys::clone_tree(sys::kCwd, bind.host_source, recursive);
+    const auto place = sys::open(bind.host_source, O_PATH);
+    if (!place) return Errno{place.error()};
+    refuse_host_proc(place.value(), bind.host_source, recursive);
+    return sys::clone_tree(place.value(), "", recursive);
+}
+
+UniqueFd open_bind(const plan::BindMount& bind, const spec::Access& access) {
     fault_point("launch.source");
-    auto tree = sys::clone_tree(sys::kCwd, bind.host_source,
-                                bind.recursive ? sys::Recursive::yes : sys::Recursive::no);
+    auto tree = clone_source(bind, access);
     if (!tree)
         throw Error::from_errno(tree.error(), "open bind source", bind.host_source)
             .with_fix("the source of a bind mount must be there before create");
@@ -116,9 +128,9 @@ UniqueFd open_device(const plan::MakeDevice& device) {
 
 }  // namespace
 
-Sources open_sources(const plan::LaunchPlan& plan) {
+Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access) {
     Sources sources;
-    sources.root = open_root(plan.root.host_path);
+    sources.root = open_root(plan.root.host_path, access);
     // Covey itself may run in a user namespace, as under a rootless engine.
     const bool can_make_devices = sys::in_initial_user_namespace();
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
@@ -126,7 +138,7 @@ Sources open_sources(const plan::LaunchPlan& plan) {
         if (const auto* bind = std::get_if<plan::BindMount>(&body))
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
-                           [&] { return open_bind(*bind); });
+                           [&] { return open_bind(*bind, access); });
         else if (const auto* device = std::get_if<plan::MakeDevice>(&body);
                  device != nullptr && (device->from_host || !can_make_devices) &&
                  !S_ISFIFO(device->mode))

@@ -7,6 +7,7 @@
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
 #include "plan/plan.hpp"
+#include "spec/access.hpp"
 
 #include <map>
 #include <string>
@@ -31,8 +32,9 @@ struct Sources {
     std::vector<UniqueFd> null_devices;  // one for each masked path, used up from the back
 };
 
-/// Throws not_found naming the path and what it is for.
-[[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan);
+/// Throws not_found naming the path and what it is for, invalid_spec for a procfs of the host's
+/// where `access` is restricted.
+[[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access);
 
 /// For the cgroup mounts of the plan; the container's group is there.
 void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,

@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "base/rollback.hpp"
 #include "launch/message.hpp"
+#include "launch/nested.hpp"
 #include "launch/sandbox_setup.hpp"
 #include "launch/sysctl.hpp"
 #include "shim/clock.hpp"
@@ -155,8 +156,10 @@ void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     setup.handshake = sockets.child;
     fault_point("sandbox.clone");
-    auto child =
-        sys::clone_process({flags, SIGCHLD, group.clone_target()}).or_throw("clone", "pause");
+    auto cloned = sys::clone_process({flags, SIGCHLD, group.clone_target()});
+    if (!cloned && cloned.error() == ENOSPC)
+        throw launch::namespace_limit_error("run coveyd in fewer containers");
+    auto child = std::move(cloned).or_throw("clone", "pause");
     if (child.pid == 0) {
         if (!group.clone_target().valid()) group.join(cgroup::Group::Identity::move);
         launch::run_sandbox_setup(setup);
