@@ -109,7 +109,7 @@ void host_names(Sections& s) {
 void compile_sandbox_namespaces(Sections& s) {
     const auto& sandbox = s.request.sandbox;
     if (const auto [entry, pointer] = find_namespace(s.spec, Type::user); entry != nullptr)
-        s.refuse(pointer, "a user namespace");
+        s.problem(pointer, std::string{kMixture});
     own(s, Type::mount);
     from_sandbox(s, Type::network, sandbox.has_net);
     from_sandbox(s, Type::ipc, sandbox.has_ipc);

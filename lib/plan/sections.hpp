@@ -32,6 +32,11 @@ struct Sections {
     void protect(Operation operation) { plan.protections.push_back(std::move(operation)); }
 };
 
+/// Capabilities over one namespace of a pod would not be capabilities over another.
+inline constexpr std::string_view kMixture =
+    "a container in a user namespace, in a sandbox that is in none: a pod is wholly inside one or "
+    "wholly outside; remove it";
+
 void refuse_unsupported(Sections& s);
 /// Namespaces, host names and sysctls, by either rule.
 void compile_sandbox_namespaces(Sections& s);

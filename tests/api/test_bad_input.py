@@ -140,6 +140,25 @@ class BadInput(CoveyTest):
         problem = self.refuse_container({"bundle": str(bundle)}, "invalid_spec", "/process/cwd")
         self.assertTrue(any("/process/capabilities/bounding/0" in cause for cause in problem["causes"]), problem)
 
+    def test_a_pod_is_wholly_inside_a_user_namespace_or_wholly_outside(self):
+        """A sandbox with one cannot be made yet (namespaces.user), so the mixture has one side."""
+        self.sandbox("web")
+        mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        for entry, mappings in (({"type": "user"}, mapping), ({"type": "user"}, None),
+                                ({"type": "user", "path": "/proc/self/ns/user"}, None)):
+            with self.subTest(entry=entry, mappings=mappings):
+                def change(config):
+                    config["linux"]["namespaces"].append(entry)
+                    if mappings:
+                        config["linux"].update(uidMappings=mappings, gidMappings=mappings)
+                bundle = bundles.make_bundle(self.folder / "b", ["true"], change)
+                problem = self.refuse_container({"bundle": bundle}, "invalid_spec", "user namespace", "wholly outside")
+                text = json.dumps(problem)
+                self.assertIn("/linux/namespaces/5", text)
+                self.assertEqual("/linux/gidMappings" in text, mappings is not None, text)
+        for access in ("private", "observer"):
+            self.refuse_container({"bundle": bundle, "access": access}, "invalid_spec", "user namespace")
+
     def test_namespace_paths_of_the_wrong_type(self):
         self.refuse_sandbox({"cgroupParent": self.daemon.parent, "namespaces": {"net": {"path": "/proc/self/ns/uts"}}},
                             "invalid_argument", "/proc/self/ns/uts")
