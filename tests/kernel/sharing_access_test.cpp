@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 using namespace covey;
@@ -162,6 +163,93 @@ TEST_CASE("capabilities that open what access closes are refused") {
     }
     CHECK(lab.refused(kSleeper, with_access("privat")).detail().find("private") !=
           std::string::npos);
+}
+
+namespace {
+
+/// A procfs of the host's in a folder of its own, before there is a sandbox whose shim could have a
+/// mount table without it.
+class HostProc {
+  public:
+    HostProc() {
+        std::filesystem::create_directories(folder_.path() + "/deep/proc");
+        REQUIRE(::mount("proc", point().c_str(), "proc", 0, nullptr) == 0);
+    }
+    HostProc(const HostProc&) = delete;
+    HostProc& operator=(const HostProc&) = delete;
+    ~HostProc() { ::umount2(point().c_str(), MNT_DETACH); }
+    [[nodiscard]] const std::string& folder() const { return folder_.path(); }
+    [[nodiscard]] std::string point() const { return folder_.path() + "/deep/proc"; }
+
+  private:
+    TemporaryFolder folder_;
+};
+
+BundleOptions binding(const std::string& source, const std::string& how) {
+    return probe_bundle({"ls", "/data"}, R"({"mounts":[{"destination":"/proc","type":"proc"},
+        {"destination":"/data","type":"none","source":")" +
+                                             source + R"(","options":[")" + how +
+                                             R"("]}],"root":{"readonly":false}})");
+}
+
+}  // namespace
+
+// Seen failing without the calls of refuse_host_proc().
+TEST_CASE("a restricted container gets no procfs of the host's") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("landlock_scope");
+    const HostProc host;
+    Lab lab;
+    const auto link = lab.folder() + "/link";
+    std::filesystem::create_directory_symlink("/proc", link);
+    struct Row {
+        std::string source, how, named;
+    };
+    const std::vector<Row> rows{{"/proc", "bind", "/proc"},
+                                {"/proc", "rbind", "/proc"},
+                                {"/proc/sys", "bind", "/proc/sys"},
+                                {"/proc/1/status", "bind", "/proc/1/status"},
+                                {link, "bind", link},
+                                {"/", "rbind", "/proc"},
+                                {host.folder(), "rbind", host.point()},
+                                {host.point(), "bind", host.point()}};
+    for (const char* access : {"private", "observer"})
+        for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container})
+            for (const auto& row : rows) {
+                const auto error =
+                    lab.refused(binding(row.source, row.how), with_access(access, mode));
+                INFO(access << " " << row.source << ": " << error.detail());
+                CHECK(error.code() == Code::invalid_spec);
+                CHECK(error.detail().find("procfs") != std::string::npos);
+                CHECK(error.detail().find(row.named) != std::string::npos);
+                CHECK(error.fix().find("access open") != std::string::npos);
+                CHECK(processes_of("refused.ctr").empty());
+            }
+    // What does not bring it along, and an open container.
+    CHECK(lab.run(binding(host.folder(), "bind"), with_access("private")).out == "[\"deep\"]\n");
+    CHECK(lab.run(binding(host.folder() + "/deep", "bind"), with_access("private")).out ==
+          "[\"proc\"]\n");
+    CHECK(lab.run(binding("/proc/sys", "bind"), in_pod()).out.find("kernel") != std::string::npos);
+}
+
+TEST_CASE("a restricted container's root brings no procfs of the host's along") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("landlock_scope");
+    const Bundle bundle{kSleeper};
+    const auto point = bundle.rootfs() + "/run";
+    REQUIRE(::mount("proc", point.c_str(), "proc", 0, nullptr) == 0);
+    {
+        Lab lab;
+        const auto error = error_of([&] {
+            lab.sandbox()
+                .create_container("refused", bundle.path(), with_access("private"))
+                .remove(true);
+        });
+        INFO(error.detail());
+        CHECK(error.code() == Code::invalid_spec);
+        CHECK(error.detail().find(point) != std::string::npos);
+    }
+    ::umount2(point.c_str(), MNT_DETACH);
 }
 
 // tests/vm runs it on Linux 6.1, whose Landlock cannot hold signals back.

@@ -15,6 +15,8 @@ int state(const Arguments& arguments);
 int ids(const Arguments& arguments);
 int mounts(const Arguments& arguments);
 int hostile(const Arguments& arguments);
+int hold(const Arguments& arguments);
+int prowl(const Arguments& arguments);
 
 /// Runs one sub-command by name (the first word).
 int run(const Arguments& words);
