@@ -26,8 +26,9 @@ using StringMap = std::map<std::string, std::string>;
 struct CreateSandboxAction {
     std::string id;  // empty: the engine makes one up (POST)
     std::string hostname;
-    spec::PidMode pid_mode = spec::PidMode::nested;  // default of its containers
-    spec::Access access;                             // default of its containers
+    spec::PidMode pid_mode = spec::PidMode::nested;              // default of its containers
+    spec::Access access;                                         // default of its containers
+    spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;  // of those in pid mode pod
     std::map<std::string, core::NamespaceWish> namespaces;
     StringMap sysctls;
     std::string cgroup_parent = "/covey";
@@ -39,9 +40,10 @@ struct CreateSandboxAction {
 /// the id; the same request again answers 200, a different one 409.
 struct CreateContainerAction {
     std::string id, sandbox, bundle;
-    std::optional<spec::PidMode> pid_mode;  // absent: the sandbox's
-    std::optional<spec::Access> access;     // absent: the sandbox's
-    std::string target;                     // in mode target: a container of the sandbox
+    std::optional<spec::PidMode> pid_mode;          // absent: the sandbox's
+    std::optional<spec::Access> access;             // absent: the sandbox's
+    std::optional<spec::Pid1Signals> pid1_signals;  // absent: the sandbox's; in pid mode pod
+    std::string target;                             // in mode target: a container of the sandbox
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     core::Stdio stdio;
     StringMap labels;

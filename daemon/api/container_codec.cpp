@@ -21,8 +21,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 9> kFields{
-    "id", "sandbox", "bundle", "pidMode", "target", "access", "capabilities", "stdio", "labels"};
+constexpr std::array<std::string_view, 10> kFields{
+    "pid1Signals", "id",     "sandbox",      "bundle", "pidMode",
+    "target",      "access", "capabilities", "stdio",  "labels"};
 constexpr std::array<std::string_view, 2> kCapabilityFields{"add", "drop"};
 constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stderr"};
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
@@ -147,6 +148,7 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     read_bundle(reader, action.bundle);
     read_mode(reader, action);
     action.access = read_access(reader);
+    action.pid1_signals = read_pid1_signals(reader);
     read_capabilities(reader, action);
     read_stdio(reader, action.stdio);
     action.labels = reader.text_map("labels");
@@ -215,6 +217,7 @@ Json container_json(const ContainerView& view) {
         {"podPid", facts.pod_pid},
         {"pidMode", spec::pid_mode_name(config.pid_mode)},
         {"access", access_json(config.access)},
+        {"pid1Signals", spec::pid1_signals_name(config.pid1_signals)},
         {"bundle", config.bundle},
         {"command", facts.command},
         {"terminal", facts.terminal},

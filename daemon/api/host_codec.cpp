@@ -22,7 +22,7 @@ constexpr const char* kFeatures[] = {"sandboxes",      "processes",      "oci",
                                      "containers",     "exec",           "events",
                                      "pidMode.pod",    "pidMode.nested", "pidMode.container",
                                      "pidMode.target", "pidMode.node",   "capabilities",
-                                     "access"};
+                                     "access",         "pid1Signals"};
 
 std::string_view status_name(HostCheck::Status status) noexcept {
     switch (status) {

@@ -20,9 +20,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = core::NamespaceWish::Kind;
 
-constexpr std::array<std::string_view, 9> kFields{"id",           "hostname",   "pidMode",
-                                                  "access",       "namespaces", "sysctls",
-                                                  "cgroupParent", "labels",     "annotations"};
+constexpr std::array<std::string_view, 10> kFields{
+    "pid1Signals", "id",      "hostname",     "pidMode", "access",
+    "namespaces",  "sysctls", "cgroupParent", "labels",  "annotations"};
 constexpr std::array<std::string_view, 5> kNamespaces{"net", "ipc", "uts", "user", "time"};
 constexpr std::array<std::string_view, 1> kPathFields{"path"};
 constexpr std::size_t kLongestHostname = 64;  // __NEW_UTS_LEN
@@ -99,6 +99,18 @@ std::optional<spec::PidMode> read_pid_mode(BodyReader& reader) {
     return mode;
 }
 
+std::optional<spec::Pid1Signals> read_pid1_signals(BodyReader& reader) {
+    const auto name = reader.text("pid1Signals");
+    if (!name) return std::nullopt;
+    const auto choice = spec::pid1_signals(*name);
+    if (!choice)
+        reader.problem("pid1Signals",
+                       fmt::format("unknown pid1Signals '{}'{}", *name,
+                                   did_you_mean(*name, spec::kPid1SignalsNames)),
+                       "use ignore or route");
+    return choice;
+}
+
 std::string read_id(BodyReader& reader, const std::optional<std::string>& from_path,
                     std::string_view what) {
     const auto id = reader.text("id");
@@ -121,6 +133,7 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
         reader.problem("pidMode", "'target' cannot be the mode of a whole sandbox",
                        "name it, with the target, in the container's request");
     if (const auto access = read_access(reader)) action.access = *access;
+    action.pid1_signals = read_pid1_signals(reader).value_or(spec::Pid1Signals::ignore);
     read_texts(reader, action);
     read_namespaces(reader, action);
     action.sysctls = reader.text_map("sysctls");
@@ -143,6 +156,7 @@ Json sandbox_json(const SandboxView& view) {
                                                          : view.request.hostname},
               {"pidMode", spec::pid_mode_name(view.request.pid_mode)},
               {"access", access_json(view.request.access)},
+              {"pid1Signals", spec::pid1_signals_name(view.request.pid1_signals)},
               {"warnings", facts.warnings},
               {"namespaces", std::move(namespaces)},
               {"containers", view.containers},

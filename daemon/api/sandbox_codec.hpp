@@ -42,6 +42,8 @@ void require_label_filters(const std::vector<std::string>& filters);
 [[nodiscard]] bool has_labels(const StringMap& labels, const std::vector<std::string>& filters);
 
 class BodyReader;
+/// Of the field `pid1Signals`.
+[[nodiscard]] std::optional<spec::Pid1Signals> read_pid1_signals(BodyReader& reader);
 /// The pid mode of the field `pidMode`.
 [[nodiscard]] std::optional<spec::PidMode> read_pid_mode(BodyReader& reader);
 /// An `id` in the body must be the path's. Returns the id that counts ("" if there is none).

@@ -160,6 +160,9 @@ void add_run(const Options& app, Session& session) {
                   "with --pid target: the container whose processes it joins");
     command.value("--access", "PRESET", wish.access,
                   "to its neighbours' processes: open, private or observer");
+    command.value("--pid1-signals", "CHOICE", wish.pid1_signals,
+                  "in pid mode pod: what it sends to number 1 is ignored, or goes to its own main "
+                  "process (route)");
     command.flag("-d,--detach", options->detach, "leave it running in the background");
     command.flag("-i,--hold-stdin", options->input,
                  "pass standard input on; with -d: an input that never ends");

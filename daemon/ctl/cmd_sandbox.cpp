@@ -141,6 +141,8 @@ void add_create(const Options& group, Session& session) {
                   "default of its containers: pod, nested, container or node");
     command.value("--access", "PRESET", wish.access,
                   "default of its containers: open, private or observer");
+    command.value("--pid1-signals", "CHOICE", wish.pid1_signals,
+                  "default of its containers in pid mode pod: ignore or route");
     command.value("--net", "NS", options->net, "network: new, host or a path");
     command.value("--ipc", "NS", options->ipc, "IPC: new, host or a path");
     command.value("--uts", "NS", options->uts, "host name: new, host or a path");

@@ -14,7 +14,7 @@
 namespace covey::ctl {
 
 struct CreateSandboxRequest {
-    std::string id, hostname, pid_mode, access, cgroup_parent;  // empty: not said
+    std::string id, hostname, pid_mode, access, pid1_signals, cgroup_parent;  // empty: not said
     /// net, ipc, uts, time → "new", "host" or an absolute path.
     std::map<std::string, std::string> namespaces;
     std::map<std::string, std::string> sysctls, labels;
@@ -25,6 +25,7 @@ struct CreateContainerRequest {
     std::string id, sandbox, bundle, pid_mode;  // pid_mode empty: the sandbox's
     std::string target;                         // in mode target; empty: not said
     std::string access;                         // a preset; empty: the sandbox's
+    std::string pid1_signals;                   // empty: the sandbox's
     std::vector<std::string> add_capabilities, drop_capabilities;
     std::string in, out, err;  // empty: not said
     std::map<std::string, std::string> labels;

@@ -31,6 +31,7 @@ Request create_sandbox(const CreateSandboxRequest& wish) {
     add(body, "hostname", wish.hostname);
     add(body, "pidMode", wish.pid_mode);
     add(body, "access", wish.access);
+    add(body, "pid1Signals", wish.pid1_signals);
     for (const auto& [type, value] : wish.namespaces) {
         if (value.starts_with('/'))
             body["namespaces"][type] = Json{{"path", value}};
@@ -48,6 +49,7 @@ Request create_container(const CreateContainerRequest& wish) {
     add(body, "pidMode", wish.pid_mode);
     add(body, "target", wish.target);
     add(body, "access", wish.access);
+    add(body, "pid1Signals", wish.pid1_signals);
     if (!wish.add_capabilities.empty()) body["capabilities"]["add"] = wish.add_capabilities;
     if (!wish.drop_capabilities.empty()) body["capabilities"]["drop"] = wish.drop_capabilities;
     Json stdio = Json::object();

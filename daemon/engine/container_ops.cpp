@@ -23,14 +23,17 @@ namespace {
 constexpr milliseconds kKillLimit{30'000};  // from SIGKILL to the report of the end
 
 core::ContainerConfig config_of(const CreateContainerAction& action) {
-    return {action.id,
-            action.bundle,
-            action.pid_mode.value_or(spec::PidMode::nested),
-            action.add_capabilities,
-            action.drop_capabilities,
-            action.stdio,
-            action.target,
-            action.access.value_or(spec::kOpen)};
+    core::ContainerConfig config;
+    config.id = action.id;
+    config.bundle = action.bundle;
+    config.pid_mode = action.pid_mode.value_or(spec::PidMode::nested);
+    config.add_capabilities = action.add_capabilities;
+    config.drop_capabilities = action.drop_capabilities;
+    config.stdio = action.stdio;
+    config.target = action.target;
+    config.access = action.access.value_or(spec::kOpen);
+    config.pid1_signals = action.pid1_signals.value_or(spec::Pid1Signals::ignore);
+    return config;
 }
 
 UniqueFd make_folder(const SandboxEntry& sandbox, const std::string& id) {
@@ -134,6 +137,18 @@ asio::awaitable<void> undo_container(StatePtr state, SandboxPtr sandbox, std::st
     }
 }
 
+/// Elsewhere number 1 is the container's own main process, or nobody of the pod's.
+void complete_pid1_signals(CreateContainerAction& action, const CreateSandboxAction& sandbox) {
+    const bool in_pod = action.pid_mode == spec::PidMode::pod;
+    if (!in_pod && action.pid1_signals == spec::Pid1Signals::route)
+        throw Error(Code::invalid_argument,
+                    fmt::format("pid1Signals 'route' has no meaning in pidMode '{}'",
+                                spec::pid_mode_name(*action.pid_mode)))
+            .with_fix("set pidMode to \"pod\", or remove the field 'pid1Signals'");
+    if (!action.pid1_signals)
+        action.pid1_signals = in_pod ? sandbox.pid1_signals : spec::Pid1Signals::ignore;
+}
+
 asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
                                                          CreateContainerAction action) {
     require_valid(action);
@@ -141,6 +156,7 @@ asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
     const auto sandbox = state->registry.sandbox(action.sandbox);
     if (!action.pid_mode) action.pid_mode = sandbox->request.pid_mode;
     if (!action.access) action.access = sandbox->request.access;
+    complete_pid1_signals(action, sandbox->request);
     if (const auto there = state->registry.find_container(action.id)) {
         if (!same_request(there->request, action)) throw already_exists("container", action.id);
         co_return Created<ContainerView>{Registry::view(*there), true};

@@ -43,6 +43,12 @@ spec::Access access_of(const Json& json) {
     return *access;
 }
 
+spec::Pid1Signals pid1_signals_of(const Json& json) {
+    const auto choice = spec::pid1_signals(json.get<std::string>());
+    if (!choice) throw Error(Code::internal, "record has unknown pid1Signals");
+    return *choice;
+}
+
 Json encode(const CreateSandboxAction& request) {
     Json wishes = Json::object();
     for (const auto& [type, wish] : request.namespaces)
@@ -51,6 +57,7 @@ Json encode(const CreateSandboxAction& request) {
             {"hostname", request.hostname},
             {"pidMode", spec::pid_mode_name(request.pid_mode)},
             {"access", spec::access_words(request.access)},
+            {"pid1Signals", spec::pid1_signals_name(request.pid1_signals)},
             {"namespaces", std::move(wishes)},
             {"sysctls", request.sysctls},
             {"cgroupParent", request.cgroup_parent},
@@ -64,6 +71,8 @@ CreateSandboxAction decode_sandbox_request(const Json& json) {
     request.hostname = json.at("hostname");
     request.pid_mode = pid_mode_of(json.at("pidMode"));
     if (json.contains("access")) request.access = access_of(json.at("access"));
+    if (json.contains("pid1Signals"))
+        request.pid1_signals = pid1_signals_of(json.at("pid1Signals"));
     for (const auto& [type, wish] : json.at("namespaces").items())
         request.namespaces[type] = {
             value_in<core::NamespaceWish::Kind>(kWishNames, wish.at("kind")), wish.at("path")};
@@ -84,6 +93,7 @@ Json encode(const CreateContainerAction& request) {
                {{"in", request.stdio.in}, {"out", request.stdio.out}, {"err", request.stdio.err}}},
               {"labels", request.labels}};
     if (request.access) json["access"] = spec::access_words(*request.access);
+    if (request.pid1_signals) json["pid1Signals"] = spec::pid1_signals_name(*request.pid1_signals);
     if (!request.target.empty()) json["target"] = request.target;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;
@@ -96,6 +106,8 @@ CreateContainerAction decode_container_request(const Json& json) {
     request.bundle = json.at("bundle");
     if (json.contains("pidMode")) request.pid_mode = pid_mode_of(json.at("pidMode"));
     if (json.contains("access")) request.access = access_of(json.at("access"));
+    if (json.contains("pid1Signals"))
+        request.pid1_signals = pid1_signals_of(json.at("pid1Signals"));
     request.target = json.value("target", std::string{});
     request.add_capabilities = json.at("addCapabilities");
     request.drop_capabilities = json.at("dropCapabilities");

@@ -24,15 +24,15 @@ bool same_wishes(const std::map<std::string, core::NamespaceWish>& a,
 
 bool same_request(const CreateSandboxAction& a, const CreateSandboxAction& b) {
     const auto plain = [](const CreateSandboxAction& x) {
-        return std::tie(x.id, x.hostname, x.pid_mode, x.access, x.sysctls, x.cgroup_parent,
-                        x.labels, x.annotations);
+        return std::tie(x.id, x.hostname, x.pid_mode, x.access, x.pid1_signals, x.sysctls,
+                        x.cgroup_parent, x.labels, x.annotations);
     };
     return plain(a) == plain(b) && same_wishes(a.namespaces, b.namespaces);
 }
 
 bool same_request(const CreateContainerAction& a, const CreateContainerAction& b) {
     const auto plain = [](const CreateContainerAction& x) {
-        return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.access, x.target,
+        return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.access, x.pid1_signals, x.target,
                         x.add_capabilities, x.drop_capabilities, x.stdio.in, x.stdio.out,
                         x.stdio.err, x.labels);
     };

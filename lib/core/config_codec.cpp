@@ -83,7 +83,8 @@ Json to_json(const ContainerConfig& config) {
                 {"dropCapabilities", config.drop_capabilities},
                 {"stdio", to_json(config.stdio)},
                 {"target", text_json(config.target)},
-                {"access", spec::access_words(config.access)}};
+                {"access", spec::access_words(config.access)},
+                {"pid1Signals", spec::pid1_signals_name(config.pid1_signals)}};
 }
 
 ContainerConfig read_container_config(Fields& fields) {
@@ -100,6 +101,9 @@ ContainerConfig read_container_config(Fields& fields) {
     const auto access = spec::access_of_words(fields.text_map("access"));
     if (!access) fields.refuse("access", "see, signal and inspect, each own or pod");
     config.access = *access;
+    const auto pid1_signals = spec::pid1_signals(fields.text("pid1Signals"));
+    if (!pid1_signals) fields.refuse("pid1Signals", "ignore or route");
+    config.pid1_signals = *pid1_signals;
     return config;
 }
 

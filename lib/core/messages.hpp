@@ -1,17 +1,20 @@
 // What coveyd (or the façade) and a shim say to each other, as types. One SOCK_SEQPACKET packet is
 // one message; core/protocol turns these into bytes and back. The table of all messages:
 //
-//   client → shim          shim → client (one answer, same number)    descriptors
-//   CreateSandbox          SandboxFacts
-//   CreateContainer        ContainerFacts
-//   StartContainer         ContainerFacts   (after a clean exec)
-//   KillContainer          Done
-//   DeleteContainer        Done             (after the group is proved empty)
-//   Exec                   ExecFacts                                   → stdin, stdout, stderr; ←
-//   pty master KillExec               Done StopSandbox            SandboxFacts     (after pause is
-//   reaped) Status                 StatusItem…, Done  (one packet an item: no limit on their
-//   number) Shutdown               Done             (then the shim ends; refused while anything
-//   runs) –                      Event            (to every connected client, no number)
+// clang-format off
+//   client → shim     shim → client (one answer, same number)
+//   CreateSandbox     SandboxFacts
+//   CreateContainer   ContainerFacts
+//   StartContainer    ContainerFacts     after a clean exec
+//   KillContainer     Done
+//   DeleteContainer   Done               after the group is proved empty
+//   Exec              ExecFacts          with stdin, stdout, stderr; its answer with a pty's master
+//   KillExec          Done
+//   StopSandbox       SandboxFacts       after pause is reaped
+//   Status            StatusItem…, Done  one packet an item: no limit on their number
+//   Shutdown          Done               then the shim ends; refused while anything runs
+//   –                 Event              to every connected client, no number
+// clang-format on
 //
 // Thread rule: values.
 #pragma once
@@ -91,6 +94,7 @@ struct ContainerConfig {
     Stdio stdio;
     std::string target;  // in pid mode target, and only there: of the same sandbox
     spec::Access access;
+    spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;
 };
 
 struct ContainerFacts {

@@ -6,6 +6,8 @@
 #include "sys/socket.hpp"
 
 #include <array>
+#include <cerrno>
+#include <utility>
 
 namespace covey::launch {
 
@@ -29,9 +31,14 @@ void connect_agent(const plan::ProcessPlan& process, FdRef handshake) {
 }
 
 void load_filter(const plan::SeccompFilter& filter, FdRef handshake) {
-    const auto listener =
-        sys::load_seccomp(filter.filter, filter.flags).or_throw("load", "seccomp filter");
-    if (listener) send_listener(handshake, listener);
+    auto listener = sys::load_seccomp(filter.filter, filter.flags);
+    if (!listener && listener.error() == EBUSY)
+        throw Error(Code::unsupported_by_host,
+                    "this process has a seccomp filter with a listener already, and the kernel "
+                    "takes one alone")
+            .with_fix("do not run Covey itself under such a filter");
+    const auto loaded = std::move(listener).or_throw("load", "seccomp filter");
+    if (loaded) send_listener(handshake, loaded);
 }
 
 void load_asking_filter(const plan::ProcessPlan& process, FdRef handshake) {

@@ -77,6 +77,8 @@ struct ProcessPlan {
     /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md); one
     /// that asks an agent is loaded right after the cut at the latest.
     std::optional<SeccompFilter> seccomp;
+    /// A filter of Covey's own that asks the parent about signals to number 1 (pid1_filter.hpp).
+    std::optional<SeccompFilter> pid1_filter;
 };
 
 /// Where one namespace of the container comes from.
@@ -168,6 +170,8 @@ struct LaunchRequest {
     bool nests = false;
     /// What the container may do to its neighbours' processes.
     spec::Access access;
+    /// In pid mode pod: signals to number 1 are told to the parent, who sends them on.
+    spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;
 };
 
 /// What an exec may change against the container's own process.

@@ -1,5 +1,6 @@
 // linux.seccomp → a filter for seccomp(2), from the cache if it has one.
 #include "plan/bpf_cache.hpp"
+#include "plan/pid1_filter.hpp"
 #include "plan/seccomp_filter.hpp"
 #include "plan/sections.hpp"
 #include "sys/kernel_defs.hpp"
@@ -108,6 +109,8 @@ CompiledSeccomp filter_of(const spec::Seccomp& profile, const std::string& cache
 }  // namespace
 
 void compile_seccomp(Sections& s) {
+    if (s.request.pid1_signals == spec::Pid1Signals::route)
+        s.plan.process.pid1_filter = pid1_filter();
     if (!s.spec.linux.seccomp) return;
     const auto& profile = *s.spec.linux.seccomp;
     const auto flags = flags_of(s, profile);

@@ -154,16 +154,17 @@ void Container::launch() {
         });
     launching_ = std::make_unique<Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
-        Launching::Callbacks{[this](launch::Born born) { on_born(std::move(born)); },
-                             [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
-                             [this](const Error& error) { on_failed(error); },
-                             [this] { on_closed(); },
-                             [this] {
-                                 stillness_.end();
-                                 finish_if_empty();
-                             },
-                             [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
-                             [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); }});
+        Launching::Callbacks{
+            [this](launch::Born born) { on_born(std::move(born)); },
+            [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
+            [this](const Error& error) { on_failed(error); }, [this] { on_closed(); },
+            [this] {
+                stillness_.end();
+                finish_if_empty();
+            },
+            [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
+            [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); },
+            [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
     target_namespace_.reset();
     spawner_group_.reset();
 }
@@ -177,6 +178,7 @@ plan::LaunchRequest Container::launch_request() const {
     request.drop_capabilities = config.drop_capabilities;
     request.sandbox = context_.sandbox.view();
     request.access = config.access;
+    request.pid1_signals = config.pid1_signals;
     return request;
 }
 

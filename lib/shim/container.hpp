@@ -11,6 +11,7 @@
 #include "shim/loop.hpp"
 #include "shim/neighbours.hpp"
 #include "shim/peers.hpp"
+#include "shim/pid1_router.hpp"
 #include "shim/sandbox.hpp"
 #include "shim/terminal_copy.hpp"
 #include "sys/process.hpp"
@@ -131,6 +132,10 @@ class Container {
     UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
     std::unique_ptr<TerminalCopy> terminal_;
+    Pid1Router pid1_router_{context_.loop, [this]() -> Pid1Router::Target {
+                                if (main_exit_) return {};
+                                return {facts_.pid, main_};
+                            }};
     std::optional<sys::ExitStatus> main_exit_;
     std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone

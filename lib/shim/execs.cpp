@@ -96,7 +96,8 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
             [](const UniqueFd&) {},
             [this, &state](const Error& error) { on_exec_failed(state, error); },
             [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); },
-            [] {}, [] {}, [](const launch::Spawner&) {}});
+            [] {}, [] {}, [](const launch::Spawner&) {},
+            [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
 }
 
 void Container::on_exec_born(ExecState& state, launch::Born born) {

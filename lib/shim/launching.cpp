@@ -91,6 +91,8 @@ void Launching::handle(launch::Message message) {
         }
     } else if (auto* spawner = std::get_if<launch::Spawner>(&message)) {
         callbacks_.spawner(std::move(*spawner));
+    } else if (auto* filter = std::get_if<launch::SeccompListener>(&message)) {
+        callbacks_.listener(std::move(filter->listener));
     } else if (std::holds_alternative<launch::Dropped>(message)) {
         callbacks_.dropped();
     } else if (!std::exchange(failed_, true)) {

@@ -30,6 +30,8 @@ class Launching {
         std::function<void()> neighbours_due;
         std::function<void()> dropped;
         std::function<void(launch::Spawner)> spawner;
+        /// Of the filter that asks about signals to number 1.
+        std::function<void(UniqueFd)> listener;
     };
     /// An invalid `launcher` is one that somebody else clones, and that comes as a Helper.
     Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);

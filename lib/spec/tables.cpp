@@ -178,4 +178,14 @@ std::string_view pid_mode_name(PidMode mode) noexcept {
     return kPidModeNames.at(static_cast<std::size_t>(mode));
 }
 
+std::optional<Pid1Signals> pid1_signals(std::string_view name) noexcept {
+    if (name == "ignore") return Pid1Signals::ignore;
+    if (name == "route") return Pid1Signals::route;
+    return std::nullopt;
+}
+
+std::string_view pid1_signals_name(Pid1Signals choice) noexcept {
+    return kPid1SignalsNames.at(static_cast<std::size_t>(choice));
+}
+
 }  // namespace covey::spec

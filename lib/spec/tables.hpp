@@ -50,4 +50,11 @@ enum class PidMode { pod, nested, container, target, node };
 inline constexpr std::array<std::string_view, 5> kPidModeNames{"pod", "nested", "container",
                                                                "target", "node"};
 
+/// What becomes of a signal that a process of a container in the pod's PID namespace sends to
+/// number 1, which is pause there: it is dropped, or reaches its own container's main process.
+enum class Pid1Signals { ignore, route };
+inline constexpr std::array<std::string_view, 2> kPid1SignalsNames{"ignore", "route"};
+[[nodiscard]] std::optional<Pid1Signals> pid1_signals(std::string_view name) noexcept;
+[[nodiscard]] std::string_view pid1_signals_name(Pid1Signals choice) noexcept;
+
 }  // namespace covey::spec

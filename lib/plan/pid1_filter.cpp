@@ -1,0 +1,80 @@
+#include "plan/pid1_filter.hpp"
+
+#include "plan/seccomp_filter.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+
+namespace covey::plan {
+namespace {
+
+/// One call: which of its arguments must be 1, and which is the signal.
+struct Call {
+    int number;
+    std::array<unsigned, 2> ones;  // the same twice: one argument
+    unsigned signal;
+};
+constexpr std::array<Call, 3> kCalls{
+    {{SYS_kill, {0, 0}, 1}, {SYS_tkill, {0, 0}, 1}, {SYS_tgkill, {0, 1}, 2}}};
+
+std::uint64_t word(const sock_filter& one) {
+    return std::bit_cast<std::uint64_t>(one);
+}
+
+sock_filter load(std::size_t offset) {
+    return {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
+}
+
+/// The low half: the calls take ints, whatever the upper half of the register has.
+sock_filter load_argument(unsigned index) {
+    constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4;
+    return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + kLow);
+}
+
+sock_filter jump_if_equal(std::uint32_t value, std::uint8_t then, std::uint8_t otherwise) {
+    return {BPF_JMP | BPF_JEQ | BPF_K, then, otherwise, value};
+}
+
+sock_filter give(std::uint32_t action) {
+    return {BPF_RET | BPF_K, 0, 0, action};
+}
+
+}  // namespace
+
+SeccompFilter pid1_filter() {
+    std::vector<sock_filter> program{load(offsetof(seccomp_data, arch)),
+                                     jump_if_equal(native_architecture(), 1, 0),
+                                     give(SECCOMP_RET_ALLOW)};
+    for (const auto& call : kCalls) {
+        // Each a block of ten; another number jumps over it.
+        program.push_back(load(offsetof(seccomp_data, nr)));
+        program.push_back(jump_if_equal(static_cast<std::uint32_t>(call.number), 0, 8));
+        program.push_back(load_argument(call.ones[0]));
+        program.push_back(jump_if_equal(1, 0, 5));
+        program.push_back(load_argument(call.ones[1]));
+        program.push_back(jump_if_equal(1, 0, 3));
+        program.push_back(load_argument(call.signal));
+        program.push_back(jump_if_equal(0, 1, 0));  // 0 sends nothing: the kernel may answer
+        program.push_back(give(SECCOMP_RET_USER_NOTIF));
+        program.push_back(give(SECCOMP_RET_ALLOW));
+    }
+    program.push_back(give(SECCOMP_RET_ALLOW));
+    SeccompFilter filter;
+    for (const auto& one : program)
+        filter.filter.push_back(word(one));
+    filter.flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    return filter;
+}
+
+std::optional<Pid1Call> pid1_call(const seccomp_data& call) {
+    for (const auto& known : kCalls)
+        if (known.number == call.nr) return Pid1Call{static_cast<int>(call.args[known.signal])};
+    return std::nullopt;
+}
+
+}  // namespace covey::plan

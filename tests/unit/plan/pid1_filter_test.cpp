@@ -1,0 +1,49 @@
+#include "plan/pid1_filter.hpp"
+
+#include "bpf_machine.hpp"
+#include "catch.hpp"
+#include "plan/seccomp_filter.hpp"
+
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+
+using namespace covey::plan;
+
+namespace {
+
+std::uint32_t verdict(int number, std::array<std::uint64_t, 6> arguments,
+                      std::uint32_t architecture = native_architecture()) {
+    return test::run_filter(pid1_filter().filter, {architecture, number, arguments});
+}
+
+}  // namespace
+
+TEST_CASE("signals to number 1 ask, whatever the upper half of a register has") {
+    constexpr std::uint64_t kUpper = std::uint64_t{0xdead} << 32U;
+    CHECK(verdict(SYS_kill, {1, 1}) == SECCOMP_RET_USER_NOTIF);
+    CHECK(verdict(SYS_kill, {kUpper | 1U, 15}) == SECCOMP_RET_USER_NOTIF);
+    CHECK(verdict(SYS_tkill, {1, 10}) == SECCOMP_RET_USER_NOTIF);
+    CHECK(verdict(SYS_tgkill, {1, 1, 10}) == SECCOMP_RET_USER_NOTIF);
+}
+
+TEST_CASE("everything else is the kernel's") {
+    CHECK(verdict(SYS_kill, {1, 0}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_kill, {2, 9}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_kill, {~std::uint64_t{0}, 9}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_tgkill, {1, 2, 9}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_tgkill, {2, 1, 9}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_read, {1, 1, 1}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict(SYS_kill, {1, 1}, 0x40000003) == SECCOMP_RET_ALLOW);
+}
+
+TEST_CASE("the signal of a call is found where the call has it") {
+    seccomp_data call{};
+    call.args[0] = call.args[1] = 1;
+    call.args[2] = 15;
+    call.nr = SYS_tgkill;
+    CHECK(pid1_call(call)->signal == 15);
+    call.nr = SYS_kill;
+    CHECK(pid1_call(call)->signal == 1);
+    call.nr = SYS_read;
+    CHECK_FALSE(pid1_call(call));
+}
