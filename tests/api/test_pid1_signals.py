@@ -53,7 +53,7 @@ class Pid1Signals(CoveyTest):
         self.assertEqual(self.client.get(f"/v1/sandboxes/{sandbox}").json["state"], "ready")
 
     def test_only_who_may_signal_the_main_process(self):
-        """The kernel's rule for kill(2): an equal uid, or CAP_KILL."""
+        """The kernel's rule for kill(2): an equal uid, or CAP_KILL. Seen failing with Pid1Router::deliver() asking nobody."""
         sandbox = self.sandbox(pidMode="pod", pid1Signals="route")
         self.container(sandbox, LISTENER, name="app")
         code, text = self.run_in("app", "kill", "-HUP", "1", user="1000:1000")
@@ -62,7 +62,7 @@ class Pid1Signals(CoveyTest):
         self.assertEqual(self.got("app"), [])
 
     def test_number_1_of_a_namespace_below_is_that_ones(self):
-        """A process that has made a PID namespace of its own means its own first process."""
+        """A process that has made a PID namespace of its own means its own first process. Seen failing without is_elsewhere()."""
         sandbox = self.sandbox(pidMode="pod", pid1Signals="route")
         self.container(sandbox, LISTENER, name="app", capabilities={"add": ["SYS_ADMIN"]})
         code, text = self.run_in("app", "busybox", "unshare", "-p", "-f", "sh", "-c", "trap 'echo mine' HUP; kill -HUP 1; true")
