@@ -51,9 +51,9 @@ std::optional<Seat> Seat::take() {
     const auto number = value == nullptr ? std::nullopt : parse_u32(value);
     ::unsetenv(name.c_str());
     if (!number) return std::nullopt;
-    UniqueFd socket{static_cast<int>(*number)};
+    const FdRef socket{static_cast<int>(*number)};
     sys::set_cloexec(socket, true).or_throw("fcntl", "connection of the exec");
-    return Seat{std::move(socket)};
+    return Seat{socket};
 }
 
 std::optional<int> Seat::receive_signal() const {

@@ -37,8 +37,10 @@ class Seat {
     void tell_ended(const sys::ExitStatus& status) const;
 
   private:
-    explicit Seat(UniqueFd socket) : socket_(std::move(socket)) {}
-    UniqueFd socket_;
+    explicit Seat(FdRef socket) : socket_(socket) {}
+    /// Open until this process ends: its end of the stream says that all has been said, errors on
+    /// stderr too.
+    FdRef socket_;
 };
 
 struct CommandLine {

@@ -28,7 +28,8 @@ struct Heard {
             [this] { words += "launcher ended;"; },
             [this] { words += "neighbours due;"; },
             [this] { words += "dropped;"; },
-            [this](const launch::Spawner&) { words += "spawner;"; }};
+            [this](const launch::Spawner&) { words += "spawner;"; },
+            [this](const UniqueFd&) { words += "listener;"; }};
     }
 };
 
