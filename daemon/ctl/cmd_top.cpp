@@ -108,9 +108,16 @@ class Top {
         const auto size = terminal_size(FdRef{STDOUT_FILENO});
         const std::size_t rows = size.rows > 4 ? size.rows - 4U : 20U;
         std::string text = draw_top(look(), {true, size.columns}, rows);
-        text += "\n" + cut_to(line_.empty() ? kKeys : line_, size.columns);
+        text += "\n" + cut_to(line_.empty() ? help() : line_, size.columns);
         // Home, and each line erased behind its end: no flicker.
         print("\x1b[H" + replace_newlines(text) + "\x1b[J");
+    }
+
+    /// The keys, and what is kept from the list: rows that are not shown must not seem to be gone.
+    [[nodiscard]] std::string help() const {
+        return filter_.empty()
+                   ? kKeys
+                   : fmt::format("only '{}' (/ and return: all)   {}", printable(filter_), kKeys);
     }
 
     static std::string replace_newlines(const std::string& text) {
