@@ -83,7 +83,7 @@ class Pages(CoveyTest):
         self.assertIn("environ", self.run_in("container2", "ls", f"/proc/{envoy}")[1])
         self.assertEqual(self.run_in("container2", "ls", f"/proc/{envoy}/root"),
                          (1, f"ls: /proc/{envoy}/root: Permission denied\n"))
-        self.assertEqual(self.run_in("container2", "ls", f"/proc/{envoy}/root", addCap="SYS_PTRACE")[0], 0)
+        self.assertEqual(self.run_in("container2", "ls", f"/proc/{envoy}/root", cap="SYS_PTRACE")[0], 0)
 
     def test_the_blog_in_mode_pod(self):
         self.blog("pod")
