@@ -30,6 +30,18 @@ def read_until(fd, text, seconds=10):
     return got
 
 
+def read_until_end(fd):
+    got = b""
+    while True:
+        try:
+            chunk = os.read(fd, 4096)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            return got
+        got += chunk
+
+
 class Exec(OciTest):
     # Of an attempt to write to the command's file.
     refusals = (errno.EROFS, errno.EPERM)
@@ -212,6 +224,18 @@ class Exec(OciTest):
         self.assertIn(b'"rows":31,"columns":97', read_until(master, b"}"))
         self.wait_exit(pid)
         os.close(master)
+
+    def test_nobody_inside_types_into_the_operators_terminal(self):
+        """CVE-2016-10124, CVE-2017-5226: TIOCSTI. Seen failing without the setsid() of lib/launch/init.cpp: the letter was
+        typed."""
+        typed = ("probe", "syscall", "16", "0", "0x5412", "@x")  # ioctl(0, TIOCSTI, "x")
+        # Long enough for what was typed to be echoed.
+        pid, master = self.foreground("exec", self.one, *typed, "--", "sleep", "0.3")
+        shown = read_until_end(master)
+        self.assertEqual(self.wait_exit(pid), 0)
+        os.close(master)
+        self.assertIn(shown.split()[0], (b"EPERM", b"EIO"), shown)
+        self.assertNotIn(b"x", shown)
 
     def test_signals_reach_it(self):
         with open(self.folder / "out", "w+b") as out:
