@@ -50,8 +50,9 @@ struct ProcessOwner {
                                                  const std::string& group);
 
 /// Zombies, which no group lists, are found as children of those that it does. Processes that end
-/// while being read are left out, and so are the shim's own, which launch. `sandbox_cgroup` is "/covey/web.pod"; `pod_namespace_inode` is
-/// the sandbox's PID namespace. Sorted by host number; empty when the cgroup is gone.
+/// while being read are left out, and so are the shim's own, which launch. `sandbox_cgroup` is
+/// "/covey/web.pod"; `pod_namespace_inode` is the sandbox's PID namespace. Sorted by host number;
+/// empty when the cgroup is gone.
 [[nodiscard]] std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
                                                          const std::string& sandbox_cgroup,
                                                          std::uint64_t pod_namespace_inode);
