@@ -3,53 +3,76 @@
 #include "api/error_codec.hpp"
 #include "spec/tables.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <iterator>
 #include <string>
-#include <utility>
+#include <unordered_map>
 
 namespace covey::daemon {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json process_json(const core::PodProcess& process) {
-    return {{"pid", process.pid},
-            {"podPid", process.pod_pid},
-            {"containerPid", process.container_pid},
-            {"ppid", process.ppid},
-            {"container", process.container},
-            {"exec", process.exec},
-            {"uid", process.uid},
-            {"gid", process.gid},
-            {"state", std::string(1, process.state)},
-            {"zombie", process.state == 'Z'},
-            {"orphan", process.orphan},
-            {"name", process.name},
-            {"rssBytes", process.rss_bytes},
-            {"cpuMilliseconds", process.cpu_milliseconds},
-            {"startTime", process.start_time},
-            {"command", process.command},
-            {"capabilities", spec::capability_names_of(process.capabilities)},
-            {"addedCapabilities",
-             spec::capability_names_of(process.capabilities & ~spec::default_capabilities())},
-            {"noNewPrivileges", process.no_new_privileges}};
+/// The capability names of a mask in JSON. A pod's processes have few different ones.
+class CapabilityTexts {
+  public:
+    const std::string& of(std::uint64_t mask) {
+        auto& text = texts_[mask];
+        if (text.empty()) text = to_text(spec::capability_names_of(mask));
+        return text;
+    }
+
+  private:
+    std::unordered_map<std::uint64_t, std::string> texts_;
+};
+
+/// The members of one process's object. Written as text at once: a pod has a thousand processes,
+/// and a tree of values for each would take most of the answer's time (docs/PERFORMANCE.md).
+void append_members(std::string& text, const core::PodProcess& process,
+                    CapabilityTexts& capabilities) {
+    fmt::format_to(
+        std::back_inserter(text),
+        R"("pid":{},"podPid":{},"containerPid":{},"ppid":{},"container":{},"exec":{},"uid":{},)"
+        R"("gid":{},"state":{},"zombie":{},"orphan":{},"name":{},"rssBytes":{},)"
+        R"("cpuMilliseconds":{},"startTime":{},"command":{},"capabilities":{},)"
+        R"("addedCapabilities":{},"noNewPrivileges":{})",
+        process.pid, process.pod_pid, process.container_pid, process.ppid,
+        to_text(process.container), to_text(process.exec), process.uid, process.gid,
+        to_text(std::string(1, process.state)), process.state == 'Z', process.orphan,
+        to_text(process.name), process.rss_bytes, process.cpu_milliseconds, process.start_time,
+        to_text(process.command), capabilities.of(process.capabilities),
+        capabilities.of(process.capabilities & ~spec::default_capabilities()),
+        process.no_new_privileges);
+}
+
+Response text_response(std::string text) {
+    text += '\n';  // as json_response() has it
+    return {200, "application/json", std::move(text), {}};
 }
 
 }  // namespace
 
 Response process_response(const std::vector<core::PodProcess>& processes) {
-    Json items = Json::array();
-    for (const auto& process : processes)
-        items.push_back(process_json(process));
-    return json_response({{"items", std::move(items)}});
+    constexpr std::size_t kUsual = 512;  // bytes of one, most of the time
+    std::string text = R"({"items":[)";
+    text.reserve(processes.size() * kUsual);
+    CapabilityTexts capabilities;
+    for (const auto& process : processes) {
+        text += text.back() == '[' ? "{" : ",{";
+        append_members(text, process, capabilities);
+        text += '}';
+    }
+    return text_response(text + "]}");
 }
 
 Response process_response(const ProcessView& view) {
-    Json json = process_json(view.process);
-    json["sandbox"] = view.sandbox;
-    json["engine"] = view.engine;
-    return json_response(json);
+    std::string text = "{";
+    CapabilityTexts capabilities;
+    append_members(text, view.process, capabilities);
+    return text_response(fmt::format(R"({},"sandbox":{},"engine":{}}})", text,
+                                     to_text(view.sandbox), to_text(view.engine)));
 }
 
 }  // namespace covey::daemon

@@ -83,25 +83,32 @@ std::optional<PodProcess> ProcessReader::read(pid_t pid) {
     result.no_new_privileges = status.value().no_new_privs;
     if (const auto command = text_of(process, "cmdline"))
         result.command = split_arguments(*command);
-    note_children(process, pid, stat.value().threads);
+    threads_.emplace_back(pid, stat.value().threads);
     return result;
 }
 
+std::vector<pid_t> ProcessReader::children() {
+    std::vector<pid_t> found;
+    for (const auto& [pid, threads] : threads_)
+        add_children(pid, threads, found);
+    return found;
+}
+
 /// Each thread has the list of the children that it has forked (CONFIG_PROC_CHILDREN).
-void ProcessReader::note_children(FdRef process, pid_t pid, unsigned threads) {
-    std::vector<std::string> names{std::to_string(pid)};
+void ProcessReader::add_children(pid_t pid, unsigned threads, std::vector<pid_t>& found) {
+    const auto own = std::to_string(pid);
+    std::vector<std::string> names{own};
     if (threads > 1) {
-        const auto folder = sys::open_at(process, "task", O_RDONLY | O_DIRECTORY);
+        const auto folder = sys::open_at(proc_, own + "/task", O_RDONLY | O_DIRECTORY);
         auto all =
             folder ? sys::list_dir(folder.value()) : Result<std::vector<std::string>>{Errno{ESRCH}};
         if (all) names = std::move(all).value();
     }
     for (const auto& name : names) {
-        const auto text = text_of(process, ("task/" + name + "/children").c_str());
+        const auto text = text_of(proc_, (own + "/task/" + name + "/children").c_str());
         if (!text) continue;
         for (const auto number : split(*text, ' '))
-            if (const auto child = parse_u32(number))
-                children_.push_back(static_cast<pid_t>(*child));
+            if (const auto child = parse_u32(number)) found.push_back(static_cast<pid_t>(*child));
     }
 }
 

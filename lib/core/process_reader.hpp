@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace covey::core {
@@ -22,11 +23,11 @@ class ProcessReader {
 
     /// Everything but container, exec and orphan; nothing if the process ended meanwhile.
     [[nodiscard]] std::optional<PodProcess> read(pid_t pid);
-    /// Children of all that were read so far, zombies among them.
-    [[nodiscard]] const std::vector<pid_t>& children() const noexcept { return children_; }
+    /// Children of all that were read so far, zombies among them. A file for each thread of each.
+    [[nodiscard]] std::vector<pid_t> children();
 
   private:
-    void note_children(FdRef process, pid_t pid, unsigned threads);
+    void add_children(pid_t pid, unsigned threads, std::vector<pid_t>& found);
     /// A view into buffer_ until the next call; nothing if the process is gone.
     [[nodiscard]] std::optional<std::string_view> text_of(FdRef process, const char* file);
     [[nodiscard]] pid_t pod_number(FdRef process, pid_t pid, const std::vector<pid_t>& numbers);
@@ -38,7 +39,7 @@ class ProcessReader {
     UniqueFd
         pod_namespace_;  // the first that was seen; invalid: none yet, or the kernel is too old
     std::uint64_t page_size_, ticks_per_second_;
-    std::vector<pid_t> children_;
+    std::vector<std::pair<pid_t, unsigned>> threads_;  // of each that was read
     std::string buffer_;
     std::map<std::uint64_t, std::optional<std::size_t>> levels_;  // by namespace inode
 };

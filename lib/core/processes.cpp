@@ -92,6 +92,15 @@ void collect(FdRef group, int depth, std::vector<pid_t>& pids) {
             collect(child.value(), depth + 1, pids);
 }
 
+/// Who may be a zombie of the pod's. In a big pod the fewer reads are those of all others on the
+/// host, in a small one those of the pod's own processes' children.
+std::vector<pid_t> zombie_candidates(FdRef proc, ProcessReader& reader,
+                                     const std::vector<pid_t>& listed) {
+    auto everyone = sys::list_processes(proc);
+    if (!everyone || everyone.value().size() > 2 * listed.size()) return reader.children();
+    return std::move(everyone).value();
+}
+
 /// No group lists a zombie (v2), but its parent does, and it still says which group it was in.
 void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
                  ProcessReader& reader, std::vector<PodProcess>& result) {
@@ -99,11 +108,13 @@ void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
     for (const auto& process : result)
         listed.push_back(process.pid);
     std::sort(listed.begin(), listed.end());
-    const auto children = reader.children();
-    for (const auto pid : children) {
-        if (std::binary_search(listed.begin(), listed.end(), pid)) continue;
+    const auto is_listed = [&](pid_t pid) {
+        return std::binary_search(listed.begin(), listed.end(), pid);
+    };
+    for (const auto pid : zombie_candidates(proc, reader, listed)) {
+        if (is_listed(pid)) continue;
         const auto stat = sys::read_stat(proc, pid);
-        if (!stat || stat.value().state != 'Z') continue;  // born or gone meanwhile
+        if (!stat || stat.value().state != 'Z' || !is_listed(stat.value().ppid)) continue;
         const auto group = cgroup::identity_of(host, proc, pid);
         if (!group.starts_with(pod + "/")) continue;
         auto process = reader.read(pid);

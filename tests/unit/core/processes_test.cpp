@@ -48,6 +48,16 @@ class FakeHost {
                "Seccomp:\t2\n";
         std::ofstream{path + "/cmdline", std::ios::binary} << command;
     }
+    void in_group(pid_t pid, const std::string& group) {
+        std::ofstream{folder_.path() + "/proc/" + std::to_string(pid) + "/cgroup"} << "0::" << group
+                                                                                   << "\n";
+    }
+    void children(pid_t pid, const std::string& numbers) {
+        const auto own = std::to_string(pid);
+        const auto task = folder_.path() + "/proc/" + own + "/task/" + own;
+        std::filesystem::create_directories(task);
+        std::ofstream{task + "/children"} << numbers;
+    }
     void program(pid_t pid, const std::string& name) {
         const auto path = folder_.path() + "/" + name;
         std::ofstream{path, std::ios::app} << "";
@@ -149,6 +159,31 @@ TEST_CASE("what the shim runs to launch is nobody's, what calls itself so is the
     for (const auto& process : host.list())
         found.push_back(process.pid);
     CHECK(found == std::vector<pid_t>{500, 503, 504, 505});
+}
+
+// Seen failing with zombie_candidates() that answers with nobody.
+TEST_CASE("a zombie is found in a small pod on a full host, and in a big one") {
+    for (const pid_t strangers : {0, 20}) {
+        FakeHost host;
+        host.group("/covey/web.pod/a.ctr", {600, 601});
+        for (const pid_t pid : {600, 601})
+            host.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 590), kPod, "x");
+        host.process(602, "602\t12", kPod, "", 'Z', "gone", 601);
+        host.in_group(602, "/covey/web.pod/a.ctr");
+        host.children(601, "602 ");
+        // Of nobody in the pod.
+        host.process(603, "603", kPod, "", 'Z', "gone", 1);
+        host.in_group(603, "/covey/web.pod/a.ctr");
+        for (pid_t pid = 700; pid < 700 + strangers; ++pid)
+            host.process(pid, std::to_string(pid), kPrivate, "y");
+        const auto found = host.list();
+        INFO(strangers);
+        REQUIRE(found.size() == 3);
+        CHECK(found[2].pid == 602);
+        CHECK(found[2].container == "a");
+        CHECK(found[2].state == 'Z');
+        CHECK(found[2].pod_pid == 12);
+    }
 }
 
 TEST_CASE("a process that has ended, a zombie and a vanished group are no errors") {
