@@ -226,7 +226,8 @@ TEST_CASE("a request with a field too many is refused by name") {
     const auto inner = refusal(
         R"({"n":1,"op":"createContainer","config":{"id":"a","bundle":"/b","pidMode":"pod","addCapabilities":0,)"
         R"("dropCapabilities":0,"stdio":{"in":"null","out":"null","err":"null"},)"
-        R"("target":"","access":{"see":"own","signal":"own","inspect":"own"},"acces":"private"}})");
+        R"("target":"","access":{"see":"own","signal":"own","inspect":"own"},"pid1Signals":"ignore",)"
+        R"("acces":"private"}})");
     CHECK(inner.code() == Code::unknown_field);
     CHECK(inner.detail().find("config.acces") != std::string::npos);
 }
