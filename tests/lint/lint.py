@@ -9,6 +9,8 @@ import pathlib
 import re
 import sys
 
+import conformance
+
 # Who may include whom (docs/ARCHITECTURE.md). "covey" is the public interface; its error and version
 # headers belong to the lowest floor and are free to all.
 LIB = {"base", "sys", "spec", "cgroup", "store", "plan", "launch", "core"}
@@ -236,6 +238,9 @@ def main():
         for line, rule, message in check(name, path.read_text(encoding="utf-8")):
             breaches += 1
             print(f"{name}:{line}: {message} [{rule}]")
+    for line, message in conformance.check(root):
+        breaches += 1
+        print(f"{conformance.DOCUMENT}:{line}: {message} [conformance]")
     print(f"lint: {files} files, {breaches} breaches")
     return 1 if breaches or not files else 0
 

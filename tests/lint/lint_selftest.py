@@ -2,6 +2,7 @@
 """Every rule of lint.py can fail: each breach below is found, and its harmless neighbour is not."""
 import sys
 
+import conformance
 import lint
 
 HEADER = "// What it owns.\n#pragma once\n"
@@ -68,9 +69,38 @@ CASES = [
     ("text", "lib/base/a.cpp", "int a;", "int a;\n"),
 ]
 
+# A row's last cell, what must be said of it ("" is right).
+TESTS = {"unit/a_test.cpp": conformance.names_in("a.cpp", 'TEST_CASE("one \\"two\\" "\n          "three", "[tag]") {\n'),
+         "api/test_a.py": conformance.names_in("a.py", "class A:\n    def test_b(self):\n"), "suite": {"state"}}
+ROWS = [
+    ('`unit/a_test.cpp: one "two" three`<br>`api/test_a.py: test_b`<br>`suite: state`', ""),
+    ("none yet", ""),
+    ("none yet: no machine has it", ""),
+    ("", "names no test"),
+    ("surely", "names no test"),
+    ("`unit/a_test.cpp: one`", "it is not in tests/unit/a_test.cpp"),
+    ("`suite: state`<br>`api/test_a.py: test_c`", 'the test "test_c"'),
+    ("`unit/b_test.cpp: one`", "no such file"),
+    ("`suite: delete`", "files that pass"),
+]
+
+
+def wrong_rows():
+    """How many of ROWS are not judged as they should be; the message names the row."""
+    wrong = 0
+    for cell, said in ROWS:
+        found = conformance.breaches(f"| clause | test |\n|---|---|\n| `x` | {cell} |\n", TESTS)
+        if bool(found) != bool(said) or any('row "`x`"' not in message or said not in message for _, message in found):
+            wrong += 1
+            print(f"a row with {cell!r}: {found}")
+    if not conformance.breaches("| file | why |\n|---|---|\n| a | b |\n", TESTS):
+        wrong += 1
+        print("a document without clauses was accepted")
+    return wrong
+
 
 def main():
-    wrong = 0
+    wrong = wrong_rows()
     for rule, path, breach, right in CASES:
         found = [name for _, name, _ in lint.check(path, breach)]
         if rule not in found:
@@ -90,7 +120,7 @@ def main():
     if untested:
         wrong += 1
         print(f"rules without a case here: {sorted(untested)}")
-    print(f"lint_selftest: {len(CASES)} cases, {wrong} wrong")
+    print(f"lint_selftest: {len(CASES) + len(ROWS)} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 
