@@ -160,13 +160,15 @@ int stay_seated(const Seat& seat, const Signals& signals, ExecutedProcess execut
 }
 
 int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
-    const auto seat = Seat::take();
+    auto seat = Seat::take();
     const auto fds = take_inherited_fds(o.preserve_fds, seat ? seat->fd() : FdRef{-1});
     const auto store = ContainerStore::open_existing(globals.root);
     const PidFile pid_file{o.pid_file};
     const auto folder = store.open_container(words.front());
     const auto view = look_at(folder);
     check(view, o);
+    // Only the spawner's child is in the domain, whatever the environment says.
+    if (::getppid() != view.record.spawner) seat.reset();
     if (view.record.spawner != 0 && !seat)
         return exec_by_spawner(folder, {o.detach, fds.count, pid_file});
     auto process = read_process(folder, o, {words.begin() + 1, words.end()});

@@ -236,6 +236,13 @@ class Sharing(OciTest):
     def record(self, one):
         return json.loads(pathlib.Path(self.root, one, "record.json").read_text(encoding="utf-8"))["body"]
 
+    def test_nobody_gets_round_the_spawner_by_the_environment(self):
+        one, _ = self.member("sleep", "forever", access="private")
+        for seat in ("0", "1", "99"):
+            run = self.call("exec", one, "probe", "ls", "/proc", env={"COVEY_EXEC_SEAT": seat})
+            numbers = [word for word in json.loads(run.stdout or "[]") if word.isdigit()]
+            self.assertLessEqual(len(numbers), 2, run)
+
     def test_without_its_spawner_an_exec_is_refused(self):
         one, _ = self.member("sleep", "forever", access="private")
         spawner = self.record(one)["spawner"]
