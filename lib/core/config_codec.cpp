@@ -76,15 +76,19 @@ SandboxConfig read_sandbox_config(Fields fields) {
 }
 
 Json to_json(const ContainerConfig& config) {
-    return Json{{"id", text_json(config.id)},
-                {"bundle", text_json(config.bundle)},
-                {"pidMode", spec::pid_mode_name(config.pid_mode)},
-                {"addCapabilities", config.add_capabilities},
-                {"dropCapabilities", config.drop_capabilities},
-                {"stdio", to_json(config.stdio)},
-                {"target", text_json(config.target)},
-                {"access", spec::access_words(config.access)},
-                {"pid1Signals", spec::pid1_signals_name(config.pid1_signals)}};
+    Json json{{"id", text_json(config.id)},
+              {"bundle", text_json(config.bundle)},
+              {"pidMode", spec::pid_mode_name(config.pid_mode)},
+              {"addCapabilities", config.add_capabilities},
+              {"dropCapabilities", config.drop_capabilities},
+              {"stdio", to_json(config.stdio)},
+              {"target", text_json(config.target)},
+              {"access", spec::access_words(config.access)},
+              {"pid1Signals", spec::pid1_signals_name(config.pid1_signals)}};
+    // Shims of an earlier version know neither, and need not for a container that has none.
+    if (!config.view.empty()) json["view"] = text_json(config.view);
+    if (config.holds) json["holds"] = true;
+    return json;
 }
 
 ContainerConfig read_container_config(Fields& fields) {
@@ -104,6 +108,8 @@ ContainerConfig read_container_config(Fields& fields) {
     const auto pid1_signals = spec::pid1_signals(fields.text("pid1Signals"));
     if (!pid1_signals) fields.refuse("pid1Signals", "ignore or route");
     config.pid1_signals = *pid1_signals;
+    if (fields.find("view") != nullptr) config.view = fields.text("view");
+    if (fields.find("holds") != nullptr) config.holds = fields.flag("holds");
     return config;
 }
 

@@ -95,6 +95,10 @@ struct ContainerConfig {
     std::string target;  // in pid mode target, and only there: of the same sandbox
     spec::Access access;
     spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;
+    /// Whose root it has at /target, read-only: of the same sandbox; empty: nobody's.
+    std::string view;
+    /// Its main process does nothing, whatever the bundle says: the container is there for execs.
+    bool holds = false;
 };
 
 struct ContainerFacts {

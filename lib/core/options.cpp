@@ -84,6 +84,8 @@ ContainerConfig container_config(std::string_view id, const std::string& bundle,
     config.bundle = bundle;
     config.pid_mode = mode_of(options.pid_mode);
     config.target = options.target;
+    config.view = options.view;
+    config.holds = options.holds;
     const auto access = spec::access_preset(options.access);
     if (!access)
         throw Error(Code::invalid_argument, "unknown access '" + options.access + "'" +

@@ -101,7 +101,9 @@ int run(const InitInput& input) {
     if (process.seccomp && process.no_new_privileges && !asks_agent(process))
         load_filter(*process.seccomp, input.handshake);
     pass_on_descriptors(input.preserved_fds);
-    const auto error = sys::exec_path(prepared.program, process.args, process.env);
+    const auto error = input.program_file.valid()
+                           ? sys::exec_fd(input.program_file, process.args, process.env)
+                           : sys::exec_path(prepared.program, process.args, process.env);
     tell_failure(input, exec_error(error.value, prepared.program));
     return error.value == ENOENT ? kExitNotFound : kExitNotExecutable;
 }

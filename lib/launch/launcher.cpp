@@ -133,19 +133,8 @@ void Launcher::open_on_host() {
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
-    sources_ = open_sources(plan_, input_.request.access);
+    sources_ = open_sources(plan_, input_.request.access, input_.shown);
     open_proc_source();
-}
-
-/// The root of the keeper's mount namespace: only there can it be cloned.
-UniqueFd clone_kept_proc(FdRef keeper) {
-    const auto own =
-        sys::open("/proc/self/ns/mnt", O_RDONLY).or_throw("open", "own mount namespace");
-    sys::set_namespace(keeper, CLONE_NEWNS).or_throw("enter", "the pod's procfs keeper");
-    auto tree =
-        sys::clone_tree(sys::kCwd, "/", sys::Recursive::no).or_throw("clone", "the pod's procfs");
-    sys::set_namespace(own, CLONE_NEWNS).or_throw("return to", "own mount namespace");
-    return tree;
 }
 
 void Launcher::open_proc_source() {
@@ -162,7 +151,8 @@ void Launcher::open_proc_source() {
     if (hides || (plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
     else
-        proc_.clone = clone_kept_proc(input_.pod.proc_keeper);
+        proc_.clone = clone_root_of(input_.pod.proc_keeper, sys::Recursive::no)
+                          .or_throw("clone", "the pod's procfs");
 }
 
 void Launcher::enter_cgroup() {
@@ -194,7 +184,8 @@ void Launcher::build_root() {
     if (input_.engine.no_pivot) builder_->use_chroot();
     if (is_nested()) builder_->defer_proc();
     builder_->attach_root();
-    world_ = {&*builder_, &plan_.process, &hooks_, &input_.engine.hook_state, input_.handshake};
+    world_ = {&*builder_,       &plan_.process,         &hooks_, &input_.engine.hook_state,
+              input_.handshake, !input_.program.valid()};
     if (!is_alone()) program_ = make_world(world_, WorldMaker::launcher);
 }
 
@@ -204,7 +195,7 @@ void Launcher::drop_host() {
     // init.
     namespaces_.close();
     auto keep = leftovers();
-    for (const auto& fd : {input_.handshake, gate_.ref(), report_.ref()})
+    for (const auto& fd : {input_.handshake, gate_.ref(), report_.ref(), input_.program})
         if (fd.valid()) keep.push_back(fd.get());
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
@@ -265,6 +256,7 @@ InitInput Launcher::init_input() {
     input.start_hooks = &hooks_.start_container;
     input.hook_state = &input_.engine.hook_state;
     input.leftovers = leftovers();
+    input.program_file = input_.program;
     return input;
 }
 

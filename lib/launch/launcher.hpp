@@ -52,6 +52,10 @@ struct LaunchInput {
     const Bundle* bundle = nullptr;  // read already; null: the launcher reads it
     EngineExtras engine;
     SpawnerInput spawner;  // for a container with restricted access
+    /// Main process (a pidfd) of the container whose root this one shows.
+    FdRef shown{-1};
+    /// What init executes in place of process.args[0]; invalid: that one, from the root.
+    FdRef program{-1};
 };
 
 /// Runs in the launcher process and ends it: status 0 after Born was sent, else 1 after Failed.

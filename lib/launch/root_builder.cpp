@@ -129,7 +129,9 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
         [&](const auto& operation) {
             using Kind = std::decay_t<decltype(operation)>;
             if constexpr (std::is_same_v<Kind, plan::BindMount>)
-                bind(number, operation);
+                bind(number, operation.flags, operation.target);
+            else if constexpr (std::is_same_v<Kind, plan::ShowRoot>)
+                bind(number, {}, operation.target);
             else if constexpr (std::is_same_v<Kind, plan::MountCgroup>)
                 mount_cgroup(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeDevice>)
@@ -248,8 +250,9 @@ void RootBuilder::attach_cgroup_folders(std::vector<CgroupTree> trees,
                           operation.target + "/" + folder.name);
 }
 
-void RootBuilder::bind(std::size_t number, const plan::BindMount& operation) {
-    attach_with_flags(std::move(sources_.binds.at(number)), operation.flags, operation.target);
+void RootBuilder::bind(std::size_t number, const plan::MountFlags& flags,
+                       const std::string& target) {
+    attach_with_flags(std::move(sources_.binds.at(number)), flags, target);
 }
 
 void RootBuilder::make_device(std::size_t number, const plan::MakeDevice& operation) {

@@ -61,7 +61,7 @@ class RootBuilder {
     void mount(const plan::MountProc& operation);
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
-    void bind(std::size_t number, const plan::BindMount& operation);
+    void bind(std::size_t number, const plan::MountFlags& flags, const std::string& target);
     void make_device(std::size_t number, const plan::MakeDevice& operation);
     void make_symlink(const plan::MakeSymlink& operation);
     void bind_console();

@@ -9,6 +9,7 @@
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -126,9 +127,40 @@ UniqueFd open_device(const plan::MakeDevice& device) {
     return std::move(node).value();
 }
 
+[[noreturn]] void refuse_ended() {
+    throw Error(Code::failed_precondition, "the container whose root is to be shown has ended")
+        .with_fix("name a container that runs");
+}
+
+/// As it is now: what is mounted there later does not come in, for it would come in writable. For a
+/// restricted container without any mount in it: the other one's /proc hides nothing from it.
+UniqueFd open_shown_root(FdRef shown, const spec::Access& access) {
+    fault_point("launch.show_root");
+    auto tree =
+        clone_root_of(shown, access.is_restricted() ? sys::Recursive::no : sys::Recursive::yes);
+    if (!tree && tree.error() == ESRCH) refuse_ended();
+    if (!tree) throw Error::from_errno(tree.error(), "clone", "the other container's root");
+    sys::set_attributes(tree.value(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0,
+                        MS_PRIVATE, sys::Recursive::yes)
+        .or_throw("make read-only", "the other container's root");
+    // What was found is what was named: its main process has held it all the time.
+    if (sys::wait_ended(shown, 0)) refuse_ended();
+    return std::move(tree).value();
+}
+
 }  // namespace
 
-Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access) {
+Result<UniqueFd> clone_root_of(FdRef where, sys::Recursive recursive) {
+    const auto own = sys::open("/proc/self/ns/mnt", O_RDONLY);
+    if (!own) return Errno{own.error()};
+    if (const auto entered = sys::set_namespace(where, CLONE_NEWNS); !entered)
+        return Errno{entered.error()};
+    auto tree = sys::clone_tree(sys::kCwd, "/", recursive);
+    sys::set_namespace(own.value(), CLONE_NEWNS).or_throw("return to", "own mount namespace");
+    return tree;
+}
+
+Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, FdRef shown) {
     Sources sources;
     sources.root = open_root(plan.root.host_path, access);
     // Covey itself may run in a user namespace, as under a rootless engine.
@@ -139,6 +171,10 @@ Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access) {
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
                            [&] { return open_bind(*bind, access); });
+        else if (std::holds_alternative<plan::ShowRoot>(body))
+            sources.binds[i] =
+                in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
+                           [&] { return open_shown_root(shown, access); });
         else if (const auto* device = std::get_if<plan::MakeDevice>(&body);
                  device != nullptr && (device->from_host || !can_make_devices) &&
                  !S_ISFIFO(device->mode))

@@ -8,6 +8,7 @@
 #include "cgroup/cgroup.hpp"
 #include "plan/plan.hpp"
 #include "spec/access.hpp"
+#include "sys/mount.hpp"
 
 #include <map>
 #include <string>
@@ -33,8 +34,15 @@ struct Sources {
 };
 
 /// Throws not_found naming the path and what it is for, invalid_spec for a procfs of the host's
-/// where `access` is restricted.
-[[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access);
+/// where `access` is restricted. `shown`: pidfd of the main process whose root a ShowRoot operation
+/// shows; throws failed_precondition when it has ended.
+[[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access,
+                                   FdRef shown);
+
+/// The root of a mount namespace as a detached tree. `where`: its nsfs descriptor, or a pidfd of
+/// whoever is in there. The caller enters it for that one call (only a mount of one's own namespace
+/// can be cloned) and is back when this returns, with its root and working directory at "/".
+[[nodiscard]] Result<UniqueFd> clone_root_of(FdRef where, sys::Recursive recursive);
 
 /// For the cgroup mounts of the plan; the container's group is there.
 void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,

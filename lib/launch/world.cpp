@@ -25,7 +25,9 @@ std::string make_world(const World& world, WorldMaker maker) {
     const auto& process = *world.process;
     root.build();
     run_creation_hooks(world, maker);
-    auto program = find_program(root.root(), process.args, process.env, process.cwd);
+    std::string program;
+    if (world.finds_program)
+        program = find_program(root.root(), process.args, process.env, process.cwd);
     set_labels(process);
     root.protect();
     root.pivot();

@@ -18,6 +18,9 @@ struct Describe {
     std::string operator()(const BindMount& op) const {
         return fmt::format("bind {} to {}", op.host_source, op.target);
     }
+    std::string operator()(const ShowRoot& op) const {
+        return fmt::format("show the other container's root on {}", op.target);
+    }
     std::string operator()(const MakeDevice& op) const { return fmt::format("make {}", op.path); }
     std::string operator()(const MakeSymlink& op) const {
         return fmt::format("link {} to {}", op.path, op.target);

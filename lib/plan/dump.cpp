@@ -110,6 +110,7 @@ struct OperationDetails {
         put_mappings(json, "gidMappings", op.gid_mappings);
         if (op.idmap_recursive) json["idmapRecursive"] = true;
     }
+    void operator()(const ShowRoot&) const {}
     void operator()(const MakeDevice& op) const {
         json["type"] = device_type(op.mode);
         json["mode"] = fmt::format("{:04o}", op.mode & 07777);

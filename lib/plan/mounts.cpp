@@ -144,6 +144,13 @@ void compile_mounts(Sections& s) {
                   read_mount_options(mount.options)};
         compile_mount(s, item);
     }
+    if (!s.request.shows_root) return;
+    s.add(ShowRoot{kShownRoot});
+    if (s.request.access.is_restricted())
+        s.warn(
+            fmt::format("{}: the root filesystem alone, without what is mounted in it: a /proc "
+                        "there would show what the access hides",
+                        kShownRoot));
 }
 
 }  // namespace covey::plan

@@ -60,6 +60,10 @@ struct BindMount {
     std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     bool idmap_recursive = false;
 };
+/// The root of another container, as open_sources() finds it: read-only, nosuid, nodev, all of it.
+struct ShowRoot {
+    std::string target;
+};
 struct MakeDevice {
     std::string path;
     mode_t mode = 0;  // with S_IFCHR, S_IFBLK or S_IFIFO
@@ -87,8 +91,9 @@ struct ReadonlyPath {
 /// The whole root read-only.
 struct ReadonlyRoot {};
 
-using Operation = std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, MakeDevice,
-                               MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
+using Operation =
+    std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, ShowRoot, MakeDevice,
+                 MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
 
 /// "mount proc on /proc", "mask /proc/kcore": what errors and --dump-plan call it.
 [[nodiscard]] std::string describe(const Operation& operation);

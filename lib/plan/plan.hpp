@@ -172,7 +172,10 @@ struct LaunchRequest {
     spec::Access access;
     /// In pid mode pod: signals to number 1 are told to the parent, who sends them on.
     spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;
+    /// The root of another container is to be seen at kShownRoot.
+    bool shows_root = false;
 };
+inline constexpr const char* kShownRoot = "/target";
 
 /// What an exec may change against the container's own process.
 struct ExecRequest {

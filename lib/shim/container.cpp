@@ -65,6 +65,22 @@ Container::~Container() {
     context_.loop.forget(group_events_);
 }
 
+const Container& Container::alive(std::string_view role, const std::string& id) const {
+    const auto* const found = context_.find(id);
+    if (found == nullptr)
+        throw Error(Code::not_found, fmt::format("{} '{}' is no container of sandbox '{}'", role,
+                                                 id, context_.sandbox.facts().id))
+            .with_fix("a target must be in the same sandbox: covey ps lists its containers");
+    const auto state = found->facts_.state;
+    const bool is_alive =
+        state == core::ContainerState::created || state == core::ContainerState::running;
+    if (!is_alive || !found->main_ || found->main_exit_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("{} '{}' is {}", role, id, core::state_name(state)))
+            .with_fix("start the target first: its main process holds what is its own");
+    return *found;
+}
+
 void Container::check_target() const {
     const auto& config = facts_.config;
     const bool wants = config.pid_mode == spec::PidMode::target;
@@ -72,19 +88,9 @@ void Container::check_target() const {
         throw Error(Code::invalid_argument,
                     wants ? "pid mode target without a target" : "a target without pid mode target")
             .with_fix("name a container of the same sandbox as target, with pid mode target");
+    if (!config.view.empty()) (void)alive("target", config.view);
     if (!wants) return;
-    const auto* const found = context_.find(config.target);
-    if (found == nullptr)
-        throw Error(Code::not_found, fmt::format("target '{}' is no container of sandbox '{}'",
-                                                 config.target, context_.sandbox.facts().id))
-            .with_fix("a target must be in the same sandbox: covey ps lists its containers");
-    const auto state = found->facts_.state;
-    const bool alive =
-        state == core::ContainerState::created || state == core::ContainerState::running;
-    if (!alive || !found->main_ || found->main_exit_)
-        throw Error(Code::failed_precondition,
-                    fmt::format("target '{}' is {}", config.target, core::state_name(state)))
-            .with_fix("start the target first: its main process holds the PID namespace");
+    const auto* const found = &alive("target", config.target);
     if (found->facts_.config.access.is_restricted() && !found->is_in_domain_)
         throw Error(Code::unsupported_by_host,
                     fmt::format("target '{}' has restricted access, which on this kernel only its "
@@ -179,6 +185,7 @@ plan::LaunchRequest Container::launch_request() const {
     request.sandbox = context_.sandbox.view();
     request.access = config.access;
     request.pid1_signals = config.pid1_signals;
+    request.shows_root = !config.view.empty();
     return request;
 }
 
@@ -196,6 +203,9 @@ void Container::run_launcher(FdRef handshake) {
     input.handshake = handshake;
     input.spawner.run = [this](FdRef control) { run_spawner(control); };
     input.spawner.cgroup = spawner_group_;
+    if (const auto& view = facts_.config.view; !view.empty())
+        input.shown = context_.find(view)->main_;  // check_target() was just now
+    if (facts_.config.holds) input.program = context_.pause;
     launch::run_launcher(input);
 }
 

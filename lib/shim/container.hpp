@@ -32,6 +32,7 @@ struct Context {
     const cgroup::Host& host;
     FdRef folder;         // the sandbox's state folder
     FdRef seccomp_cache;  // folder of compiled filters
+    FdRef pause;          // the program that does nothing
     Sandbox& sandbox;
     /// The container's object may go now (it is destroyed later, from the loop).
     std::function<void(const std::string& id)> forget;
@@ -68,6 +69,9 @@ class Container {
   private:
     struct ExecState;
 
+    /// That container of the sandbox, whose main process is alive; throws not_found and
+    /// failed_precondition calling it `role`.
+    [[nodiscard]] const Container& alive(std::string_view role, const std::string& id) const;
     void check_target() const;
     /// The container in whose PID namespace it is: itself but in mode target.
     [[nodiscard]] const Container* home() const;

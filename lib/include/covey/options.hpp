@@ -34,6 +34,10 @@ struct ContainerOptions {
     std::string target = {};
     /// What it may do to its neighbours' processes: "open", "private" or "observer".
     std::string access = "open";
+    /// A container of the same sandbox that runs: its root is to be seen at /target, read-only.
+    std::string view = {};
+    /// Its main process only waits, whatever the bundle says: the container is there for execs.
+    bool holds = false;
     /// Names with or without CAP_.
     std::vector<std::string> add_capabilities = {}, drop_capabilities = {};
     /// "null", "file:/path", "fifo:/path"; for stdin also "hold" (open, never ends).

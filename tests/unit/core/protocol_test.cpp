@@ -18,6 +18,8 @@ ContainerConfig some_container() {
     config.stdio = {"hold", "file:/var/log/out", "fifo:/run/err"};
     config.target = "app";
     config.access = spec::kObserver;
+    config.view = "db";
+    config.holds = true;
     return config;
 }
 
@@ -133,6 +135,20 @@ TEST_CASE("a container's configuration travels whole, all 64 capability bits inc
     CHECK(back.pid_mode == spec::PidMode::pod);
     CHECK(back.stdio.in == "hold");
     CHECK(back.stdio.err == "fifo:/run/err");
+    CHECK(back.view == "db");
+    CHECK(back.holds);
+}
+
+TEST_CASE("a container that shows and holds nothing is asked for as before there was that") {
+    auto config = some_container();
+    config.view.clear();
+    config.holds = false;
+    const auto packet = encode(Request{1, CreateContainer{config}});
+    CHECK(packet.find("view") == std::string::npos);
+    CHECK(packet.find("holds") == std::string::npos);
+    const auto back = std::get<CreateContainer>(decode_request(packet).body).config;
+    CHECK(back.view.empty());
+    CHECK_FALSE(back.holds);
 }
 
 TEST_CASE("an exec's arguments may hold any bytes") {

@@ -244,3 +244,26 @@ TEST_CASE("an id-mapped bind has its own maps, or those of the container's new u
     tmpfs["mounts"][0]["gidMappings"] = Json::parse(maps);
     CHECK(pointer_of(tmpfs) == "/mounts/0");
 }
+
+TEST_CASE("another container's root is shown behind all of the spec's mounts") {
+    const auto json =
+        config_with_mounts(R"([{"destination":"/proc","type":"proc","source":"proc"}])");
+    CHECK(bodies<ShowRoot>(plan_of(json)).empty());
+    auto with = request();
+    with.shows_root = true;
+    const auto plan = plan_of(json, with);
+    REQUIRE(bodies<ShowRoot>(plan).size() == 1);
+    CHECK(bodies<ShowRoot>(plan)[0].target == "/target");
+    const auto lines = described(plan);
+    const auto at = [&](const char* what) {
+        return std::find(lines.begin(), lines.end(), what) - lines.begin();
+    };
+    CHECK(at("show the other container's root on /target") > at("mount proc on /proc"));
+    CHECK(static_cast<std::size_t>(at("show the other container's root on /target")) <
+          lines.size());
+    CHECK_FALSE(has_warning(plan, "/target"));
+    with.access = covey::spec::kPrivate;
+    CHECK(has_warning(plan_of(json, with), "/target: the root filesystem alone"));
+    // Its own /proc may be in it: that has nothing to do with this container's.
+    CHECK_FALSE(lies_on_proc(plan, bodies<ShowRoot>(plan)[0]));
+}
