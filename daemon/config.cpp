@@ -25,6 +25,10 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
                    "Where covey-runtime reports engines' containers; empty: none are shown")
         ->envname("COVEY_REGISTRY")
         ->capture_default_str();
+    app.add_option("--debug-tools", config.debug_tools,
+                   "Root folder with the tools of debuggers that name none")
+        ->envname("COVEY_DEBUG_TOOLS")
+        ->capture_default_str();
     const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
                                                    {"info", log::Level::info},
                                                    {"warning", log::Level::warning},

@@ -13,6 +13,7 @@ struct Config {
     std::string socket = "/run/covey/covey.sock";
     std::string root = "/run/covey";
     std::string engine_registry{store::kEngineRegistry};
+    std::string debug_tools = "/var/lib/covey/tools";
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

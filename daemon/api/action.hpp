@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace covey::daemon {
@@ -36,6 +37,25 @@ struct CreateSandboxAction {
     friend bool same_request(const CreateSandboxAction&, const CreateSandboxAction&);
 };
 
+/// Roughly what kubectl debug's profiles of that name give (docs/sharing.md).
+enum class DebugProfile { general, restricted, sysadmin };
+inline constexpr std::array<std::string_view, 3> kDebugProfiles{"general", "restricted",
+                                                                "sysadmin"};
+/// How long a debugger may be there at most.
+inline constexpr std::chrono::hours kLongestDebugging{24};
+
+/// What is kept of a debugger's request with its container.
+struct DebugTerms {
+    DebugProfile profile = DebugProfile::general;
+    std::string target;           // whose root it has at /target; empty: nobody's
+    std::string tools;            // its own root
+    bool remove = true;           // when it has ended; one that holds: when its last exec has
+    bool holds = false;           // it runs nothing of its own: it is there for execs
+    std::int64_t expires_at = 0;  // Unix microseconds: then it is removed in any case
+    friend bool operator==(const DebugTerms&, const DebugTerms&) = default;
+    friend auto operator<=>(const DebugTerms&, const DebugTerms&) = default;
+};
+
 /// PUT /v1/containers/{id}. Allowed when the sandbox is ready and no container of any sandbox has
 /// the id; the same request again answers 200, a different one 409.
 struct CreateContainerAction {
@@ -47,8 +67,30 @@ struct CreateContainerAction {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     core::Stdio stdio;
     StringMap labels;
+    std::optional<DebugTerms> debug;  // of a container that DebugAction made
     /// With an absent pid mode filled in on both sides.
     friend bool same_request(const CreateContainerAction&, const CreateContainerAction&);
+};
+
+/// POST /v1/sandboxes/{id}/debug: a container in the pod's PID namespace, or the target's, with
+/// tools of its own, created and started. Allowed while the sandbox is ready and the target runs.
+struct DebugAction {
+    std::string sandbox;
+    std::string id;             // empty: the engine makes one up
+    std::string target;         // empty: none
+    bool joins_target = false;  // pid mode target
+    std::string tools;          // absolute; empty: coveyd's own (EngineConfig)
+    DebugProfile profile = DebugProfile::general;
+    std::chrono::milliseconds ttl{std::chrono::hours{1}};
+    bool remove = false;               // as in DebugTerms
+    std::vector<std::string> command;  // empty: it holds
+    std::vector<std::string> env;
+    std::optional<uid_t> uid;
+    std::optional<gid_t> gid;
+    std::uint64_t add_capabilities = 0, drop_capabilities = 0;
+    spec::Access access = spec::kOpen;
+    core::Stdio stdio;
+    StringMap labels;
 };
 
 /// POST /v1/containers/{id}/exec. Allowed while the container runs.

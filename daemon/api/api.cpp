@@ -44,6 +44,7 @@ asio::awaitable<Response> answer_call(Call& call) {
         case Operation::get_sandbox:
         case Operation::delete_sandbox:
         case Operation::stop_sandbox:
+        case Operation::debug_sandbox:
         case Operation::join_oci:
             co_return co_await answer_sandbox_call(call);
         case Operation::list_processes:

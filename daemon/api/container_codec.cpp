@@ -2,7 +2,8 @@
 
 #include "api/access_field_codec.hpp"
 #include "api/body_reader.hpp"
-#include "api/capability_codec.hpp"
+#include "api/container_field_codec.hpp"
+#include "api/debug_codec.hpp"
 #include "api/error_codec.hpp"
 #include "api/sandbox_codec.hpp"
 #include "base/id.hpp"
@@ -24,8 +25,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::array<std::string_view, 10> kFields{
     "pid1Signals", "id",     "sandbox",      "bundle", "pidMode",
     "target",      "access", "capabilities", "stdio",  "labels"};
-constexpr std::array<std::string_view, 2> kCapabilityFields{"add", "drop"};
-constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stderr"};
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
 constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
 constexpr std::size_t kLongestPath = 4095;
@@ -46,56 +45,6 @@ void read_mode(BodyReader& reader, CreateContainerAction& action) {
     if (target && !wants)
         reader.problem("target", "has no meaning without pidMode 'target'",
                        "set pidMode to \"target\", or remove the field 'target'");
-}
-
-std::uint64_t read_mask(BodyReader& reader, std::string_view key) {
-    std::uint64_t mask = 0;
-    const auto names = reader.texts(key);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (const auto bit = capability_bit(names[i]))
-            mask |= *bit;
-        else
-            reader.problems().add(fmt::format("{}/{}", reader.at(key), i),
-                                  unknown_capability(names[i]),
-                                  "capabilities(7) lists the names; CAP_ may be left out");
-    }
-    return mask;
-}
-
-void read_capabilities(BodyReader& reader, CreateContainerAction& action) {
-    const auto* const value = reader.find("capabilities");
-    if (value == nullptr) return;
-    BodyReader change{*value, reader.at("capabilities"), reader.problems(), kCapabilityFields};
-    action.add_capabilities = read_mask(change, "add");
-    action.drop_capabilities = read_mask(change, "drop");
-    if ((action.add_capabilities & action.drop_capabilities) != 0)
-        reader.problem("capabilities", "the same capability is in 'add' and in 'drop'",
-                       "name each capability in one of the two");
-}
-
-/// A stdio value: null, file:/path, fifo:/path, for stdin also hold.
-void read_stream(BodyReader& reader, std::string_view key, std::string& out) {
-    const auto value = reader.text(key);
-    if (!value) return;
-    const bool is_input = key == "stdin";
-    const bool has_path = value->starts_with("file:/") || value->starts_with("fifo:/");
-    if (*value != "null" && !(is_input && *value == "hold") && !has_path)
-        reader.problem(key,
-                       fmt::format("'{}' must be \"null\", \"file:/path\"{} \"fifo:/path\"{}",
-                                   *value, is_input ? "," : " or", is_input ? " or \"hold\"" : ""),
-                       "use null, or file: or fifo: with an absolute path");
-    else if (value->size() > kLongestPath)
-        reader.problem(key, fmt::format("must have at most {} bytes", kLongestPath));
-    out = *value;
-}
-
-void read_stdio(BodyReader& reader, core::Stdio& stdio) {
-    const auto* const value = reader.find("stdio");
-    if (value == nullptr) return;
-    BodyReader streams{*value, reader.at("stdio"), reader.problems(), kStdioFields};
-    read_stream(streams, "stdin", stdio.in);
-    read_stream(streams, "stdout", stdio.out);
-    read_stream(streams, "stderr", stdio.err);
 }
 
 void read_bundle(BodyReader& reader, std::string& bundle) {
@@ -149,7 +98,7 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     read_mode(reader, action);
     action.access = read_access(reader);
     action.pid1_signals = read_pid1_signals(reader);
-    read_capabilities(reader, action);
+    read_capabilities(reader, action.add_capabilities, action.drop_capabilities);
     read_stdio(reader, action.stdio);
     action.labels = reader.text_map("labels");
     problems.throw_if_any();
@@ -231,6 +180,7 @@ Json container_json(const ContainerView& view) {
         {"cgroup", facts.cgroup},
         {"createdAt", rfc3339(facts.created_at)}};
     if (!config.target.empty()) json["target"] = config.target;
+    if (view.request.debug) json["debug"] = debug_terms_json(*view.request.debug);
     if (facts.started_at != 0) json["startedAt"] = rfc3339(facts.started_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
     json["resourceVersion"] = view.resource_version;

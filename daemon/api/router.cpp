@@ -21,6 +21,7 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/sandboxes/{id}/stop", Operation::stop_sandbox, "stopSandbox"},
     Route{"GET", "/v1/sandboxes/{id}/processes", Operation::list_processes, "listProcesses"},
     Route{"GET", "/v1/sandboxes/{id}/access", Operation::list_access, "listAccess"},
+    Route{"POST", "/v1/sandboxes/{id}/debug", Operation::debug_sandbox, "debugSandbox"},
     Route{"POST", "/v1/sandboxes/{id}/oci", Operation::join_oci, "joinOci"},
     Route{"GET", "/v1/containers", Operation::list_containers, "listContainers"},
     Route{"PUT", "/v1/containers/{id}", Operation::put_container, "putContainer"},

@@ -21,6 +21,7 @@ enum class Operation : std::uint8_t {
     stop_sandbox,
     list_processes,
     list_access,
+    debug_sandbox,
     join_oci,
     list_containers,
     put_container,

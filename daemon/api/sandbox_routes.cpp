@@ -1,5 +1,6 @@
 #include "api/call.hpp"
 #include "api/container_codec.hpp"
+#include "api/debug_codec.hpp"
 #include "api/error_codec.hpp"
 #include "api/oci_codec.hpp"
 #include "api/query.hpp"
@@ -50,6 +51,13 @@ asio::awaitable<Response> stop(Call& call) {
     co_return sandbox_response(view);
 }
 
+asio::awaitable<Response> debug(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    DebugAction action = decode_debug(call.id(), body);
+    const ContainerView view = co_await call.engine.debug(std::move(action));
+    co_return container_response(view, 201);
+}
+
 asio::awaitable<Response> join(Call& call) {
     const SandboxView sandbox = call.engine.sandbox(call.id());
     const std::string config = co_await call.exchange.body();
@@ -74,6 +82,7 @@ asio::awaitable<Response> answer_sandbox_call(Call& call) {
     if (operation == Operation::get_sandbox)
         co_return sandbox_response(call.engine.sandbox(call.id()));
     if (operation == Operation::stop_sandbox) co_return co_await stop(call);
+    if (operation == Operation::debug_sandbox) co_return co_await debug(call);
     co_return co_await join(call);
 }
 

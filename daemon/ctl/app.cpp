@@ -57,6 +57,7 @@ void add_commands(const Options& app, Session& session) {
     add_top(app, session);
     add_access(app, session);
     add_exec(app, session);
+    add_debug(app, session);
     add_start(app, session);
     add_stop(app, session);
     add_kill(app, session);

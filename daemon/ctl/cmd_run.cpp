@@ -3,9 +3,9 @@
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
 #include "ctl/commands.hpp"
-#include "ctl/default_spec.hpp"
 #include "ctl/requests.hpp"
 #include "ctl/run_attached.hpp"
+#include "ctl/run_words.hpp"
 #include "ctl/temporary_bundle.hpp"
 
 #include <fmt/format.h>
@@ -54,8 +54,8 @@ std::string made_up_id(const RunOptions& options) {
     return is_valid_id(id) ? id : "run-" + random_id().substr(0, 8);
 }
 
-SpecWish spec_wish(const RunOptions& options) {
-    SpecWish wish;
+bundle::SpecWish spec_wish(const RunOptions& options) {
+    bundle::SpecWish wish;
     wish.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal().string();
     if (!std::filesystem::is_directory(wish.rootfs))
         throw Error(Code::not_found, fmt::format("--rootfs '{}' is no folder", options.rootfs))
@@ -134,7 +134,7 @@ int run(const Session& session, RunOptions options) {
 
     TemporaryBundle folder;
     if (options.bundle.empty()) {
-        folder.write_config(default_spec(spec_wish(options)));
+        folder.write_config(bundle::default_spec(spec_wish(options)));
         wish.bundle = folder.path();
     } else {
         wish.bundle = std::filesystem::absolute(options.bundle).lexically_normal().string();

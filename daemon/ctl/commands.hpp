@@ -9,6 +9,7 @@
 namespace covey::ctl {
 
 void add_access(const Options& app, Session& session);
+void add_debug(const Options& app, Session& session);
 void add_doctor(const Options& app, Session& session);
 void add_events(const Options& app, Session& session);
 void add_exec(const Options& app, Session& session);

@@ -32,6 +32,15 @@ struct CreateContainerRequest {
 };
 [[nodiscard]] Request create_container(const CreateContainerRequest& wish);
 
+struct DebugRequest {
+    std::string sandbox, id, target, pid_mode, tools, profile, access, user;  // empty: not said
+    std::optional<std::uint64_t> ttl;                                         // seconds
+    std::vector<std::string> env, add_capabilities;
+    bool remove = true;
+};
+/// A debugger that holds, for execs.
+[[nodiscard]] Request debug(const DebugRequest& wish);
+
 struct ExecRequest {
     std::string container, user, cwd;  // empty: the container's
     std::vector<std::string> command, env, capabilities;

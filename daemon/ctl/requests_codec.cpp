@@ -61,6 +61,22 @@ Request create_container(const CreateContainerRequest& wish) {
     return {"PUT", target("containers", wish.id, ""), body.dump(), "", false};
 }
 
+Request debug(const DebugRequest& wish) {
+    Json body = Json::object();
+    add(body, "id", wish.id);
+    add(body, "target", wish.target);
+    add(body, "pidMode", wish.pid_mode);
+    add(body, "tools", wish.tools);
+    add(body, "profile", wish.profile);
+    if (wish.ttl) body["ttl"] = *wish.ttl;
+    body["remove"] = wish.remove;
+    if (!wish.env.empty()) body["env"] = wish.env;
+    add(body, "user", wish.user);
+    add(body, "access", wish.access);
+    if (!wish.add_capabilities.empty()) body["capabilities"]["add"] = wish.add_capabilities;
+    return {"POST", target("sandboxes", wish.sandbox, "debug"), body.dump(), "", false};
+}
+
 Request exec(const ExecRequest& wish) {
     std::string query;
     const auto append = [&](std::string_view name, std::string_view value) {

@@ -1,7 +1,7 @@
 #include "ctl/tree.hpp"
 
 #include "base/text.hpp"
-#include "ctl/default_spec.hpp"
+#include "bundle/default_spec.hpp"
 #include "ctl/text_safety.hpp"
 #include "ctl/units.hpp"
 
@@ -167,10 +167,10 @@ std::string capability_text(const std::vector<std::string>& capabilities) {
     const std::set<std::string> has(capabilities.begin(), capabilities.end());
     std::vector<std::string> differences;
     for (const auto& capability : capabilities)
-        if (std::find(kDefaultCapabilities.begin(), kDefaultCapabilities.end(), capability) ==
-            kDefaultCapabilities.end())
+        if (std::find(bundle::kDefaultCapabilities.begin(), bundle::kDefaultCapabilities.end(),
+                      capability) == bundle::kDefaultCapabilities.end())
             differences.push_back("+" + without_prefix(capability));
-    for (const auto capability : kDefaultCapabilities)
+    for (const auto capability : bundle::kDefaultCapabilities)
         if (!has.contains(std::string{capability}))
             differences.push_back("-" + without_prefix(std::string{capability}));
     if (differences.empty()) return "default";

@@ -20,7 +20,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kKillLimit{30'000};  // from SIGKILL to the report of the end
+constexpr const char* kOwnConfigName = "config.json";  // its folder is the bundle then
+constexpr milliseconds kKillLimit{30'000};             // from SIGKILL to the report of the end
 
 core::ContainerConfig config_of(const CreateContainerAction& action) {
     core::ContainerConfig config;
@@ -33,6 +34,10 @@ core::ContainerConfig config_of(const CreateContainerAction& action) {
     config.target = action.target;
     config.access = action.access.value_or(spec::kOpen);
     config.pid1_signals = action.pid1_signals.value_or(spec::Pid1Signals::ignore);
+    if (action.debug) {
+        config.view = action.debug->target;
+        config.holds = action.debug->holds;
+    }
     return config;
 }
 
@@ -48,11 +53,15 @@ bool has_folder(const SandboxEntry& sandbox, const std::string& id) {
     return sys::stat_at(sandbox.folder, container_folder(id)).has_value();
 }
 
-asio::awaitable<void> make_container(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {
+asio::awaitable<void> make_container(StatePtr state, SandboxPtr sandbox, ContainerPtr container,
+                                     std::string own_config) {
     const auto& request = container->request;
     if (has_folder(*sandbox, request.id)) co_await undo_container(state, sandbox, request.id);
     const auto folder = make_folder(*sandbox, request.id);
     write_container_record(folder, {Phase::creating, request, {}}, state->boot_id);
+    if (!own_config.empty())
+        sys::replace_file_at(folder, kOwnConfigName, own_config, 0600)
+            .or_throw("write the configuration of container", request.id);
     fault_point("engine.container_intent");
     const auto link = sandbox->link;
     core::RequestBody wish = core::CreateContainer{config_of(request)};
@@ -150,7 +159,8 @@ void complete_pid1_signals(CreateContainerAction& action, const CreateSandboxAct
 }
 
 asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
-                                                         CreateContainerAction action) {
+                                                         CreateContainerAction action,
+                                                         std::string own_config) {
     require_valid(action);
     const auto guard = co_await state->locks->acquire(container_lock(action.id));
     const auto sandbox = state->registry.sandbox(action.sandbox);
@@ -166,7 +176,7 @@ asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
     const auto container = begin_container(*state, *sandbox, action);
     std::exception_ptr failed;
     try {
-        co_await make_container(state, sandbox, container);
+        co_await make_container(state, sandbox, container, std::move(own_config));
     } catch (...) {
         failed = std::current_exception();
     }

@@ -112,6 +112,10 @@ asio::awaitable<std::unique_ptr<ExecSession>> Engine::exec(ExecAction action) {
     return run_to_end(state_->executor, daemon::exec(state_, std::move(action)));
 }
 
+asio::awaitable<ContainerView> Engine::debug(DebugAction action) {
+    return run_to_end(state_->executor, daemon::debug(state_, std::move(action)));
+}
+
 std::vector<EngineContainerView> Engine::engine_containers() const {
     return state_->engine_containers->list();
 }

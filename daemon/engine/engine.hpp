@@ -27,6 +27,8 @@ struct EngineConfig {
     std::size_t events_kept = 65536;
     /// Registry of engines' containers (store/engine_link.hpp); empty: none is watched.
     std::string engine_registry;
+    /// Root folder of the debuggers that name none.
+    std::string debug_tools = "/var/lib/covey/tools";
     /// Longest time that a shim may take for one answer (a launch included).
     std::chrono::milliseconds shim_deadline{30'000};
 };
@@ -109,6 +111,8 @@ class Engine {
     [[nodiscard]] ContainerView container(const std::string& id) const;
     [[nodiscard]] std::vector<ContainerView> containers() const;
     boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(ExecAction action);
+    /// Created and started, or nothing of it is left.
+    boost::asio::awaitable<ContainerView> debug(DebugAction action);
 
     /// Those that engines made through covey-runtime, asked of the kernel now. One that cannot be
     /// believed is left out and reported in the log.

@@ -11,8 +11,15 @@ boost::asio::awaitable<Created<SandboxView>> create_sandbox(StatePtr state,
 boost::asio::awaitable<SandboxView> stop_sandbox(StatePtr state, std::string id);
 boost::asio::awaitable<void> delete_sandbox(StatePtr state, std::string id, bool force);
 
+/// `own_config`: config.json of a bundle that is the container's state folder.
 boost::asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
-                                                                CreateContainerAction action);
+                                                                CreateContainerAction action,
+                                                                std::string own_config = {});
+boost::asio::awaitable<ContainerView> debug(StatePtr state, DebugAction action);
+/// Removes the debugger when its time or its work is over; a coroutine of its own, until then.
+void watch_debugger(const StatePtr& state, const ContainerPtr& container);
+/// config.json of the debugger's container.
+[[nodiscard]] std::string debug_config(const DebugAction& action);
 boost::asio::awaitable<ContainerView> start_container(StatePtr state, std::string id);
 boost::asio::awaitable<void> kill_container(StatePtr state, KillAction action);
 boost::asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerAction action);

@@ -83,6 +83,24 @@ CreateSandboxAction decode_sandbox_request(const Json& json) {
     return request;
 }
 
+Json encode(const DebugTerms& terms) {
+    return {{"profile", name_in(kDebugProfiles, terms.profile)},
+            {"target", terms.target},
+            {"tools", terms.tools},
+            {"remove", terms.remove},
+            {"holds", terms.holds},
+            {"expiresAt", terms.expires_at}};
+}
+
+DebugTerms decode_debug_terms(const Json& json) {
+    return {value_in<DebugProfile>(kDebugProfiles, json.at("profile")),
+            json.at("target"),
+            json.at("tools"),
+            json.at("remove"),
+            json.at("holds"),
+            json.at("expiresAt")};
+}
+
 Json encode(const CreateContainerAction& request) {
     Json json{{"id", request.id},
               {"sandbox", request.sandbox},
@@ -94,6 +112,7 @@ Json encode(const CreateContainerAction& request) {
               {"labels", request.labels}};
     if (request.access) json["access"] = spec::access_words(*request.access);
     if (request.pid1_signals) json["pid1Signals"] = spec::pid1_signals_name(*request.pid1_signals);
+    if (request.debug) json["debug"] = encode(*request.debug);
     if (!request.target.empty()) json["target"] = request.target;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;
@@ -109,6 +128,7 @@ CreateContainerAction decode_container_request(const Json& json) {
     if (json.contains("pid1Signals"))
         request.pid1_signals = pid1_signals_of(json.at("pid1Signals"));
     request.target = json.value("target", std::string{});
+    if (json.contains("debug")) request.debug = decode_debug_terms(json.at("debug"));
     request.add_capabilities = json.at("addCapabilities");
     request.drop_capabilities = json.at("dropCapabilities");
     const auto& stdio = json.at("stdio");

@@ -226,6 +226,8 @@ asio::awaitable<void> recover(StatePtr state) {
     while (open != 0)
         co_await changed.wait();
     publish_deletions(recovery);
+    for (const auto& [id, container] : state->registry.containers)
+        if (container->complete && container->request.debug) watch_debugger(state, container);
     state->engine_containers->open(state->config.engine_registry);
     log::info("recovered", {{"sandboxes", std::to_string(state->registry.sandboxes.size())},
                             {"containers", std::to_string(state->registry.containers.size())}});

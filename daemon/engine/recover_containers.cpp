@@ -153,6 +153,7 @@ asio::awaitable<void> end_execs(Recovery& recovery, SandboxPtr sandbox, const Sh
             state->publish_exec(
                 *container, facts, "exec.exited",
                 core::ExitRecord{kLostExit, 0, false, unix_microseconds(), "coveyd was restarted"});
+            exec_ended(*sandbox, *container);
         }
     }
 }

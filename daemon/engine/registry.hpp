@@ -26,6 +26,8 @@ struct ContainerEntry {
     bool complete = false;
     bool deleted = false;
     bool starting = false;
+    /// A debugger that holds, whose last exec has ended.
+    bool last_exec_ended = false;
     /// An exit that came while the start was not answered yet.
     std::optional<core::ExitRecord> early_exit;
     Signal changed;

@@ -34,7 +34,7 @@ bool same_request(const CreateContainerAction& a, const CreateContainerAction& b
     const auto plain = [](const CreateContainerAction& x) {
         return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.access, x.pid1_signals, x.target,
                         x.add_capabilities, x.drop_capabilities, x.stdio.in, x.stdio.out,
-                        x.stdio.err, x.labels);
+                        x.stdio.err, x.labels, x.debug);
     };
     return plain(a) == plain(b);
 }

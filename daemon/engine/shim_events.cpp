@@ -26,7 +26,10 @@ void exec_exited(EngineState& state, SandboxEntry& sandbox, const core::ExecExit
         sandbox.execs.erase(at);
         facts = exec->facts;
     }
-    if (container) state.publish_exec(*container, facts, "exec.exited", event.exit);
+    if (container) {
+        state.publish_exec(*container, facts, "exec.exited", event.exit);
+        exec_ended(sandbox, *container);
+    }
     if (!exec) return;
     exec->exit = event.exit;
     exec->changed.notify();
@@ -73,6 +76,14 @@ void shim_gone(const StatePtr& state, const SandboxPtr& sandbox) {
 }
 
 }  // namespace
+
+void exec_ended(const SandboxEntry& sandbox, ContainerEntry& container) {
+    const auto& id = container.request.id;
+    const auto next = sandbox.execs.lower_bound({id, ""});
+    if (next != sandbox.execs.end() && next->first.first == id) return;
+    container.last_exec_ended = true;
+    container.changed.notify();
+}
 
 void attach_link(const StatePtr& state, const SandboxPtr& sandbox, UniqueFd connection) {
     // Weak: the link belongs to the sandbox, and the sandbox to the state.

@@ -19,4 +19,8 @@ void sandbox_stopped(EngineState& state, SandboxEntry& sandbox);
 void take_facts(EngineState& state, ContainerEntry& container, core::ContainerFacts facts,
                 core::ContainerState reached, const std::string& type);
 
+/// An exec of the container is gone; if it was the last one, a debugger that holds has no work
+/// left.
+void exec_ended(const SandboxEntry& sandbox, ContainerEntry& container);
+
 }  // namespace covey::daemon

@@ -197,7 +197,7 @@ struct SandboxStopped {
     std::optional<ExitRecord> exit = std::nullopt;  // of pause
 };
 using Event = std::variant<ContainerExited, ExecExited, SandboxStopped, ContainerStarted>;
-
+// lint: allow file_size because the messages are one table
 using ShimMessage = std::variant<Reply, Event>;
 
 }  // namespace covey::core

@@ -29,9 +29,10 @@ FLOORS = {
     "lib/shim": LIB | {"covey"},
     "lib/runtime": LIB | {"covey"},
     "daemon/api": {"covey", "core", "store", "base", "cgroup", "sys", "engine"},
-    "daemon/engine": {"covey", "core", "store", "base", "cgroup", "sys", "api"},
+    "daemon/bundle": {"covey", "base"},
+    "daemon/engine": {"covey", "core", "store", "base", "cgroup", "sys", "api", "bundle"},
     "daemon/server": {"covey", "core", "base", "sys", "api", "engine"},
-    "daemon/ctl": {"covey", "base", "sys"},
+    "daemon/ctl": {"covey", "base", "sys", "bundle"},
     "daemon": {"covey", "core", "store", "base", "sys", "server", "api", "engine"},
 }
 EVERYWHERE = {"covey/error.hpp", "covey/version.hpp"}

@@ -56,6 +56,30 @@ TEST_CASE("a container's request says only what was asked for") {
           R"("capabilities":{"add":["SYS_PTRACE"],"drop":["CHOWN"]},"stdio":{"stdin":"hold"}})");
 }
 
+TEST_CASE("a debugger's request says only what was asked for") {
+    DebugRequest wish;
+    wish.sandbox = "web";
+    wish.id = "d";
+    const Request plain = debug(wish);
+    CHECK(plain.method == "POST");
+    CHECK(plain.target == "/v1/sandboxes/web/debug");
+    CHECK(plain.body == R"({"id":"d","remove":true})");
+    wish.target = "app";
+    wish.pid_mode = "target";
+    wish.tools = "/srv/tools";
+    wish.profile = "restricted";
+    wish.ttl = 60;
+    wish.remove = false;
+    wish.env = {"A=b"};
+    wish.user = "7";
+    wish.access = "observer";
+    wish.add_capabilities = {"NET_RAW"};
+    CHECK(debug(wish).body ==
+          R"({"id":"d","target":"app","pidMode":"target","tools":"/srv/tools",)"
+          R"("profile":"restricted","ttl":60,"remove":false,"env":["A=b"],"user":"7",)"
+          R"("access":"observer","capabilities":{"add":["NET_RAW"]}})");
+}
+
 TEST_CASE("a sandbox's namespaces are words or paths") {
     CreateSandboxRequest wish = web();
     CHECK(create_sandbox(wish).body == "{}");

@@ -1,10 +1,11 @@
 // The configuration that `covey run --rootfs` writes, and the options that go into it.
 #include "catch.hpp"
 #include "covey/error.hpp"
-#include "ctl/default_spec.hpp"
+#include "ctl/run_words.hpp"
 
 #include <nlohmann/json.hpp>
 
+using namespace covey::bundle;
 using namespace covey::ctl;
 using covey::Error;
 using Json = nlohmann::json;
@@ -112,6 +113,16 @@ TEST_CASE("a mount that makes no sense is refused with what is wrong") {
               "--mount 'src=/a,dsst=/b': unknown key 'dsst' (did you mean 'dst'?)");
         CHECK_FALSE(error.fix().empty());
     }
+}
+
+TEST_CASE("a time is seconds, or numbers with units") {
+    CHECK(parse_duration("90") == 90);
+    CHECK(parse_duration("0") == 0);  // coveyd says what is too short
+    CHECK(parse_duration("90s") == 90);
+    CHECK(parse_duration("15m") == 900);
+    CHECK(parse_duration("1h30m5s") == 5405);
+    for (const char* text : {"", "h", "1x", "-1", "1h-5m", "1 h", "1.5h", "4294967296"})
+        CHECK_THROWS_AS(parse_duration(text), Error);
 }
 
 TEST_CASE("a user is numbers, with or without a group") {

@@ -1,5 +1,6 @@
-// The OCI configuration that `covey run --rootfs` writes: what `runc spec` says, with Podman's
-// default capabilities. Called by cmd_run.cpp. Thread rule: pure functions. Do not block.
+// The OCI configuration of a container that is given as a root filesystem and a command: what
+// `runc spec` says, with Podman's default capabilities. Called by `covey run` and, for debuggers,
+// by the engine. Thread rule: pure functions. Do not block.
 #pragma once
 
 #include <array>
@@ -8,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace covey::ctl {
+namespace covey::bundle {
 
 inline constexpr std::array<std::string_view, 11> kDefaultCapabilities{
     "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",  "CAP_FSETID",           "CAP_KILL",
@@ -28,19 +29,12 @@ struct SpecWish {
     std::uint32_t uid = 0, gid = 0;
     bool terminal = false;
     std::vector<ExtraMount> mounts;
+    std::vector<std::string> capabilities{kDefaultCapabilities.begin(), kDefaultCapabilities.end()};
+    /// su and sudo shall work in a container, as they do with every engine's default.
+    bool no_new_privileges = false;
 };
 
-/// config.json, indented.
+/// config.json, indented. Throws invalid_argument for what is not UTF-8.
 [[nodiscard]] std::string default_spec(const SpecWish& wish);
 
-/// "type=bind,src=/a,dst=/b,ro": keys type (bind or tmpfs), src/source, dst/destination/target, ro,
-/// and for tmpfs size and mode. Throws invalid_argument naming the key.
-[[nodiscard]] ExtraMount parse_mount(std::string_view text);
-/// "UID" or "UID:GID" (absent: 0). Throws invalid_argument: names would be looked up in the wrong
-/// system's password file.
-struct UserIds {
-    std::uint32_t uid = 0, gid = 0;
-};
-[[nodiscard]] UserIds parse_user(std::string_view text);
-
-}  // namespace covey::ctl
+}  // namespace covey::bundle
