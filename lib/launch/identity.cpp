@@ -40,7 +40,7 @@ void set_limits(const plan::ProcessPlan& process) {
         if (set.error() == EPERM)
             error.set_fix(fmt::format(
                 "the hard limit here is {} and raising it needs CAP_SYS_RESOURCE: lower {} in "
-                "process.rlimits, or raise the daemon's own limit",
+                "process.rlimits, or raise the limit that Covey runs with",
                 limit_text(now.second), name));
         throw error;
     }
@@ -80,8 +80,8 @@ void set_capabilities(const plan::CapabilitySets& sets) {
         auto error = Error::from_errno(set.error(), "set", "capabilities");
         if (missing != 0)
             error.set_fix(fmt::format(
-                "the daemon itself does not hold {}: drop it from the container, or run the "
-                "daemon with it",
+                "Covey itself does not hold {}: drop it from the container, or run it with "
+                "the capability",
                 spec::capability_names_of(missing).front()));
         throw error;
     }

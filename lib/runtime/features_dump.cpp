@@ -135,7 +135,10 @@ std::string describe_features() {
           {"dev.covey.kernel.apparmor", launch::has_apparmor() ? "true" : "false"},
           {"dev.covey.kernel.selinux", launch::has_selinux() ? "true" : "false"},
           {"dev.covey.version", COVEY_VERSION}}},
-        {"potentiallyUnsafeConfigAnnotations", Json::array()},
+        // A name that ends with a dot stands for all that begin with it.
+        {"potentiallyUnsafeConfigAnnotations",
+         {"covey.dev/access", "covey.dev/access.", "covey.dev/pid", "covey.dev/pid.",
+          "org.systemd.property."}},
     };
     constexpr int kIndent = 4;
     return json.dump(kIndent);

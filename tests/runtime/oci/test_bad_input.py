@@ -70,6 +70,22 @@ class BadInput(OciTest):
         one, bundle = self.bundle("probe", rlimits=[{"type": "RLIMIT_NOFILES", "soft": 1, "hard": 1}])
         self.refused("RLIMIT_NOFILE", one, bundle)
 
+    def test_another_file_at_a_devices_path(self):
+        device = {"path": "/etc/not-a-program", "type": "c", "major": 1, "minor": 3}
+        one, bundle = self.bundle("probe", change=lambda c: c["linux"].update(devices=[device]))
+        self.refused("/etc/not-a-program", one, bundle)
+        self.assertEqual((self.rootfs / "etc/not-a-program").read_text(encoding="ascii"), "text\n")
+
+    @only_covey("runc's words differ")
+    def test_a_capability_that_the_caller_does_not_hold(self):
+        sets = {kind: ["CAP_SYS_RESOURCE"] for kind in ("bounding", "effective", "permitted")}
+        one, bundle = self.bundle("probe", capabilities=sets)
+        run = subprocess.run(["setpriv", "--bounding-set=-sys_resource", RUNTIME, "--root", self.root, "create", "--bundle", bundle, one], env=self.env,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"CAP_SYS_RESOURCE", run.stderr)
+        self.assertEqual(self.groups(), [])
+
     def test_a_limit_that_may_not_be_raised(self):
         one, bundle = self.bundle("probe", rlimits=[{"type": "RLIMIT_NOFILE", "soft": 1 << 30, "hard": 1 << 30}])
         self.refused("the hard limit here is", one, bundle)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from oci import IS_COVEY, OciTest, alive, main, namespace, only_covey, wait_for
+from oci import IS_COVEY, RUNTIME, OciTest, alive, main, namespace, only_covey, wait_for
 
 
 class Lifecycle(OciTest):
@@ -86,6 +86,13 @@ class Lifecycle(OciTest):
         self.assertEqual(run.returncode, 1)
         self.assertRegex(run.stderr, "container with (given )?ID already exists")
         self.assertEqual(self.status(one), "created")
+
+    def test_the_id_of_a_deleted_container_may_be_used_again(self):
+        one, _ = self.create("probe", "sleep", "forever")
+        for _ in range(2):
+            self.ok("delete", "--force", one)
+            self.ok("create", "--bundle", str(self.folder / one), one)
+            self.assertEqual(self.status(one), "created")
 
     def test_start_is_for_created_containers(self):
         one, pid = self.start("probe", "sleep", "forever")
@@ -210,6 +217,23 @@ class Lifecycle(OciTest):
                 os.close(fd)
         self.assertEqual([entry["fd"] for entry in json.loads(run.stdout)["fds"]], [0, 1, 2, 3])
 
+    def test_descriptors_of_a_socket_activation_go_to_the_program(self):
+        """sd_listen_fds(3): 3 and up, and the variables name the container's process 1."""
+        ends = os.pipe()
+        try:
+            one, bundle = self.bundle("probe", "state")
+            text = (f'exec 3<&{ends[0]} 4>&{ends[1]}; LISTEN_FDS=2 LISTEN_PID=$$ exec {RUNTIME} --root {self.root} run --bundle {bundle} {one}')
+            run = subprocess.run(["sh", "-c", text], env=self.env, pass_fds=ends, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, check=False)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            state = json.loads(run.stdout)
+            variables = [one for one in state["env"] if one.startswith("LISTEN_")]
+            self.assertEqual(sorted(variables), ["LISTEN_FDS=2", "LISTEN_PID=1"])
+            self.assertEqual([entry["fd"] for entry in state["fds"]], [0, 1, 2, 3, 4])
+        finally:
+            for end in ends:
+                os.close(end)
+
     def test_a_shared_pid_namespace_dies_through_the_cgroup_and_the_sibling_lives(self):
         sandbox, sandbox_pid = self.start("probe", "sleep", "forever")
         join = f"/proc/{sandbox_pid}/ns/pid"
@@ -277,6 +301,32 @@ class Words(OciTest):
         self.assertIn("enabled", features["linux"]["mountExtensions"]["idmap"])
 
     @only_covey("runc's features are older")
+    @only_covey("runc 1.1 has another schema")
+    def test_features_name_all_that_is_built(self):
+        """Every name is one that create takes; each section of features.md is there."""
+        features = json.loads(self.ok("features").stdout)
+        linux = features["linux"]
+        self.assertEqual(set(features["hooks"]), {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"})
+        self.assertEqual(features["potentiallyUnsafeConfigAnnotations"],
+                         ["covey.dev/access", "covey.dev/access.", "covey.dev/pid", "covey.dev/pid.", "org.systemd.property."])
+        namespaces = {"pid": "pid", "network": "net", "mount": "mnt", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup",
+                      "time": "time"}
+        self.assertEqual({namespaces[name] for name in linux["namespaces"]},
+                         {name for name in os.listdir("/proc/self/ns") if not name.endswith("_for_children")})
+        last = int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
+        self.assertEqual(len(linux["capabilities"]), last + 1)
+        self.assertEqual(linux["capabilities"][21], "CAP_SYS_ADMIN")
+        mounts = pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8")
+        self.assertEqual(linux["cgroup"]["v1"], " cgroup rw" in mounts)
+        self.assertEqual(linux["cgroup"]["v2"], " cgroup2 rw" in mounts)
+        controllers = {line.split()[0] for line in pathlib.Path("/proc/cgroups").read_text(encoding="ascii").splitlines()[1:]}
+        self.assertEqual(linux["cgroup"]["rdma"], "rdma" in controllers)
+        self.assertIs(linux["seccomp"]["enabled"], True)
+        self.assertEqual(set(linux["seccomp"]["operators"]),
+                         {f"SCMP_CMP_{name}" for name in ("NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ")})
+        self.assertIn("SCMP_ARCH_X86_64" if os.uname().machine == "x86_64" else "SCMP_ARCH_AARCH64", linux["seccomp"]["archs"])
+        self.assertIs(linux["intelRdt"]["enabled"], False)
+
     def test_features_of_security_modules_and_of_seccomp(self):
         """features-linux.md: "enabled" is what is built in; what this kernel has on stands in the annotations."""
         features = json.loads(self.ok("features").stdout)
