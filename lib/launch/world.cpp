@@ -11,7 +11,8 @@ namespace {
 
 void run_creation_hooks(const World& world, WorldMaker maker) {
     const auto& hooks = *world.hooks;
-    if (!hooks.prestart.empty() || !hooks.create_runtime.empty())
+    // Also when the parent has none to run: if one of ours fails, it owes the poststop hooks.
+    if (!hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty())
         ask_for_hooks(world.handshake, maker == WorldMaker::init ? 0 : ::getpid());
     if (!hooks.create_container.empty())
         run_hooks(hooks.create_container, "createContainer",

@@ -149,8 +149,7 @@ class Hooks(OciTest):
                 self.assertIn(f"{kind} hook #0", run.stderr)
             self.assertEqual(self.groups(), [])
             self.fails("does not exist", "state", one)
-            if IS_COVEY:  # runc 1.1 runs them only after the pivot
-                self.assertEqual(json.loads(self.result(f"after-{kind}", "state"))["id"], one, kind)
+            self.assertEqual(json.loads(self.result(f"after-{kind}", "state"))["id"], one, kind)
 
     def test_start_container_that_fails_fails_the_start(self):
         hook = {"path": "/bin/probe", "args": ["probe", "exit", "4"]}
