@@ -95,10 +95,8 @@ struct ContainerConfig {
     std::string target;  // in pid mode target, and only there: of the same sandbox
     spec::Access access;
     spec::Pid1Signals pid1_signals = spec::Pid1Signals::ignore;
-    /// Whose root it has at /target, read-only: of the same sandbox; empty: nobody's.
-    std::string view;
-    /// Its main process does nothing, whatever the bundle says: the container is there for execs.
-    bool holds = false;
+    std::string view;    // whose root it has at /target, read-only: of the same sandbox
+    bool holds = false;  // its main process does nothing: the container is there for execs
 };
 
 struct ContainerFacts {
@@ -109,8 +107,7 @@ struct ContainerFacts {
     std::uint64_t start_time = 0;
     std::string cgroup;
     bool terminal = false;
-    std::vector<std::string> command;
-    std::vector<std::string> warnings;
+    std::vector<std::string> command, warnings;
     std::int64_t created_at = 0, started_at = 0;
     std::optional<ExitRecord> exit;
 };
@@ -197,7 +194,7 @@ struct SandboxStopped {
     std::optional<ExitRecord> exit = std::nullopt;  // of pause
 };
 using Event = std::variant<ContainerExited, ExecExited, SandboxStopped, ContainerStarted>;
-// lint: allow file_size because the messages are one table
+
 using ShimMessage = std::variant<Reply, Event>;
 
 }  // namespace covey::core

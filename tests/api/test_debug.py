@@ -31,9 +31,9 @@ class DebugTest(CoveyTest):
         self.assertEqual(status, 200, body)
         return code, body.decode()
 
-    def bare(self, sandbox, name, seconds, **fields):
+    def bare(self, sandbox, name, seconds, change=None, **fields):
         """An app whose root has one file and no shell."""
-        bundle = pathlib.Path(bundles.make_bundle(self.folder / name, ["/sleep", str(seconds)]))
+        bundle = pathlib.Path(bundles.make_bundle(self.folder / name, ["/sleep", str(seconds)], change))
         shutil.rmtree(bundle / "rootfs/bin")
         shutil.copy2(bundles.BUSYBOX, bundle / "rootfs/sleep")
         (bundle / "rootfs/etc/app.conf").write_text(f"of {name}\n")
@@ -73,7 +73,8 @@ class Looking(DebugTest):
 
     def test_the_targets_root_cannot_be_changed_nor_lend_rights(self):
         sandbox = self.sandbox()
-        bundle = self.bare(sandbox, "app", 1001)
+        share = lambda config: config["linux"].update(rootfsPropagation="rshared")
+        bundle = self.bare(sandbox, "app", 1001, change=share)
         container = self.debug(sandbox, target="app")
         for path in ("/target/new", "/target/etc/app.conf", "/target/dev/new", "/target/tmp/new", "/target/dev/pts/new"):
             code, output = self.run_in(container, "sh", "-c", f"echo x 2>&1 >{path}")
