@@ -1,7 +1,7 @@
 // The hand-shake of a launch, over one SOCK_SEQPACKET pair. The parent (shim or covey-runtime)
 // holds one end, launcher and init share the other.
 //
-//   maker    → parent   HooksDue  only if the spec has hooks for create; the maker of the container's
+//   maker    → parent   HooksDue  only if there are creation hooks; the maker of the container's
 //   parent   → maker    Go        world (launch/world.hpp: launcher or init) waits for Go
 //   launcher → parent   SeccompAgent     only if the filter asks an agent; descriptor: its socket
 //   either   → parent   SeccompListener  … and its listener, before Born or before Ready

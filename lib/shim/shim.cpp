@@ -80,8 +80,8 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
         throw Error(Code::already_exists,
                     fmt::format("this shim holds sandbox '{}'", sandbox_->facts().id));
     sandbox_.emplace(host_, request.config, pause_program_);
-    context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, pause_program_, *sandbox_,
-                             [this](const std::string& id) { forget(id); },
+    context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, pause_program_,
+                             *sandbox_, [this](const std::string& id) { forget(id); },
                              [this] { stop_if_over(); },
                              [this](const std::string& other) -> const Container* {
                                  const auto found = containers_.find(other);
