@@ -179,7 +179,8 @@ void cut_privileges(const plan::ProcessPlan& process, FdRef handshake) {
     set_limits(process);
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
-    if (process.pid1_filter) load_filter(*process.pid1_filter, handshake);
+    for (const auto& filter : process.own_filters)
+        load_filter(filter, handshake);
     if (is_filtered_early(process)) {
         require_inside_root(process.cwd);
         load_filter(*process.seccomp, handshake);

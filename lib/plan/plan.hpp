@@ -77,8 +77,8 @@ struct ProcessPlan {
     /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md); one
     /// that asks an agent is loaded right after the cut at the latest.
     std::optional<SeccompFilter> seccomp;
-    /// A filter of Covey's own that asks the parent about signals to number 1 (pid1_filter.hpp).
-    std::optional<SeccompFilter> pid1_filter;
+    /// Covey's own (own_filters.hpp), loaded before it is cut.
+    std::vector<SeccompFilter> own_filters;
 };
 
 /// Where one namespace of the container comes from.

@@ -1,6 +1,6 @@
 // linux.seccomp → a filter for seccomp(2), from the cache if it has one.
 #include "plan/bpf_cache.hpp"
-#include "plan/pid1_filter.hpp"
+#include "plan/own_filters.hpp"
 #include "plan/seccomp_filter.hpp"
 #include "plan/sections.hpp"
 #include "sys/kernel_defs.hpp"
@@ -106,11 +106,25 @@ CompiledSeccomp filter_of(const spec::Seccomp& profile, const std::string& cache
     return compiled;
 }
 
+/// Its neighbours have numbers in its PID namespace. An exec of covey-runtime's does not know what
+/// annotations have made of the entry: to it they might.
+bool has_neighbours(const Sections& s) {
+    const auto mode =
+        s.request.namespaces == NamespaceRule::spec ? s.plan.pid_mode : s.request.pid_mode;
+    return mode != spec::PidMode::nested && mode != spec::PidMode::container;
+}
+
+void add_own_filters(Sections& s) {
+    auto& filters = s.plan.process.own_filters;
+    if (s.request.access.signal == spec::Reach::own && has_neighbours(s))
+        filters.push_back(neighbour_limits_filter());
+    if (s.request.pid1_signals == spec::Pid1Signals::route) filters.push_back(pid1_filter());
+}
+
 }  // namespace
 
 void compile_seccomp(Sections& s) {
-    if (s.request.pid1_signals == spec::Pid1Signals::route)
-        s.plan.process.pid1_filter = pid1_filter();
+    add_own_filters(s);
     if (!s.spec.linux.seccomp) return;
     const auto& profile = *s.spec.linux.seccomp;
     const auto flags = flags_of(s, profile);

@@ -2,7 +2,7 @@
 
 #include "core/access.hpp"
 #include "covey/error.hpp"
-#include "plan/pid1_filter.hpp"
+#include "plan/own_filters.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"

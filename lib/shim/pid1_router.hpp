@@ -1,6 +1,6 @@
 // `pid1Signals: route`: a signal that a process of a container in the pod's PID namespace sends to
 // number 1 goes to the container's main process instead, if the sender may signal that. The
-// processes have a filter that asks the shim (plan/pid1_filter.hpp), main and every exec one of its
+// processes have a filter that asks the shim (plan/own_filters.hpp), main and every exec one of its
 // own. Thread rule: the shim's loop. Does not block.
 #pragma once
 

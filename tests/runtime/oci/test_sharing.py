@@ -209,6 +209,10 @@ class Sharing(OciTest):
             self.assertEqual(run(one, "kill", inside[other], "0"), "EPERM", other)
             self.assertIn(run(one, "ptrace", inside[other]), ("EPERM",), other)
             self.assertEqual(run(one, "readlink", f"/proc/{inside[other]}/root"), "ENOENT", other)
+        # prlimit64 with RLIMIT_CPU, which would kill; from an open container it works.
+        limit = ("syscall", 302, inside["sibling"], 0, "@" + "A" * 16)
+        self.assertEqual(run(one, *limit), "EPERM")
+        self.assertEqual(run(sibling, *limit), "0")
         self.assertEqual(run(one, "kill", inside["own"], "0"), "ok")
         self.assertEqual(run(one, "ptrace", inside["own"]), "ok")
         # The restriction is its own: the open neighbour may.

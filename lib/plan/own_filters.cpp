@@ -1,11 +1,13 @@
-#include "plan/pid1_filter.hpp"
+#include "plan/own_filters.hpp"
 
 #include "plan/seccomp_filter.hpp"
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
@@ -30,10 +32,11 @@ sock_filter load(std::size_t offset) {
     return {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
 }
 
+constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4, kHigh = 4 - kLow;
+
 /// The low half: the calls take ints, whatever the upper half of the register has.
-sock_filter load_argument(unsigned index) {
-    constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4;
-    return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + kLow);
+sock_filter load_argument(unsigned index, std::size_t half = kLow) {
+    return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + half);
 }
 
 sock_filter jump_if_equal(std::uint32_t value, std::uint8_t then, std::uint8_t otherwise) {
@@ -44,7 +47,47 @@ sock_filter give(std::uint32_t action) {
     return {BPF_RET | BPF_K, 0, 0, action};
 }
 
+// prlimit64 by the other ways into the kernel that a process has.
+#if defined(__x86_64__)
+constexpr std::uint32_t kOtherNumber = 0x40000000U | 302U;  // x32
+constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_I386, kCompatNumber = 340;
+#else
+constexpr std::uint32_t kOtherNumber = SYS_prlimit64;
+constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_ARM, kCompatNumber = 369;
+#endif
+
+SeccompFilter filter_of(const std::vector<sock_filter>& program, std::uint32_t flags) {
+    SeccompFilter filter;
+    for (const auto& one : program)
+        filter.filter.push_back(word(one));
+    filter.flags = flags;
+    return filter;
+}
+
 }  // namespace
+
+SeccompFilter neighbour_limits_filter() {
+    return filter_of(
+        {
+            load(offsetof(seccomp_data, arch)),          // 0
+            jump_if_equal(native_architecture(), 0, 3),  // 1: else to 5
+            load(offsetof(seccomp_data, nr)),            // 2
+            jump_if_equal(SYS_prlimit64, 4, 0),          // 3: to 8
+            jump_if_equal(kOtherNumber, 3, 9),           // 4: to 8, or 14
+            jump_if_equal(kCompatArchitecture, 0, 8),    // 5: or to 14
+            load(offsetof(seccomp_data, nr)),            // 6
+            jump_if_equal(kCompatNumber, 0, 6),          // 7: or to 14
+            load_argument(0),                            // 8: the process
+            jump_if_equal(0, 4, 0),                      // 9: itself: to 14
+            load_argument(2),                            // 10: the new limit
+            jump_if_equal(0, 0, 3),                      // 11: or to 15
+            load_argument(2, kHigh),                     // 12
+            jump_if_equal(0, 0, 1),                      // 13: or to 15
+            give(SECCOMP_RET_ALLOW),                     // 14: none, only asked for
+            give(SECCOMP_RET_ERRNO | unsigned{EPERM}),   // 15
+        },
+        0);
+}
 
 SeccompFilter pid1_filter() {
     std::vector<sock_filter> program{load(offsetof(seccomp_data, arch)),
@@ -64,11 +107,7 @@ SeccompFilter pid1_filter() {
         program.push_back(give(SECCOMP_RET_ALLOW));
     }
     program.push_back(give(SECCOMP_RET_ALLOW));
-    SeccompFilter filter;
-    for (const auto& one : program)
-        filter.filter.push_back(word(one));
-    filter.flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    return filter;
+    return filter_of(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 std::optional<Pid1Call> pid1_call(const seccomp_data& call) {

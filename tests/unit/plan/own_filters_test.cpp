@@ -1,9 +1,12 @@
-#include "plan/pid1_filter.hpp"
+#include "plan/own_filters.hpp"
 
 #include "bpf_machine.hpp"
 #include "catch.hpp"
 #include "plan/seccomp_filter.hpp"
 
+#include <cerrno>
+
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
@@ -14,6 +17,13 @@ namespace {
 std::uint32_t verdict(int number, std::array<std::uint64_t, 6> arguments,
                       std::uint32_t architecture = native_architecture()) {
     return test::run_filter(pid1_filter().filter, {architecture, number, arguments});
+}
+
+constexpr std::uint32_t kRefused = SECCOMP_RET_ERRNO | unsigned{EPERM};
+
+std::uint32_t verdict_of_limits(int number, std::array<std::uint64_t, 6> arguments,
+                                std::uint32_t architecture = native_architecture()) {
+    return test::run_filter(neighbour_limits_filter().filter, {architecture, number, arguments});
 }
 
 }  // namespace
@@ -46,4 +56,20 @@ TEST_CASE("the signal of a call is found where the call has it") {
     CHECK(pid1_call(call)->signal == 1);
     call.nr = SYS_read;
     CHECK_FALSE(pid1_call(call));
+}
+
+TEST_CASE("a limit of another process is not set, whichever way the kernel is entered") {
+    constexpr std::uint64_t kLow = 0x7ffe1000U, kHigh = std::uint64_t{0x7ffe} << 32U;
+    for (const std::uint64_t limit : {kLow, kHigh}) {
+        CHECK(verdict_of_limits(SYS_prlimit64, {2, 0, limit}) == kRefused);
+        CHECK(verdict_of_limits(SYS_prlimit64, {0, 0, limit}) == SECCOMP_RET_ALLOW);
+    }
+    CHECK(verdict_of_limits(SYS_prlimit64, {2, 0, 0, kLow}) == SECCOMP_RET_ALLOW);
+    CHECK(verdict_of_limits(SYS_kill, {2, 9, kLow}) == SECCOMP_RET_ALLOW);
+#if defined(__x86_64__)
+    CHECK(verdict_of_limits(0x40000000 | 302, {2, 0, kLow}) == kRefused);
+    CHECK(verdict_of_limits(340, {2, 0, kLow}, AUDIT_ARCH_I386) == kRefused);
+    CHECK(verdict_of_limits(302, {2, 0, kLow}, AUDIT_ARCH_I386) == SECCOMP_RET_ALLOW);
+    CHECK(verdict_of_limits(340, {2, 0, kLow}) == SECCOMP_RET_ALLOW);
+#endif
 }
