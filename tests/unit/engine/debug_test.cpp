@@ -76,7 +76,7 @@ TEST_CASE("a debugger holds, open, in the pod's namespace, whatever the sandbox'
     action.target = "app";
     const auto view = pod.make(action);
     CHECK(view.facts.state == core::ContainerState::running);
-    const auto& asked = pod.asked();
+    const auto asked = pod.asked();  // a copy: the fake shim forgets it below
     CHECK(asked.pid_mode == spec::PidMode::pod);
     CHECK(asked.target.empty());
     CHECK(asked.view == "app");
