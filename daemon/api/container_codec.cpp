@@ -23,11 +23,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 10> kFields{
-    "pid1Signals", "id",     "sandbox",      "bundle", "pidMode",
-    "target",      "access", "capabilities", "stdio",  "labels"};
+    "id",     "sandbox",     "bundle",       "pidMode", "target",
+    "access", "pid1Signals", "capabilities", "stdio",   "labels"};
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
 constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
-constexpr std::size_t kLongestPath = 4095;
 constexpr double kLongestStop = 86400;  // seconds
 
 /// pidMode and target, which belong together.
@@ -49,12 +48,9 @@ void read_mode(BodyReader& reader, CreateContainerAction& action) {
 
 void read_bundle(BodyReader& reader, std::string& bundle) {
     reader.require("bundle", "name the absolute path of an OCI bundle on the host");
-    const auto path = reader.text("bundle");
-    if (!path) return;
-    if (!path->starts_with('/') || path->size() > kLongestPath)
-        reader.problem("bundle", fmt::format("'{}' must be an absolute path", *path),
-                       "name the absolute path of an OCI bundle on the host");
-    bundle = *path;
+    if (auto path =
+            read_path(reader, "bundle", "name the absolute path of an OCI bundle on the host"))
+        bundle = std::move(*path);
 }
 
 void read_sandbox(BodyReader& reader, std::string& sandbox) {

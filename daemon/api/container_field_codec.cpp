@@ -47,6 +47,14 @@ void read_stream(BodyReader& reader, std::string_view key, std::string& out) {
 
 }  // namespace
 
+std::optional<std::string> read_path(BodyReader& reader, std::string_view key,
+                                     std::string_view fix) {
+    auto path = reader.text(key);
+    if (path && (!path->starts_with('/') || path->size() > kLongestPath))
+        reader.problem(key, fmt::format("'{}' must be an absolute path", *path), std::string{fix});
+    return path;
+}
+
 void read_capabilities(BodyReader& reader, std::uint64_t& add, std::uint64_t& drop) {
     const auto* const value = reader.find("capabilities");
     if (value == nullptr) return;

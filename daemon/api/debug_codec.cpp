@@ -22,7 +22,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::array<std::string_view, 14> kFields{
     "id",      "target", "pidMode", "tools",  "profile",      "ttl",   "remove",
     "command", "env",    "user",    "access", "capabilities", "stdio", "labels"};
-constexpr std::size_t kLongestPath = 4095;
 constexpr double kLeastSeconds = 0.001;
 
 /// -1 as an id means "leave it" to the kernel: setresuid(2).
@@ -102,15 +101,6 @@ void read_command(BodyReader& reader, DebugAction& action) {
                        "give a command, or remove the field 'stdio'");
 }
 
-void read_tools(BodyReader& reader, DebugAction& action) {
-    const auto tools = reader.text("tools");
-    if (!tools) return;
-    if (!tools->starts_with('/') || tools->size() > kLongestPath)
-        reader.problem("tools", fmt::format("'{}' must be an absolute path", *tools),
-                       "name a root folder on the host that has the tools");
-    action.tools = *tools;
-}
-
 /// A profile that promises something and a field that takes it back.
 void check_restricted(BodyReader& reader, const DebugAction& action) {
     if (action.profile != DebugProfile::restricted) return;
@@ -135,7 +125,8 @@ DebugAction decode_debug(const std::string& sandbox, std::string_view body) {
         action.id = *id;
     }
     read_target(reader, action);
-    read_tools(reader, action);
+    action.tools = read_path(reader, "tools", "name a root folder on the host that has the tools")
+                       .value_or(std::string{});
     read_profile(reader, action);
     read_ttl(reader, action);
     read_command(reader, action);

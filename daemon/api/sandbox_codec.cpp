@@ -21,8 +21,8 @@ using Json = nlohmann::ordered_json;
 using Kind = core::NamespaceWish::Kind;
 
 constexpr std::array<std::string_view, 10> kFields{
-    "pid1Signals", "id",      "hostname",     "pidMode", "access",
-    "namespaces",  "sysctls", "cgroupParent", "labels",  "annotations"};
+    "id",         "hostname", "pidMode",      "access", "pid1Signals",
+    "namespaces", "sysctls",  "cgroupParent", "labels", "annotations"};
 constexpr std::array<std::string_view, 5> kNamespaces{"net", "ipc", "uts", "user", "time"};
 constexpr std::array<std::string_view, 1> kPathFields{"path"};
 constexpr std::size_t kLongestHostname = 64;  // __NEW_UTS_LEN

@@ -125,8 +125,9 @@ CreateContainerAction decode_container_request(const Json& json) {
     request.bundle = json.at("bundle");
     if (json.contains("pidMode")) request.pid_mode = pid_mode_of(json.at("pidMode"));
     if (json.contains("access")) request.access = access_of(json.at("access"));
-    if (json.contains("pid1Signals"))
-        request.pid1_signals = pid1_signals_of(json.at("pid1Signals"));
+    // Of a daemon that knew only this: the same request again must find it equal.
+    request.pid1_signals = json.contains("pid1Signals") ? pid1_signals_of(json.at("pid1Signals"))
+                                                        : spec::Pid1Signals::ignore;
     request.target = json.value("target", std::string{});
     if (json.contains("debug")) request.debug = decode_debug_terms(json.at("debug"));
     request.add_capabilities = json.at("addCapabilities");

@@ -83,9 +83,10 @@ Json to_json(const ContainerConfig& config) {
               {"dropCapabilities", config.drop_capabilities},
               {"stdio", to_json(config.stdio)},
               {"target", text_json(config.target)},
-              {"access", spec::access_words(config.access)},
-              {"pid1Signals", spec::pid1_signals_name(config.pid1_signals)}};
-    // Shims of an earlier version know neither, and need not for a container that has none.
+              {"access", spec::access_words(config.access)}};
+    // Shims of an earlier version know none of these, and need not for a container that has none.
+    if (config.pid1_signals != spec::Pid1Signals::ignore)
+        json["pid1Signals"] = spec::pid1_signals_name(config.pid1_signals);
     if (!config.view.empty()) json["view"] = text_json(config.view);
     if (config.holds) json["holds"] = true;
     return json;
@@ -105,9 +106,11 @@ ContainerConfig read_container_config(Fields& fields) {
     const auto access = spec::access_of_words(fields.text_map("access"));
     if (!access) fields.refuse("access", "see, signal and inspect, each own or pod");
     config.access = *access;
-    const auto pid1_signals = spec::pid1_signals(fields.text("pid1Signals"));
-    if (!pid1_signals) fields.refuse("pid1Signals", "ignore or route");
-    config.pid1_signals = *pid1_signals;
+    if (fields.find("pid1Signals") != nullptr) {
+        const auto choice = spec::pid1_signals(fields.text("pid1Signals"));
+        if (!choice) fields.refuse("pid1Signals", "ignore or route");
+        config.pid1_signals = *choice;
+    }
     if (fields.find("view") != nullptr) config.view = fields.text("view");
     if (fields.find("holds") != nullptr) config.holds = fields.flag("holds");
     return config;

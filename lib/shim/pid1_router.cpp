@@ -69,9 +69,8 @@ void Pid1Router::answer(FdRef listener, const seccomp_notif& call) const {
             // Safe, as the kernel takes numbers alone: there is nothing to be changed behind our
             // back.
             response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-        } else if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0) {
-            // After the look at /proc: the number was the caller's then.
-            response.error = -deliver(call, wanted->signal);
+        } else {
+            response.error = -deliver(listener, call, wanted->signal);
         }
     } catch (const Error& error) {
         response.error = -EPERM;
@@ -80,12 +79,14 @@ void Pid1Router::answer(FdRef listener, const seccomp_notif& call) const {
 }
 
 /// The errno for the caller, or 0.
-int Pid1Router::deliver(const seccomp_notif& call, int signal) const {
+int Pid1Router::deliver(FdRef listener, const seccomp_notif& call, int signal) const {
     const auto target = target_();
     if (target.pid == 0) return ESRCH;
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto from = core::read_access_facts(proc, "caller", static_cast<pid_t>(call.pid));
     const auto to = core::read_access_facts(proc, "main", target.pid);
+    // Only now: whose number it was while it was read, seccomp_unotify(2).
+    if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) != 0) return ESRCH;
     if (!core::judge_access(from, to, core::Action::signal).allowed) return EPERM;
     const auto sent = sys::pidfd_send_signal(target.process, signal);
     return sent ? 0 : sent.error();

@@ -34,7 +34,7 @@ class Pid1Router {
   private:
     void on_event(int listener);
     void answer(FdRef listener, const seccomp_notif& call) const;
-    [[nodiscard]] int deliver(const seccomp_notif& call, int signal) const;
+    [[nodiscard]] int deliver(FdRef listener, const seccomp_notif& call, int signal) const;
     void forget(int listener);
 
     Loop& loop_;

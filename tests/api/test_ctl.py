@@ -3,11 +3,11 @@ import json
 import os
 import pathlib
 import pty
-import select
 import signal
 import subprocess
 
 import bundles
+import helpers
 from covey_client import BIN, CoveyTest, main, wait_for
 
 
@@ -185,15 +185,7 @@ class Inside(Ctl):
         process = self.start("exec", "-it", "shell", "--", "sh", "-c", "test -t 0 && test -t 1 && echo a terminal; exit 4",
                              stdin=follower, stdout=follower, stderr=follower)
         os.close(follower)
-        text = b""
-        while select.select([leader], [], [], 20)[0]:
-            try:
-                piece = os.read(leader, 4096)
-            except OSError:
-                break
-            text += piece
-            if not piece:
-                break
+        text = helpers.read_to_end(leader)
         os.close(leader)
         self.assertEqual(process.wait(20), 4)
         self.assertIn(b"a terminal", text)

@@ -3,12 +3,12 @@ import json
 import os
 import pathlib
 import pty
-import select
 import shutil
 import subprocess
 import time
 
 import bundles
+import helpers
 from covey_client import BIN, CoveyTest, main, wait_for
 
 SYS_PTRACE, SYS_ADMIN, CHOWN = 1 << 19, 1 << 21, 1 << 0
@@ -372,13 +372,7 @@ class ByCommand(DebugTest):
                                    stdin=follower, stdout=follower, stderr=follower)
         os.close(follower)
         os.write(leader, b"cat /target/etc/app.conf; tty; exit $((3 + 4))\n")
-        text = b""
-        while select.select([leader], [], [], 20)[0]:
-            try:
-                piece = os.read(leader, 4096)
-            except OSError:
-                break
-            text += piece
+        text = helpers.read_to_end(leader)
         os.close(leader)
         self.assertEqual(process.wait(20), 7, text)
         self.assertIn(b"of app\r\n", text)

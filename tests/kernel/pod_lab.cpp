@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -102,6 +103,15 @@ Outcome Lab::run(const Words& words, const std::string& patch, const ContainerOp
 
 Error Lab::refused(const BundleOptions& options, const ContainerOptions& container) {
     return error_of([&] { create("refused", options, container).remove(true); });
+}
+
+Code Lab::refused_cleanly(const BundleOptions& options, const ContainerOptions& container) {
+    const auto error = refused(options, container);
+    INFO(error.detail());
+    CHECK_FALSE(error.fix().empty());
+    CHECK(processes_of("refused.ctr").empty());
+    CHECK_FALSE(std::filesystem::exists(state() + "/containers/refused"));
+    return error.code();
 }
 
 Outcome exec(Container& container, const Words& words, ExecOptions options) {

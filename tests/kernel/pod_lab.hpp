@@ -55,6 +55,8 @@ class Lab {
                 const ContainerOptions& container = in_pod());
     /// What a create is refused with; fails the case if it is not.
     Error refused(const BundleOptions& options, const ContainerOptions& container = in_pod());
+    /// The code of that; the error has a fix, and nothing of the container is left.
+    Code refused_cleanly(const BundleOptions& options, const ContainerOptions& container);
 
   private:
     Pod pod_;

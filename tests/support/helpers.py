@@ -1,4 +1,6 @@
 """What the Python tests of every folder share."""
+import os
+import select
 import time
 
 
@@ -10,6 +12,20 @@ def wait_for(condition, seconds=10, what="it"):
             raise AssertionError(f"{what} did not happen within {seconds} s")
         time.sleep(0.01)
     return value
+
+
+def read_to_end(terminal, seconds=20):
+    """All that a terminal (our side of a pty) shows until nobody holds its other side."""
+    text = b""
+    while select.select([terminal], [], [], seconds)[0]:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # EIO: the last one has closed it
+            break
+        if not piece:
+            break
+        text += piece
+    return text
 
 
 def spec(args, capabilities, /, **process):

@@ -16,7 +16,7 @@ import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(TREE / "tests/support"))
-from helpers import spec, wait_for  # noqa: E402
+from helpers import read_to_end, spec, wait_for  # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("COVEY_BIN", TREE / "build/dev/bin"))
 PROBE = BIN.parent / "tests/probe"

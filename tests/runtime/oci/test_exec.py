@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, wait_for
+from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, read_to_end, wait_for
 
 
 def read_until(fd, text, seconds=10):
@@ -28,18 +28,6 @@ def read_until(fd, text, seconds=10):
             raise AssertionError(f"{text!r} did not come before the end: {got!r}")
         got += chunk
     return got
-
-
-def read_until_end(fd):
-    got = b""
-    while True:
-        try:
-            chunk = os.read(fd, 4096)
-        except OSError:
-            chunk = b""
-        if not chunk:
-            return got
-        got += chunk
 
 
 class Exec(OciTest):
@@ -231,7 +219,7 @@ class Exec(OciTest):
         typed = ("probe", "syscall", "16", "0", "0x5412", "@x")  # ioctl(0, TIOCSTI, "x")
         # Long enough for what was typed to be echoed.
         pid, master = self.foreground("exec", self.one, *typed, "--", "sleep", "0.3")
-        shown = read_until_end(master)
+        shown = read_to_end(master)
         self.assertEqual(self.wait_exit(pid), 0)
         os.close(master)
         self.assertIn(shown.split()[0], (b"EPERM", b"EIO"), shown)

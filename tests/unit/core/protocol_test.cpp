@@ -20,6 +20,7 @@ ContainerConfig some_container() {
     config.access = spec::kObserver;
     config.view = "db";
     config.holds = true;
+    config.pid1_signals = spec::Pid1Signals::route;
     return config;
 }
 
@@ -137,18 +138,22 @@ TEST_CASE("a container's configuration travels whole, all 64 capability bits inc
     CHECK(back.stdio.err == "fifo:/run/err");
     CHECK(back.view == "db");
     CHECK(back.holds);
+    CHECK(back.pid1_signals == spec::Pid1Signals::route);
 }
 
 TEST_CASE("a container that shows and holds nothing is asked for as before there was that") {
     auto config = some_container();
     config.view.clear();
     config.holds = false;
+    config.pid1_signals = spec::Pid1Signals::ignore;
     const auto packet = encode(Request{1, CreateContainer{config}});
     CHECK(packet.find("view") == std::string::npos);
     CHECK(packet.find("holds") == std::string::npos);
+    CHECK(packet.find("pid1Signals") == std::string::npos);
     const auto back = std::get<CreateContainer>(decode_request(packet).body).config;
     CHECK(back.view.empty());
     CHECK_FALSE(back.holds);
+    CHECK(back.pid1_signals == spec::Pid1Signals::ignore);
 }
 
 TEST_CASE("an exec's arguments may hold any bytes") {
