@@ -108,7 +108,8 @@ class Top {
         const auto size = terminal_size(FdRef{STDOUT_FILENO});
         const std::size_t rows = size.rows > 4 ? size.rows - 4U : 20U;
         std::string text = draw_top(look(), {true, size.columns}, rows);
-        text += "\n" + cut_to(line_.empty() ? help() : line_, size.columns);
+        text += '\n';
+        text += cut_to(line_.empty() ? help() : line_, size.columns);
         // Home, and each line erased behind its end: no flicker.
         print("\x1b[H" + replace_newlines(text) + "\x1b[J");
     }
