@@ -37,6 +37,11 @@ void move_self(FdRef group, std::string_view dir, const char* file, Forbidden fo
         error.set_fix(
             "a v2 group that passes controllers on to groups below cannot hold processes "
             "itself: choose a group without cgroup.subtree_control");
+    // RT_GROUP_SCHED: a new v1 group has no real-time budget (cpu_cgroup_can_attach).
+    if (moved.error() == EINVAL && sys::stat_at(group, "cpu.rt_runtime_us"))
+        error.set_fix(
+            "a process with SCHED_FIFO or SCHED_RR needs a budget in its group (cpu.rt_runtime_us):"
+            " set linux.resources.cpu.realtimeRuntime, and give the groups above as much");
     throw error;
 }
 
