@@ -4,6 +4,10 @@
 #include "sys/file.hpp"
 #include "sys/path.hpp"
 
+#include <fmt/format.h>
+
+#include <cerrno>
+
 #include <fcntl.h>
 #include <linux/magic.h>
 
@@ -15,6 +19,17 @@ constexpr const char* kFix =
     "remove it from the spec (engines have an option: --security-opt label=disable, "
     "apparmor=unconfined), or boot the kernel with it";
 
+/// A label that the loaded policy does not know: the kernel's words for it are not clear.
+Error refused_label(int error, const std::string& label) {
+    if (error == ENOENT)  // AppArmor's; SELinux says EINVAL
+        return Error(Code::failed_precondition,
+                     fmt::format("AppArmor profile {} is not loaded", label))
+            .with_fix("load it (apparmor_parser -a FILE), or name one that aa-status lists");
+    auto result = Error::from_errno(error, "write security label", label);
+    if (error == EINVAL) result.set_fix("the policy that the kernel has loaded has no such label");
+    return result;
+}
+
 /// Beneath a /proc that was checked to be one: an image's volume over it has swallowed such a write
 /// before (CVE-2019-16884).
 void write_attribute(const char* name, const std::string& value, const std::string& expected) {
@@ -24,7 +39,8 @@ void write_attribute(const char* name, const std::string& value, const std::stri
     const auto path =
         sys::readlink_at(proc, "self").or_throw("read", "/proc/self") + "/attr/" + name;
     const auto file = sys::open_beneath(proc, path, O_WRONLY).or_throw("open", path);
-    sys::write_all(file, value).or_throw("write security label", expected);
+    if (const auto written = sys::write_all(file, value); !written)
+        throw refused_label(written.error(), expected);
     const auto reading = sys::open_beneath(proc, path, O_RDONLY).or_throw("open", path);
     const auto now = sys::read_all(reading, kLongestLabel).or_throw("read back", path);
     if (now.find(expected) == std::string::npos)

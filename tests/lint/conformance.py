@@ -8,11 +8,14 @@ NONE = "none yet"
 # A test of Catch2 whose title may be several literals in a row, and a method of unittest.
 CATCH = re.compile(r'^TEST_CASE(?:_METHOD\([^,"]*,|\()\s*((?:"(?:\\.|[^"\\\n])*"\s*)+)', re.M)
 METHOD = re.compile(r"^    def (test_\w+)\(", re.M)
+FUNCTION = re.compile(r"^(\w+)\(\) \{", re.M)  # of a check that runs in a virtual machine
 
 
 def names_in(path, text):
     if path.endswith(".py"):
         return set(METHOD.findall(text))
+    if path.endswith(".sh"):
+        return set(FUNCTION.findall(text))
     titles = ("".join(re.findall(r'"((?:\\.|[^"\\])*)"', match[1])) for match in CATCH.finditer(text))
     return {re.sub(r"\\(.)", r"\1", title) for title in titles}
 
@@ -21,7 +24,7 @@ def known_tests(root):
     """{file: names}; "suite" has the files that covey-runtime passes."""
     known = {}
     for path in (root / "tests").rglob("*"):
-        if path.suffix in (".py", ".cpp"):
+        if path.suffix in (".py", ".cpp") or path.name.endswith("_check.sh"):
             name = path.relative_to(root / "tests").as_posix()
             known[name] = names_in(name, path.read_text(encoding="utf-8"))
     lines = (line.split() for line in (root / SUITE).read_text(encoding="utf-8").splitlines() if not line.startswith("#"))

@@ -71,9 +71,12 @@ CASES = [
 
 # A row's last cell, what must be said of it ("" is right).
 TESTS = {"unit/a_test.cpp": conformance.names_in("a.cpp", 'TEST_CASE("one \\"two\\" "\n          "three", "[tag]") {\n'),
-         "api/test_a.py": conformance.names_in("a.py", "class A:\n    def test_b(self):\n"), "suite": {"state"}}
+         "api/test_a.py": conformance.names_in("a.py", "class A:\n    def test_b(self):\n"),
+         "vm/a_check.sh": conformance.names_in("a.sh", "part() {\n    other\n}\n"), "suite": {"state"}}
 ROWS = [
     ('`unit/a_test.cpp: one "two" three`<br>`api/test_a.py: test_b`<br>`suite: state`', ""),
+    ("`vm/a_check.sh: part`", ""),
+    ("`vm/a_check.sh: other`", "it is not in tests/vm/a_check.sh"),
     ("none yet", ""),
     ("none yet: no machine has it", ""),
     ("", "names no test"),

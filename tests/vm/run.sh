@@ -2,18 +2,21 @@
 # Runs test programs on pure cgroup v2: in a virtual machine with Debian's cloud kernel (qemu without
 # acceleration), which this machine's own cgroups cannot offer.
 #
-#   tests/vm/run.sh [--timeout SECONDS] [--test-timeout SECONDS] BUILD-FOLDER TEST…
+#   tests/vm/run.sh [--timeout SECONDS] [--test-timeout SECONDS] [--kernel WORDS] [--with FILE]… BUILD-FOLDER TEST…
 #
-# TEST is the name of a program in BUILD-FOLDER/tests, or the path of any executable or script. They
-# see BUILD-FOLDER/bin at /covey/bin, the probe at /covey/tests/probe, and busybox. The whole console
-# is shown when something fails.
+# --kernel: more words for the kernel. --with: a program or another file of this machine, at its own
+# path. TEST is the name of a program in BUILD-FOLDER/tests, or the path of any executable or script.
+# They see BUILD-FOLDER/bin at /covey/bin, the probe at /covey/tests/probe, and busybox. The whole
+# console is shown when something fails.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-limit=540 test_limit=240
+limit=540 test_limit=240 words="" with=()
 while [[ ${1:-} == --* ]]; do
     case $1 in
     --timeout) limit=$2 ;;
     --test-timeout) test_limit=$2 ;;
+    --kernel) words=$2 ;;
+    --with) with+=("$2") ;;
     *) echo "vm: unknown option $1" >&2 && exit 2 ;;
     esac
     shift 2
@@ -34,6 +37,10 @@ for program in "$build"/bin/*; do
     [[ -f $program && -x $program ]] && add "$program" "/covey/bin/$(basename "$program")"
 done
 [[ -x $build/tests/probe ]] && add "$build/tests/probe" /covey/tests/probe
+for file in "${with[@]}"; do
+    [[ -e $file ]] || { echo "vm: $file is missing: cmake/install-deps.sh test" >&2; exit 1; }
+    add "$file" "$file"
+done
 names=()
 for test in "$here/pure_v2_check.sh" "$@"; do
     [[ $test == */* ]] || test=$build/tests/$test
@@ -45,7 +52,7 @@ for test in "$here/pure_v2_check.sh" "$@"; do
 done
 echo "vm: ${#names[@]} tests"
 status=0
-boot ""
+boot "$words"
 
 skipped=0
 grep -qa '^COVEY-VM done' "$console" || { echo "vm: the machine did not finish"; status=1; }
