@@ -161,6 +161,31 @@ TEST_CASE("what the shim runs to launch is nobody's, what calls itself so is the
     CHECK(found == std::vector<pid_t>{500, 503, 504, 505});
 }
 
+// Seen failing with the second part begun one process late.
+TEST_CASE("a pod that is read by several threads has each of its processes once") {
+    FakeHost host;
+    constexpr pid_t kFirst = 1000, kGroups = 3, kEach = 300;
+    for (pid_t group = 0; group < kGroups; ++group) {
+        std::vector<pid_t> members;
+        for (pid_t pid = kFirst + group; pid < kFirst + kGroups * kEach; pid += kGroups)
+            members.push_back(pid);
+        host.group("/covey/web.pod/c" + std::to_string(group) + ".ctr", members);
+    }
+    for (pid_t pid = kFirst; pid < kFirst + kGroups * kEach; ++pid)
+        host.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 900), kPod,
+                     "p" + std::to_string(pid));
+    const auto found = host.list();
+    REQUIRE(found.size() == kGroups * kEach);
+    for (pid_t at = 0; at < kGroups * kEach; ++at) {
+        const auto& process = found[static_cast<std::size_t>(at)];
+        INFO(at);
+        CHECK(process.pid == kFirst + at);
+        CHECK(process.container == "c" + std::to_string(at % kGroups));
+        CHECK(process.pod_pid == process.pid - 900);
+        CHECK(process.command == std::vector<std::string>{"p" + std::to_string(process.pid)});
+    }
+}
+
 // Seen failing with zombie_candidates() that answers with nobody.
 TEST_CASE("a zombie is found in a small pod on a full host, and in a big one") {
     for (const pid_t strangers : {0, 20}) {
