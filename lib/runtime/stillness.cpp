@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "base/text.hpp"
+#include "cgroup/frozen_groups.hpp"
 #include "covey/error.hpp"
 #include "launch/message.hpp"
 #include "sys/file.hpp"
@@ -16,7 +17,6 @@
 #include <csignal>
 #include <exception>
 #include <string_view>
-#include <vector>
 
 #include <unistd.h>
 
@@ -32,10 +32,7 @@ class Guard {
         : host_(host),
           proc_(sys::open_proc().or_throw("open", "/proc")),
           wanted_(sys::namespace_id(pid_namespace).or_throw("stat", "the pod's PID namespace")),
-          spared_{cgroup::identity_of(host, proc_, ::getpid()), newcomer} {}
-    ~Guard() { thaw(); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+          groups_(host, {cgroup::identity_of(host, proc_, ::getpid()), newcomer}) {}
 
     /// Again until nobody new is found: who ran meanwhile may have forked or joined.
     void freeze() {
@@ -66,47 +63,13 @@ class Guard {
 
     bool freeze_group_of(pid_t pid) {
         const auto path = cgroup::identity_of(host_, proc_, pid);
-        if (path.empty()) return false;
-        if (path.starts_with("/..")) refuse(pid, path);
-        for (const auto& spared : spared_)
-            if (cgroup::is_in_group(spared, path)) refuse(pid, path);
-        try {
-            auto group = cgroup::Group::open(host_, cgroup::Placement{path});
-            if (group.is_frozen()) return false;
-            // First on the list: one that did not stop in time is thawed as well.
-            frozen_.push_back(std::move(group));
-            frozen_.back().freeze();
-            return true;
-        } catch (const Error& error) {
-            if (error.code() != Code::not_found) throw;
-            return false;  // a zombie's
-        }
-    }
-
-    [[noreturn]] static void refuse(pid_t pid, const std::string& path) {
-        throw Error(Code::failed_precondition,
-                    fmt::format("pid mode nested: process {} of the pod is in cgroup {}, which "
-                                "cannot stand still while this command works",
-                                pid, path))
-            .with_fix(
-                "run the pod's containers in cgroups of their own, or use pid mode pod or "
-                "container");
-    }
-
-    void thaw() noexcept {
-        for (const auto& group : frozen_)
-            try {
-                group.thaw();
-            } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-                // The next one must go on all the same.
-            }
+        return !path.empty() && groups_.freeze(path, fmt::format("process {}", pid));
     }
 
     const cgroup::Host& host_;
     UniqueFd proc_;
     sys::NamespaceId wanted_;
-    std::array<std::string, 2> spared_;  // this command's group, the new container's
-    std::vector<cgroup::Group> frozen_;
+    cgroup::FrozenGroups groups_;
 };
 
 int run_guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer,

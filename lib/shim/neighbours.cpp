@@ -15,6 +15,8 @@ void Neighbours::freeze() {
         try {
             for (auto* const member : members_())
                 freeze_one(*member);
+            // After them: what they might still have let in is found.
+            strangers_.freeze();
         } catch (...) {
             thaw_all();
             throw;
@@ -39,6 +41,7 @@ void Neighbours::freeze_one(Container& container) {
 }
 
 void Neighbours::thaw_all() noexcept {
+    strangers_.thaw();
     const auto frozen = std::exchange(frozen_, {});
     try {
         for (auto* const member : members_())

@@ -1,8 +1,11 @@
 // Who could look at a process that is privileged for a moment in the pod's PID namespace stands
-// still for that long (docs/LAUNCH.md, "Nested"). Used by Container; one object for each shim.
+// still for that long (docs/LAUNCH.md, "Nested"): the processes of the pod's own containers, and
+// strangers. Used by Container; one object for each shim.
 // Thread rule: the loop's thread. freeze() waits until every neighbour's tasks have stopped, some
 // 30 microseconds each, at most 2 s for one in uninterruptible sleep.
 #pragma once
+
+#include "shim/strangers.hpp"
 
 #include <functional>
 #include <set>
@@ -17,8 +20,8 @@ class Container;
 class Neighbours {
   public:
     /// `members` gives the containers whose processes are in the pod's PID namespace.
-    explicit Neighbours(std::function<std::vector<Container*>()> members)
-        : members_(std::move(members)) {}
+    Neighbours(std::function<std::vector<Container*>()> members, Strangers strangers)
+        : members_(std::move(members)), strangers_(std::move(strangers)) {}
 
     /// Every call wants one thaw(). When it throws, nobody stands still for its sake.
     void freeze();
@@ -31,6 +34,7 @@ class Neighbours {
     void thaw_all() noexcept;
 
     std::function<std::vector<Container*>()> members_;
+    Strangers strangers_;
     std::set<std::string> frozen_;  // by us: one that a client has paused stays so
     int holders_ = 0;
 };

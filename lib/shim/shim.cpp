@@ -28,8 +28,7 @@ Shim::Shim(Inherited inherited)
       peers_(loop_, std::move(inherited.listener),
              [this](ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> fds) {
                  handle(reply, std::move(body), std::move(fds));
-             }),
-      neighbours_([this] { return containers_in_pod(); }) {
+             }) {
 }
 
 int Shim::run() {
@@ -80,6 +79,8 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
         throw Error(Code::already_exists,
                     fmt::format("this shim holds sandbox '{}'", sandbox_->facts().id));
     sandbox_.emplace(host_, request.config, pause_program_);
+    neighbours_.emplace([this] { return containers_in_pod(); },
+                        Strangers{host_, *sandbox_, [this] { return container_groups(); }});
     context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, pause_program_,
                              *sandbox_, [this](const std::string& id) { forget(id); },
                              [this] { stop_if_over(); },
@@ -87,7 +88,7 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
                                  const auto found = containers_.find(other);
                                  return found == containers_.end() ? nullptr : found->second.get();
                              },
-                             neighbours_});
+                             *neighbours_});
     loop_.watch(sandbox_->pause(), EPOLLIN, [this] { on_pause_event(); });
     write_record();
     peers_.reply(reply, sandbox_->facts());
@@ -177,6 +178,13 @@ std::vector<Container*> Shim::containers_in_pod() {
     for (const auto& [id, entry] : containers_)
         if (entry->is_among_pod()) members.push_back(entry.get());
     return members;
+}
+
+std::vector<const cgroup::Group*> Shim::container_groups() {
+    std::vector<const cgroup::Group*> groups;
+    for (const auto& [id, entry] : containers_)
+        if (const auto* group = entry->group()) groups.push_back(group);
+    return groups;
 }
 
 void Shim::forget(const std::string& id) {

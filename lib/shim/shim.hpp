@@ -42,6 +42,7 @@ class Shim {
     void stop_if_over();
     void forget(const std::string& id);
     [[nodiscard]] std::vector<Container*> containers_in_pod();
+    [[nodiscard]] std::vector<const cgroup::Group*> container_groups();
     void write_record();
 
     Loop loop_;
@@ -52,7 +53,7 @@ class Shim {
     std::optional<Context> context_;
     std::map<std::string, std::unique_ptr<Container>> containers_;
     std::vector<std::unique_ptr<Container>> forgotten_;
-    Neighbours neighbours_;
+    std::optional<Neighbours> neighbours_;
     std::vector<ReplyTo> stop_replies_;
     bool stop_asked_ = false;
 };

@@ -7,12 +7,18 @@
 // with pivot, drop_host() and cut after the clone, the host's root was reached 220 times, a
 // folder's descriptor 4,875 times, and 287 processes had capabilities in excess.
 #include "catch.hpp"
+#include "kernel/cgroup_tree.hpp"
 #include "kernel/pod_lab.hpp"
 #include "support/requires.hpp"
 
 #include <array>
 #include <csignal>
 #include <filesystem>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 using namespace covey;
 using namespace covey::test;
@@ -61,6 +67,28 @@ Container start_neighbour(Lab& lab, const std::string& canary, const std::string
     options.add_capabilities = {"SYS_PTRACE"};
     options.stdout_ = "file:" + out;
     return lab.start("neighbour", probe_bundle({"hostile", "1000", canary, kTheirs}), options);
+}
+
+/// The same as another runtime's: outside all of Covey's groups, by the namespace's path, as root
+/// with everything that root may. Its number is the host's of a process outside, which waits for
+/// it.
+pid_t start_stranger(Lab& lab, const cgroup::Group& group, const std::string& canary,
+                     const std::string& out) {
+    const auto probe = lab.bundle().rootfs() + "/bin/probe";
+    return CgroupTree::spawn(group, [&] {
+        ::signal(SIGTERM, SIG_IGN);  // the whole group gets it
+        const UniqueFd pod{
+            ::open(lab.sandbox().namespace_path("pid").c_str(), O_RDONLY | O_CLOEXEC)};
+        if (::setns(pod.get(), CLONE_NEWPID) != 0 || ::unshare(CLONE_NEWNS) != 0) return 70;
+        const pid_t child = ::fork();
+        if (child != 0) return CgroupTree::wait_for(child);
+        const int file = ::open(out.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("proc", "/proc", "proc", 0, nullptr) != 0 || ::dup2(file, 1) < 0)
+            return 71;
+        ::execl(probe.c_str(), "probe", "hostile", "1000", canary.c_str(), kTheirs, nullptr);
+        return 72;
+    });
 }
 
 /// The victims' bundles are made before the neighbour hunts: while it does, nothing but launches
@@ -126,6 +154,54 @@ TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
     victims.launch(lab, PidMode::nested);
     check_that_nothing_was_got(end_of(neighbour, out));
     neighbour.remove();
+}
+
+// Seen failing with Strangers::freeze() emptied: 306 of 518 seized had the host's capabilities, and
+// folders of the launcher's were open in 782.
+TEST_CASE("a hostile stranger that another runtime put into the pod gets nothing either") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto canary = lab.folder() + "/canary";
+    std::filesystem::create_directory(canary);
+    const Victims victims;
+    const CgroupTree tree;
+    const auto group = tree.create("stranger");
+    const auto out = lab.folder() + "/hunt";
+    const pid_t stranger = start_stranger(lab, group, canary, out);
+    victims.launch(lab, PidMode::nested);
+    group.signal(SIGTERM);
+    Outcome hunt;
+    hunt.status.exit_code = CgroupTree::wait_for(stranger);
+    hunt.out = text_of(out);
+    check_that_nothing_was_got(hunt);
+    CHECK_FALSE(group.is_frozen());
+}
+
+// Seen failing with FrozenGroups told to spare nobody.
+TEST_CASE("a stranger that cannot stand still is named, and nothing is launched") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    auto joined = sys::make_pipe().or_throw("pipe");
+    // In the shim's own group, as whoever started the shim is.
+    const pid_t stranger = ::fork();
+    if (stranger == 0) {
+        const UniqueFd pod{
+            ::open(lab.sandbox().namespace_path("pid").c_str(), O_RDONLY | O_CLOEXEC)};
+        if (::setns(pod.get(), CLONE_NEWPID) != 0) ::_exit(70);
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(CgroupTree::sleep_for_ever());
+        (void)!::write(joined.write.get(), &child, sizeof child);
+        ::_exit(CgroupTree::wait_for(child) == 128 + SIGKILL ? 0 : 1);
+    }
+    pid_t member = 0;
+    REQUIRE(::read(joined.read.get(), &member, sizeof member) == sizeof member);
+    const auto victim = probe_bundle({"exit", "0"});
+    CHECK(lab.refused_cleanly(victim, in_mode(PidMode::nested)) == Code::failed_precondition);
+    CHECK_THAT(lab.refused(victim, in_mode(PidMode::nested)).detail(),
+               Catch::Matchers::Contains("cannot stand still"));
+    REQUIRE(::kill(member, SIGKILL) == 0);
+    CHECK(CgroupTree::wait_for(stranger) == 0);
+    CHECK(lab.run({"exit", "0"}, "{}", in_mode(PidMode::nested)).status.exit_code == 0);
 }
 
 TEST_CASE("the hostile neighbour does find what there is to find") {

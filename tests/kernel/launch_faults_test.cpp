@@ -29,8 +29,8 @@ const std::set<std::string> kCreateSteps{
     "launch.namespaces",  "launch.open",     "launch.pivot",     "launch.read",
     "launch.root",        "launch.source"};
 /// In mode nested alone.
-const std::set<std::string> kNestedSteps{"container.freeze", "nested.between", "nested.dropped",
-                                         "nested.freeze"};
+const std::set<std::string> kNestedSteps{"container.freeze", "container.freeze_strangers",
+                                         "nested.between", "nested.dropped", "nested.freeze"};
 /// With restricted access alone.
 const std::set<std::string> kAccessSteps{"launch.domain"};
 /// With another container's root to be seen: sharing_view_test.cpp.
