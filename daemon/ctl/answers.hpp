@@ -34,11 +34,18 @@ struct ExitAnswer {
     std::string reason;
 };
 
+/// Of a container that `covey debug` made.
+struct DebugAnswer {
+    std::string target;  // empty: the whole pod
+    std::string expires_at;
+};
+
 struct ContainerAnswer {
     std::string id, sandbox, state, pid_mode, access, bundle, created_at, started_at, engine;
     std::int64_t pid = 0, pod_pid = 0;
     std::vector<std::string> command, warnings;
     std::optional<ExitAnswer> exit;
+    std::optional<DebugAnswer> debug;
 };
 
 struct VerdictAnswer {

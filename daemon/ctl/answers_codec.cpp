@@ -107,6 +107,11 @@ ContainerAnswer container_from(const Json& object) {
     read(object, "command", container.command);
     read(object, "warnings", container.warnings);
     container.exit = exit_in(object);
+    if (const auto debug = object.find("debug"); debug != object.end() && debug->is_object()) {
+        container.debug.emplace();
+        read(*debug, "target", container.debug->target);
+        read(*debug, "expiresAt", container.debug->expires_at);
+    }
     return container;
 }
 

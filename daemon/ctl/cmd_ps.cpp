@@ -66,13 +66,14 @@ void print_table(const Session& session, const std::vector<ContainerAnswer>& con
         return pid > 0 ? fmt::to_string(pid) : std::string{};
     };
     for (const auto& one : containers) {
-        std::vector<std::string> row{one.id,
-                                     one.sandbox,
-                                     engine_text(one),
-                                     state_text(one),
-                                     number(one.pod_pid),
-                                     number(one.pid),
-                                     age_of(one.started_at, now_microseconds())};
+        std::vector<std::string> row{
+            one.id,
+            one.sandbox,
+            engine_text(one),
+            one.debug ? state_text(one) + ", " + debugger_text(*one.debug) : state_text(one),
+            number(one.pod_pid),
+            number(one.pid),
+            age_of(one.started_at, now_microseconds())};
         if (wide) {
             const auto process = processes.find(one.pid);
             const bool known = process != processes.end() && one.pid > 0;

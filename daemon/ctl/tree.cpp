@@ -128,6 +128,12 @@ class Drawing {
         std::string text = state_text(container);
         if (container.state == "running")
             text += " " + age_of(container.started_at, facts_.now_microseconds);
+        if (container.debug) {
+            text += ", " + debugger_text(*container.debug);
+            if (container.state == "running")
+                text += fmt::format(
+                    ", {} left", time_until(container.debug->expires_at, facts_.now_microseconds));
+        }
         // What is not Kubernetes' sharing is said.
         if (container.pid_mode != "pod") text += ", pid " + container.pid_mode;
         if (!container.access.empty() && container.access != "open")
@@ -203,6 +209,10 @@ std::string shared_text(const SandboxAnswer& sandbox) {
     for (const auto type : kOrder)
         if (sandbox.namespaces.contains(std::string{type})) types.emplace_back(type);
     return types.empty() ? std::string{kNothing} : join(types, ",");
+}
+
+std::string debugger_text(const DebugAnswer& debug) {
+    return debug.target.empty() ? "debugger" : "debugger of " + debug.target;
 }
 
 std::string state_text(const ContainerAnswer& container) {

@@ -33,6 +33,8 @@ struct TreeFacts {
 [[nodiscard]] std::string program_text(const ProcessAnswer& process);
 /// "pid,ipc,uts,net": the namespaces that the containers of the sandbox share.
 [[nodiscard]] std::string shared_text(const SandboxAnswer& sandbox);
+/// "debugger", "debugger of nginx".
+[[nodiscard]] std::string debugger_text(const DebugAnswer& debug);
 /// "running", "stopped (137, SIGKILL)".
 [[nodiscard]] std::string state_text(const ContainerAnswer& container);
 

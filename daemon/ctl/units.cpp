@@ -62,6 +62,11 @@ std::string age_of(std::string_view rfc3339, std::int64_t now_microseconds) {
     return then ? age_text((now_microseconds - *then) / 1'000'000) : "–";
 }
 
+std::string time_until(std::string_view rfc3339, std::int64_t now_microseconds) {
+    const auto then = parse_rfc3339(rfc3339);
+    return then ? age_text((*then - now_microseconds) / 1'000'000) : "–";
+}
+
 std::int64_t now_microseconds() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())

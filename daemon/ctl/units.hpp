@@ -18,6 +18,8 @@ namespace covey::ctl {
 [[nodiscard]] std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 /// Age of an RFC 3339 time; "–" if there is none.
 [[nodiscard]] std::string age_of(std::string_view rfc3339, std::int64_t now_microseconds);
+/// The time until then, "0s" when it is over.
+[[nodiscard]] std::string time_until(std::string_view rfc3339, std::int64_t now_microseconds);
 /// The wall clock, Unix microseconds.
 [[nodiscard]] std::int64_t now_microseconds();
 

@@ -347,6 +347,15 @@ class ByCommand(DebugTest):
         self.assertEqual(self.covey("debug", sandbox, "-i", "--tools", self.tools, stdin=b"echo $((6 * 7))\n")[0], "42\n")
         self.assertEqual(self.containers(), ["app"])
 
+    def test_it_is_told_from_the_pod(self):
+        sandbox = self.pod()
+        self.debug(sandbox, target="app", command=["/bin/sleep", "600"], ttl=3600)
+        for words in (("tree", sandbox), ("ps",)):
+            out, _ = self.covey(*words)
+            self.assertEqual(["debugger of app" in line for line in out.splitlines()].count(True), 1, out)
+            self.assertNotIn("debugger", [line for line in out.splitlines() if line.find("/sleep 1001") >= 0][0], out)
+        self.assertRegex(self.covey("tree", sandbox)[0], r"debugger of app, \d+m left")
+
     def test_options(self):
         sandbox = self.pod()
         shown = ["--tools", self.tools, "--", "sh", "-c"]

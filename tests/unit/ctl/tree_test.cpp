@@ -68,6 +68,18 @@ TEST_CASE("processes that claim to be each other's parents are each drawn once")
         CHECK(text.find(std::to_string(process.pid)) != std::string::npos);
 }
 
+// Seen failing before the tree knew debuggers.
+TEST_CASE("a debugger is told from the pod's own containers") {
+    TreeFacts facts_with_one = facts();
+    auto& one = facts_with_one.containers.front();
+    one.debug = DebugAnswer{"", "2999-01-01T00:00:00Z"};
+    CHECK(draw_tree(facts_with_one, {}).find(", debugger, ") != std::string::npos);
+    one.debug = DebugAnswer{"shell", "1999-01-01T00:00:00Z"};
+    CHECK(draw_tree(facts_with_one, {}).find(", debugger of shell, 0s left") != std::string::npos);
+    one.debug.reset();
+    CHECK(draw_tree(facts_with_one, {}).find("debugger") == std::string::npos);
+}
+
 TEST_CASE("capabilities are told against the default") {
     const std::vector<std::string> normal{
         "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",          "CAP_FSETID",
