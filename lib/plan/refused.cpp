@@ -36,8 +36,8 @@ void refuse_unsupported(Sections& s) {
         // The API has no place for hooks: they would run with the daemon's privileges.
         refuse_hooks(s);
         refuse_namespace_fields(s, s.spec.linux);
+        if (s.spec.linux.intel_rdt) s.refuse("/linux/intelRdt", "Intel RDT");
     }
-    if (s.spec.linux.intel_rdt) s.refuse("/linux/intelRdt", "Intel RDT");
 }
 
 }  // namespace covey::plan

@@ -15,6 +15,7 @@
 #include "runtime/late_hooks.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/resctrl.hpp"
 #include "runtime/sharing.hpp"
 #include "runtime/spawner.hpp"
 #include "runtime/state_codec.hpp"
@@ -63,6 +64,7 @@ class Creation {
     void write_intent();
     void choose_group();
     void make_group();
+    void make_class();
     void await_scope(Pipe gate);
     void make_scope(UniqueFd gate);
     void launch();
@@ -82,6 +84,7 @@ class Creation {
     std::optional<ContainerFolder> folder_;
     std::optional<cgroup::Host> cgroups_;
     std::optional<ScopeRequest> scope_;  // with --systemd-cgroup
+    std::optional<Resctrl> resctrl_;     // with linux.intelRdt
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;
     Sharing sharing_;
@@ -136,8 +139,18 @@ void Creation::write_intent() {
         else
             choose_group();
     }
+    if (const auto& rdt = bundle_.spec.linux.intel_rdt)
+        record_.resctrl =
+            resctrl_.emplace(Resctrl::find()).choose(*rdt, id_, made_classes(*store_, id_));
     folder_->write(record_);
     fault_point("runtime.intent");
+}
+
+void Creation::make_class() {
+    if (!resctrl_) return;
+    resctrl_->make(record_.resctrl);
+    resctrl_->configure(record_.resctrl, *bundle_.spec.linux.intel_rdt);
+    resctrl_.reset();  // and its lock
 }
 
 void Creation::make_group() {
@@ -179,6 +192,7 @@ void Creation::launch() {
     if (scope_) make_scope(std::move(scope_gate.write));
     hand_shake_.emplace(record_, bundle_.spec.hooks, shared_.file, cgroups_ ? &*cgroups_ : nullptr);
     hand_shake_->await_ready(sockets.parent);
+    join_class(record_.resctrl, hand_shake_->born().pid);
     for (const auto& warning : hand_shake_->born().warnings)
         log::debug(warning);
 }
@@ -258,6 +272,8 @@ void Creation::undo_launch() noexcept {
         remove_parents(record_.made_parents);
         stop_scope(record_);
         reap_children();
+        resctrl_.reset();
+        remove_class(record_.resctrl, *store_, id_);
         if (hand_shake_ && hand_shake_->hooks_ran())
             run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {
@@ -287,6 +303,7 @@ CreatedContainer Creation::run() {
         NotifySocket::add_to(bundle_.spec, store_->root(), id_);
     }
     make_group();
+    make_class();
     launch();
     rollback.add([this] { remove_from_registry(store_->root(), id_); });
     finish();

@@ -5,6 +5,7 @@
 #include "runtime/group_parents.hpp"
 #include "runtime/late_hooks.hpp"
 #include "runtime/registry.hpp"
+#include "runtime/resctrl.hpp"
 #include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/process.hpp"
@@ -89,6 +90,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     end_spawner(view.record);
     remove_parents(view.record.made_parents);
     stop_scope(view.record);
+    remove_class(view.record.resctrl, store, view.record.id);
     remove_from_registry(store.root(), view.record.id);
     store.remove(view.record.id);
     if (hooks) run_poststop_hooks(*hooks, view.record);

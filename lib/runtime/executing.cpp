@@ -5,6 +5,7 @@
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
+#include "runtime/resctrl.hpp"
 #include "runtime/sharing.hpp"
 #include "runtime/state_codec.hpp"
 #include "runtime/sub_group.hpp"
@@ -61,7 +62,10 @@ class Execution {
         auto sockets = sys::seqpacket_pair().or_throw("socketpair");
         launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                         .or_throw("clone", "launcher");
-        if (launcher_.pid == 0) run_launcher(sockets.child);
+        if (launcher_.pid == 0) {
+            enter_class(sockets.child);
+            run_launcher(sockets.child);
+        }
         sockets.child.reset();
         try {
             await_exec(sockets.parent);
@@ -76,6 +80,16 @@ class Execution {
     }
 
   private:
+    /// In the launcher, whose child the process will be.
+    void enter_class(FdRef handshake) const noexcept {
+        try {
+            join_class(target_.view.record.resctrl, 0);
+        } catch (const Error& error) {
+            launch::send_failed(handshake, error);
+            ::_exit(1);
+        }
+    }
+
     [[noreturn]] void run_launcher(FdRef handshake) {
         const auto& view = target_.view;
         launch::ExecInput input;

@@ -110,8 +110,8 @@ Json seccomp() {
 }  // namespace
 
 std::string describe_features() {
-    // features-linux.md: "enabled" of apparmor and selinux is about the runtime alone; what the
-    // kernel has stands in the annotations.
+    // features-linux.md: "enabled" of apparmor, selinux and intelRdt is about the runtime alone;
+    // what the kernel has stands in the annotations.
     const auto options = plan::mount_option_names();
     const bool idmap = std::find(options.begin(), options.end(), "idmap") != options.end();
     const Json json{
@@ -128,7 +128,7 @@ std::string describe_features() {
           {"seccomp", seccomp()},
           {"apparmor", {{"enabled", true}}},
           {"selinux", {{"enabled", true}}},
-          {"intelRdt", {{"enabled", false}}},
+          {"intelRdt", {{"enabled", true}}},
           {"mountExtensions", {{"idmap", {{"enabled", idmap}}}}}}},
         {"annotations",
          {{"org.opencontainers.runc.checkpoint.enabled", "false"},

@@ -16,6 +16,13 @@
 
 namespace covey::runtime {
 
+/// Its group of the resctrl filesystem (resctrl.hpp).
+struct ResctrlPlace {
+    std::string group;     // absolute; "": none
+    std::string monitor;   // the monitoring group in it, absolute; "": none
+    bool is_made = false;  // by this runtime: it goes when nobody uses it any more
+};
+
 struct ContainerRecord {
     std::string id;
     std::string bundle;        // absolute
@@ -30,6 +37,7 @@ struct ContainerRecord {
     /// The scope that systemd made for it, and whose systemd; "": none.
     std::string systemd_unit;
     bool systemd_user = false;
+    ResctrlPlace resctrl;
     bool no_new_keyring = false;
     /// The configuration has such hooks: only then is it read again.
     bool has_poststart = false, has_poststop = false;

@@ -37,6 +37,9 @@ std::string encode_record(const ContainerRecord& record) {
         {"systemdCgroup", record.systemd_cgroup},
         {"systemdUnit", record.systemd_unit},
         {"systemdUser", record.systemd_user},
+        {"resctrlGroup", record.resctrl.group},
+        {"resctrlMonitor", record.resctrl.monitor},
+        {"resctrlMade", record.resctrl.is_made},
         {"noNewKeyring", record.no_new_keyring},
         {"hasPoststart", record.has_poststart},
         {"hasPoststop", record.has_poststop},
@@ -68,6 +71,9 @@ ContainerRecord decode_record(std::string_view body) {
     record.systemd_user = json.value("systemdUser", false);
     record.spawner = json.value("spawner", pid_t{0});
     record.spawner_start_time = json.value("spawnerStartTime", std::uint64_t{0});
+    record.resctrl.group = json.value("resctrlGroup", "");
+    record.resctrl.monitor = json.value("resctrlMonitor", "");
+    record.resctrl.is_made = json.value("resctrlMade", false);
     read(json, "noNewKeyring", record.no_new_keyring);
     read(json, "hasPoststart", record.has_poststart);
     read(json, "hasPoststop", record.has_poststop);

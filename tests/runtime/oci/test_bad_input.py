@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import time
+import unittest
 
 from oci import IS_COVEY, RUNTIME, OciTest, main, only_covey, wait_for
 
@@ -62,6 +63,13 @@ class BadInput(OciTest):
     def test_a_sysctl_outside_its_namespace(self):
         one, bundle = self.bundle("probe", change=lambda c: c["linux"].update(sysctl={"kernel.panic": "1"}))
         self.refused("kernel.panic", one, bundle)
+
+    @unittest.skipIf(" - resctrl " in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8"), "the host has resctrl")
+    @only_covey("runc's words differ")
+    def test_intel_rdt_on_a_host_without_it(self):
+        for wanted in ({}, {"closID": "gold"}, {"l3CacheSchema": "L3:0=f"}, {"enableCMT": True}):
+            one, bundle = self.bundle("probe", change=lambda c, rdt=wanted: c["linux"].update(intelRdt=rdt))
+            self.refused("linux.intelRdt: no resctrl filesystem is mounted", one, bundle)
 
     @only_covey("runc warns about the one and calls the other by its number")
     def test_unknown_names_offer_the_nearest(self):
