@@ -70,6 +70,10 @@ struct Stats {
     std::optional<std::uint64_t> oom_kills;
 };
 
+/// Where a hybrid host's device rules are: in v1's devices files, in which engines and tools find
+/// them, or in a program on the v2 group alone, as systemd writes the files of its own units.
+enum class DeviceRulesIn { files, program };
+
 /// What to do about a hierarchy in which the caller may not make a group.
 enum class Forbidden { refuse, skip };
 
@@ -82,6 +86,10 @@ class Group {
     /// The same for a path that an engine chose: a group that is there already is taken, with what
     /// is below it, as long as no hierarchy has a process in it (else failed_precondition).
     static Group create_or_take(const Host& host, Placement placement);
+    /// The group of a scope that systemd has just made with the process `first`. On v1 systemd
+    /// makes it in the hierarchies that it uses itself; here it is made in the others too. One that
+    /// is there already must have no process but that one (failed_precondition).
+    static Group complete_scope(const Host& host, Placement placement, pid_t first);
     /// Throws not_found.
     static Group open(const Host& host, Placement placement);
 
@@ -101,8 +109,10 @@ class Group {
     /// Deny all, then `rules`, then OCI's default devices (not the host's console 5:1, not
     /// net/tun), the last that speaks of a device deciding. Replaces earlier rules. A
     /// BPF_CGROUP_DEVICE program on the v2 directory (about 70 µs); v1's devices files where there
-    /// is no v2 tree, and for a group that extend_to_v1() made, if v1 can express the rules.
-    void restrict_devices(const std::vector<DeviceRule>& rules);
+    /// is no v2 tree, and for a group that extend_to_v1() made, if v1 can express the rules and
+    /// they may be `in` files.
+    void restrict_devices(const std::vector<DeviceRule>& rules,
+                          DeviceRulesIn in = DeviceRulesIn::files);
     /// Makes the group in every v1 hierarchy, limits or not, as runc does it (about 60 µs each).
     /// For covey-runtime: engines read a container's v1 controllers themselves.
     void extend_to_v1(Forbidden forbidden = Forbidden::refuse);

@@ -82,12 +82,13 @@ V1Folder v1_folder(const Host& host, const Placement& placement) {
     return {mount->second + path, std::move(group).value()};
 }
 
-/// False: this kernel has no BPF for it, but v1's devices.
+/// False: this kernel has no BPF for it, but v1's devices, and they may be used.
 bool attach_program(const Host& host, FdRef group, const std::string& dir,
-                    const std::vector<DeviceMatch>& rules) {
+                    const std::vector<DeviceMatch>& rules, DeviceRulesIn in) {
     const auto attached = attach_devices(group, compile_devices(rules));
     if (attached) return true;
-    if (bpf_is_missing(attached.error()) && host.v1.contains("devices")) return false;
+    const bool has_files = in == DeviceRulesIn::files && host.v1.contains("devices");
+    if (bpf_is_missing(attached.error()) && has_files) return false;
     auto error = Error::from_errno(attached.error(), "attach the device program to cgroup", dir);
     if (bpf_is_missing(attached.error()) || attached.error() == EINVAL)
         error.set_fix(
@@ -117,11 +118,12 @@ std::vector<DeviceMatch> effective_rules(const std::vector<DeviceRule>& rules) {
     return all;
 }
 
-void Group::restrict_devices(const std::vector<DeviceRule>& rules) {
+void Group::restrict_devices(const std::vector<DeviceRule>& rules, DeviceRulesIn in) {
     const auto effective = effective_rules(rules);
     if (!host_->unified.empty()) {
         const auto v1 = v1_folder(*host_, placement_);
-        const auto expressed = v1.group ? express_on_v1(effective) : std::nullopt;
+        const bool may_use_files = v1.group && in == DeviceRulesIn::files;
+        const auto expressed = may_use_files ? express_on_v1(effective) : std::nullopt;
         if (expressed) {
             // In force before the program of an earlier call goes. Without BPF there is none.
             write_devices_v1(v1.group, v1.dir, *expressed);
@@ -129,7 +131,7 @@ void Group::restrict_devices(const std::vector<DeviceRule>& rules) {
             if (detached || bpf_is_missing(detached.error())) return;
             detached.or_throw("detach the device program of cgroup", identity_dir());
         }
-        if (attach_program(*host_, identity_, identity_dir(), effective)) {
+        if (attach_program(*host_, identity_, identity_dir(), effective, in)) {
             // Both must allow: what an earlier call wrote there must not hold any more. (EPERM: a
             // group above is restricted itself, and that goes on holding.)
             if (!v1.group) return;

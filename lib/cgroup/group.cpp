@@ -1,4 +1,5 @@
 // Groups as directories: create, open, join, remove.
+#include "base/rollback.hpp"
 #include "cgroup/cgroup.hpp"
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
@@ -60,8 +61,10 @@ Error cannot_create(const std::string& mount, int number, const std::string& dir
     return error;
 }
 
-void refuse_processes(FdRef group, const std::string& dir) {
-    const auto count = processes_of(group).size();
+void refuse_processes(FdRef group, const std::string& dir, pid_t but = 0) {
+    auto processes = processes_of(group);
+    std::erase(processes, but);
+    const auto count = processes.size();
     if (count == 0) return;
     throw Error(Code::failed_precondition,
                 fmt::format("cgroup {} is not empty: {} processes are in it or below", dir, count))
@@ -101,6 +104,29 @@ Group Group::create_or_take(const Host& host, Placement placement) {
     Group group{host, std::move(placement), std::move(identity).value()};
     // What an interrupted delete or somebody's pause left: nothing could start in there.
     if (group.is_frozen()) group.thaw();
+    return group;
+}
+
+Group Group::complete_scope(const Host& host, Placement placement, pid_t first) {
+    check_paths(placement);
+    Rollback rollback;
+    const auto complete = [&](const std::string& mount) {
+        const auto path = placement.in(mount);
+        auto group = make_group(mount, path);
+        if (group) rollback.add([mount, path] { (void)remove_group(mount, path); });
+        if (!group && group.error() == EEXIST) group = open_group(mount, path);
+        if (!group) throw cannot_create(mount, group.error(), mount + path);
+        refuse_processes(group.value(), mount + path, first);
+    };
+    // The identity first: by it the group is found, whenever its maker is killed.
+    complete(host.identity_mount());
+    const auto mounts = v1_mounts(host);
+    for (const auto& mount : mounts)
+        if (mount != host.identity_mount()) complete(mount);
+    auto group = open(host, placement);
+    group.extend_to_v1();
+    if (group.is_frozen()) group.thaw();
+    rollback.release();
     return group;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/rollback.hpp"
 #include "base/text.hpp"
+#include "cgroup/tree.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -36,6 +37,12 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
     rollback.release();
     return group;
+}
+
+void remove_remains(const Host& host, const Placement& placement) {
+    for (const auto& [controller, mount] : host.v1)
+        if (const auto removed = remove_group(mount, placement.in(mount)); !removed)
+            throw Error::from_errno(removed.error(), "remove cgroup", mount + placement.in(mount));
 }
 
 std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement) {

@@ -26,6 +26,10 @@ enum class Rights { root, rootless };
 [[nodiscard]] std::optional<Group> find_container_group(const Host& host,
                                                         const Placement& placement);
 
+/// What is left of a group whose identity is gone, as systemd takes it away when a scope ends. No
+/// process may be in it (failed_precondition).
+void remove_remains(const Host& host, const Placement& placement);
+
 /// A hierarchy as a container finds it below /sys/fs/cgroup.
 struct GroupFolder {
     std::string name;                // "cpu,cpuacct", "systemd"; "unified" is the v2 tree

@@ -1,8 +1,8 @@
-// Limits as properties of a unit: systemd.resource-control(5). Made of the settings of v2's files,
-// so that property and file say the same.
+// v2 limits as properties of a unit: systemd.resource-control(5). Made of the settings of v2's
+// files, so that property and file say the same.
 #include "base/text.hpp"
 #include "cgroup/settings.hpp"
-#include "cgroup/systemd.hpp"
+#include "cgroup/systemd_units.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -14,10 +14,6 @@
 namespace covey::cgroup {
 namespace {
 
-constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kSecond = 1'000'000, kUsualPeriod = 100'000;
-// systemd keeps whole percents.
-constexpr std::uint64_t kPercent = kSecond / 100;
 constexpr std::uint64_t kMostCpus = 65'536;
 
 /// Files with one number or "max".
@@ -30,13 +26,9 @@ std::optional<std::uint64_t> number_or_infinity(std::string_view text) {
     return text == "max" ? std::optional{kInfinity} : parse_u64(text);
 }
 
-UnitProperty number(const char* name, std::uint64_t value) {
-    return {name, "t", std::to_string(value)};
-}
-
 /// cpu.max: "QUOTA", "QUOTA PERIOD", "max", "max PERIOD".
-void add_bandwidth(std::vector<UnitProperty>& properties, std::string_view value,
-                   const Reader& current) {
+void add_cpu_max(std::vector<UnitProperty>& properties, std::string_view value,
+                 const Reader& current) {
     const auto words = split(value, ' ');
     const auto quota = number_or_infinity(words.front());
     auto period = words.size() > 1 ? parse_u64(words[1]) : std::nullopt;
@@ -44,16 +36,7 @@ void add_bandwidth(std::vector<UnitProperty>& properties, std::string_view value
         if (const auto now = current("cpu.max"))
             if (const auto at = now->find(' '); at != std::string::npos)
                 period = parse_u64(std::string_view{*now}.substr(at + 1));
-    const auto a_period = period.value_or(kUsualPeriod);
-    if (!quota || a_period == 0) return;  // the kernel will say what is wrong
-    auto per_second = kInfinity;
-    if (*quota < kInfinity / kSecond) {
-        per_second = *quota * kSecond / a_period;
-        // Up: a group below must get what it was promised.
-        per_second = (per_second + kPercent - 1) / kPercent * kPercent;
-    }
-    properties.push_back(number("CPUQuotaPerSecUSec", per_second));
-    if (period) properties.push_back(number("CPUQuotaPeriodUSec", a_period));
+    if (quota) add_bandwidth(properties, *quota, period);  // else the kernel says what is wrong
 }
 
 void add_setting(std::vector<UnitProperty>& properties, const Setting& setting,
@@ -61,10 +44,10 @@ void add_setting(std::vector<UnitProperty>& properties, const Setting& setting,
     for (const auto& [file, name] : kNumbers)
         if (setting.file == file) {
             if (const auto value = number_or_infinity(setting.value))
-                properties.push_back(number(name, *value));
+                properties.push_back(number_property(name, *value));
             return;
         }
-    if (setting.file == "cpu.max") add_bandwidth(properties, setting.value, current);
+    if (setting.file == "cpu.max") add_cpu_max(properties, setting.value, current);
     if (setting.file == "cpuset.cpus")
         properties.push_back({"AllowedCPUs", "ay", cpu_mask(setting.value, "cpu.cpus")});
     if (setting.file == "cpuset.mems")
@@ -73,7 +56,8 @@ void add_setting(std::vector<UnitProperty>& properties, const Setting& setting,
         // "100", "default 100", or "8:0 100" for one device.
         auto text = std::string_view{setting.value};
         if (text.starts_with("default ")) text.remove_prefix(8);
-        if (const auto weight = parse_u64(text)) properties.push_back(number("IOWeight", *weight));
+        if (const auto weight = parse_u64(text))
+            properties.push_back(number_property("IOWeight", *weight));
     }
 }
 
@@ -99,7 +83,47 @@ std::string cpu_mask(std::string_view list, std::string_view field) {
     return text;
 }
 
-std::vector<UnitProperty> limit_properties(const Limits& limits, const Group* group) {
+void keep_bandwidth(Limits& limits, const Host& host, const Group& group) {
+    if (limits.cpu_quota || limits.unified.contains("cpu.max")) return;
+    std::optional<std::uint64_t> quota, period;
+    if (host.layout == Layout::v2) {
+        const auto text = sys::read_file(group.identity_dir() + "/cpu.max").value_or("");
+        const auto words = split(trim(text), ' ');
+        quota = parse_u64(words.front());
+        period = parse_u64(words.back());
+    } else {
+        quota = cpu_number(host, &group, "cpu.cfs_quota_us");
+        period = cpu_number(host, &group, "cpu.cfs_period_us");
+    }
+    if (!quota || !period) return;  // none is in force
+    limits.cpu_quota = static_cast<std::int64_t>(*quota);
+    if (!limits.cpu_period) limits.cpu_period = period;
+}
+
+void add_bandwidth(std::vector<UnitProperty>& properties, std::uint64_t quota,
+                   std::optional<std::uint64_t> period) {
+    constexpr std::uint64_t kSecond = 1'000'000, kUsualPeriod = 100'000;
+    // systemd keeps whole percents.
+    constexpr std::uint64_t kPercent = kSecond / 100;
+    const auto a_period = period.value_or(kUsualPeriod);
+    if (a_period == 0) return;  // the kernel will say what is wrong
+    auto per_second = kInfinity;
+    if (quota < kInfinity / kSecond) {
+        per_second = quota * kSecond / a_period;
+        // Up: a group below must get what it was promised.
+        per_second = (per_second + kPercent - 1) / kPercent * kPercent;
+    }
+    properties.push_back(number_property("CPUQuotaPerSecUSec", per_second));
+    if (period) properties.push_back(number_property("CPUQuotaPeriodUSec", a_period));
+}
+
+UnitProperty number_property(const char* name, std::uint64_t value) {
+    return {name, "t", std::to_string(value)};
+}
+
+std::vector<UnitProperty> limit_properties(const Limits& limits, const Host& host,
+                                           const Group* group) {
+    if (host.layout != Layout::v2) return limit_properties_v1(limits, host, group);
     const Reader current = [&](const std::string& file) -> std::optional<std::string> {
         if (group == nullptr) return std::nullopt;
         const auto text = sys::read_file(group->identity_dir() + "/" + file);

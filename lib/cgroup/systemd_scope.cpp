@@ -86,7 +86,7 @@ Scope parse_scope(std::string_view cgroups_path, std::string_view id, Manager ma
     return scope;
 }
 
-std::vector<UnitProperty> scope_properties(const Scope& scope, std::string_view id) {
+std::vector<UnitProperty> scope_properties(const Scope& scope, std::string_view id, Layout layout) {
     std::vector<UnitProperty> properties{
         {"Description", "s", fmt::format("container {}", id)},
         {"Slice", "s", scope.slice},
@@ -96,9 +96,10 @@ std::vector<UnitProperty> scope_properties(const Scope& scope, std::string_view 
         {"DefaultDependencies", "b", "false"},
         {"CollectMode", "s", "inactive-or-failed"},
     };
-    // With accounting the controllers are there from the first process on.
-    for (const char* name :
-         {"CPUAccounting", "MemoryAccounting", "IOAccounting", "TasksAccounting"})
+    // With accounting the controllers are there from the first process on. A unit with an IO
+    // setting is one of v2, and what it has of BlockIO is passed over (systemd's core/cgroup.c).
+    const char* const io = layout == Layout::v2 ? "IOAccounting" : "BlockIOAccounting";
+    for (const char* name : {"CPUAccounting", "MemoryAccounting", io, "TasksAccounting"})
         properties.push_back({name, "b", "true"});
     return properties;
 }

@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 namespace covey::launch {
-std::optional<std::string> apply_device_rules(cgroup::Group& group, const plan::LaunchPlan& plan) {
+std::optional<std::string> apply_device_rules(cgroup::Group& group, const plan::LaunchPlan& plan,
+                                              cgroup::DeviceRulesIn in) {
     try {
-        group.restrict_devices(plan.device_rules);
+        group.restrict_devices(plan.device_rules, in);
         return std::nullopt;
     } catch (const Error& error) {
         const bool is_root_of_host = ::geteuid() == 0 && sys::in_initial_user_namespace();

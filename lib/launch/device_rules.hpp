@@ -16,6 +16,7 @@ namespace covey::launch {
 /// a user namespace), and those that are bound into it are open to its user anyway, by their
 /// owners and modes. For the host's root what cannot be put in force is an error.
 [[nodiscard]] std::optional<std::string> apply_device_rules(cgroup::Group& group,
-                                                            const plan::LaunchPlan& plan);
+                                                            const plan::LaunchPlan& plan,
+                                                            cgroup::DeviceRulesIn in);
 
 }  // namespace covey::launch

@@ -161,7 +161,7 @@ void Launcher::enter_cgroup() {
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
-    if (auto warning = apply_device_rules(group, plan_))
+    if (auto warning = apply_device_rules(group, plan_, input_.device_rules))
         plan_.warnings.push_back(std::move(*warning));
     open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
     group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there

@@ -46,7 +46,8 @@ struct LaunchInput {
     StdioNames stdio;
     PodNamespaces pod;                      // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;  // null: the container gets no group of its own
-    cgroup::Placement cgroup_path;   // the container's group; the caller was born in it on v2
+    cgroup::Placement cgroup_path;  // the container's group; the caller was born in it on v2
+    cgroup::DeviceRulesIn device_rules = cgroup::DeviceRulesIn::files;
     FdRef state_folder{-1};          // the container's: start.fifo is there, config.json goes there
     FdRef handshake{-1};             // launch/message.hpp
     const Bundle* bundle = nullptr;  // read already; null: the launcher reads it

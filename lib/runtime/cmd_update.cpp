@@ -1,5 +1,6 @@
 // covey-runtime update: other limits for a container that is there. Device rules are not among
 // them, as in runc: what is open stays open.
+#include "cgroup/systemd.hpp"
 #include "covey/error.hpp"
 #include "plan/resources.hpp"
 #include "runtime/commands.hpp"
@@ -38,8 +39,10 @@ int update(Invocation& call) {
         report_warning(warning);
     GroupedContainer container{call.globals.root, words->front(), "be updated"};
     container.folder.lock(1);
+    if (!container.view.record.systemd_unit.empty())
+        cgroup::keep_bandwidth(read.limits, container.host, container.group);
     // systemd first: what it writes is coarser than what the files take.
-    set_scope_properties(container.view.record, container.group, read.limits);
+    set_scope_properties(container.view.record, container.host, container.group, read.limits);
     container.group.apply(read.limits);
     return 0;
 }

@@ -63,6 +63,7 @@ class Creation {
     void check_terminal() const;
     void write_intent();
     void choose_group();
+    void choose_scope();
     void make_group();
     void make_class();
     void await_scope(Pipe gate);
@@ -131,11 +132,22 @@ void Creation::choose_group() {
         record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
 }
 
+void Creation::choose_scope() {
+    scope_.emplace(bundle_.spec, id_, *cgroups_);
+    // The spawner is forked in the scope and would stay in its v1 groups.
+    if (sharing_.access.is_restricted() && cgroups_->layout != cgroup::Layout::v2)
+        throw Error(Code::unsupported_by_host,
+                    fmt::format("annotation covey.dev/access with --systemd-cgroup needs cgroup v2 "
+                                "alone, and this host is {}",
+                                cgroup::layout_name(cgroups_->layout)))
+            .with_fix("leave --systemd-cgroup away, or the annotation");
+}
+
 void Creation::write_intent() {
     if (!globals_.cgroups_disabled) {
         cgroups_.emplace(cgroup::detect());
         if (globals_.systemd_cgroup)
-            scope_.emplace(bundle_.spec, id_, *cgroups_);
+            choose_scope();
         else
             choose_group();
     }
@@ -208,8 +220,10 @@ void Creation::await_scope(Pipe gate) {
 
 void Creation::make_scope(UniqueFd gate) {
     scope_->start(launcher_.pid, record_);
+    // systemd has made its own by now.
+    record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
     folder_->write(record_);
-    group_ = cgroup::Group::open(*cgroups_, record_.cgroup);
+    group_ = cgroup::Group::complete_scope(*cgroups_, record_.cgroup, launcher_.pid);
     fault_point("runtime.cgroup");
     sys::write_all(gate, record_.cgroup.path).or_throw("write to", "launcher");
 }
@@ -224,6 +238,7 @@ void Creation::run_launcher(FdRef handshake) {
     input.stdio = {"inherit", "inherit", "inherit"};
     input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
     input.cgroup_path = record_.cgroup;
+    if (scope_) input.device_rules = cgroup::DeviceRulesIn::program;
     input.state_folder = folder_->fd();
     input.handshake = handshake;
     input.bundle = &bundle_;

@@ -1,5 +1,6 @@
 #include "runtime/ending.hpp"
 
+#include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/group_parents.hpp"
@@ -84,7 +85,10 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     if (view.record.has_poststop && view.record.pid != 0) hooks = read_hooks(folder);
     if (!view.record.cgroup.path.empty()) {
         const auto host = cgroup::detect();
-        if (auto group = find_group(host, view.record)) end_group(*group);
+        if (auto group = find_group(host, view.record))
+            end_group(*group);
+        else if (!view.record.systemd_unit.empty())
+            cgroup::remove_remains(host, view.record.cgroup);
     }
     end_init(view);
     end_spawner(view.record);

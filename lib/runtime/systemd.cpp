@@ -1,5 +1,6 @@
 #include "runtime/systemd.hpp"
 
+#include "base/rollback.hpp"
 #include "base/text.hpp"
 #include "core/programs.hpp"
 #include "covey/error.hpp"
@@ -43,7 +44,7 @@ UniqueFd open_driver() {
     }
 }
 
-void require_systemd(const cgroup::Host& host) {
+void require_systemd(const cgroup::Host& host, cgroup::Manager manager) {
     const auto running = sys::stat_at(sys::kCwd, kSystemdRuns);
     if (!running || !S_ISDIR(running.value().st_mode))
         throw Error(Code::unsupported_by_host,
@@ -52,9 +53,10 @@ void require_systemd(const cgroup::Host& host) {
             .with_fix(
                 "leave --systemd-cgroup away (in the engine's configuration: the cgroupfs "
                 "driver)");
-    if (host.layout != cgroup::Layout::v2)
+    if (manager == cgroup::Manager::user && host.layout != cgroup::Layout::v2)
         throw Error(Code::unsupported_by_host,
-                    fmt::format("--systemd-cgroup needs cgroup v2 alone, and this host is {}",
+                    fmt::format("--systemd-cgroup without root needs cgroup v2 alone, and this "
+                                "host is {}: v1 hierarchies are delegated to nobody",
                                 cgroup::layout_name(host.layout)))
             .with_fix(
                 "boot with systemd.unified_cgroup_hierarchy=1, or leave --systemd-cgroup "
@@ -112,17 +114,23 @@ std::string ask(FdRef program, std::vector<std::string> args) {
 
 ScopeRequest::ScopeRequest(const spec::Spec& spec, const std::string& id, const cgroup::Host& host)
     : scope_(cgroup::parse_scope(spec.linux.cgroups_path, id, manager_for_caller())),
-      properties_(cgroup::scope_properties(scope_, id)) {
+      properties_(cgroup::scope_properties(scope_, id, host.layout)) {
     auto add = [this](std::vector<cgroup::UnitProperty> more) {
         for (auto& property : more)
             properties_.push_back(std::move(property));
     };
     add(cgroup::annotated_properties(spec.annotations));
-    require_systemd(host);
-    // The launcher compiles them too, and says what is wrong with them.
-    if (const auto& resources = spec.linux.resources)
-        add(cgroup::limit_properties(
-            plan::limits_of(*resources, plan::LimitsFor::new_group).limits));
+    require_systemd(host, scope_.manager);
+    // The launcher compiles them too, and says what is wrong with them. As for an update, because
+    // "no limit" asks for something here: systemd has limits of its own (DefaultTasksMax=).
+    std::vector<cgroup::DeviceRule> rules;
+    if (const auto& resources = spec.linux.resources) {
+        add(cgroup::limit_properties(plan::limits_of(*resources, plan::LimitsFor::update).limits,
+                                     host));
+        for (const auto& rule : resources->devices)
+            rules.push_back({rule.allow, rule.type, rule.major, rule.minor, rule.access});
+    }
+    add(cgroup::device_properties(rules, host));
     program_ = open_driver();
 }
 
@@ -141,11 +149,18 @@ void ScopeRequest::start(pid_t process, ContainerRecord& record) const {
     record.cgroup = cgroup::Placement{std::move(group)};
 }
 
-void set_scope_properties(const ContainerRecord& record, const cgroup::Group& group,
-                          const cgroup::Limits& limits) {
+void set_scope_properties(const ContainerRecord& record, const cgroup::Host& host,
+                          const cgroup::Group& group, const cgroup::Limits& limits) {
     if (record.systemd_unit.empty()) return;
-    const auto properties = cgroup::limit_properties(limits, &group);
+    const auto properties = cgroup::limit_properties(limits, host, &group);
     if (properties.empty()) return;
+    Rollback stillness;
+    // systemd writes v1's device rules anew too, beginning with none: nobody should open /dev/null
+    // at that moment.
+    if (host.layout == cgroup::Layout::v1 && !group.is_frozen()) {
+        stillness.add([&group] { group.thaw(); });
+        group.freeze();
+    }
     auto args = arguments("set", record.systemd_user, record.systemd_unit);
     add_properties(args, properties);
     (void)ask(open_driver(), std::move(args));

@@ -22,8 +22,9 @@ namespace covey::runtime {
 class ScopeRequest {
   public:
     /// Throws invalid_argument for a cgroupsPath, limit or annotation that cannot be;
-    /// unsupported_by_host where systemd is not init or cgroups are not v2 alone; unavailable when
-    /// covey-systemd is not installed.
+    /// unsupported_by_host where systemd is not init, on v1 for device rules that systemd cannot
+    /// keep, and without root where cgroups are not v2 alone; unavailable when covey-systemd is not
+    /// installed.
     ScopeRequest(const spec::Spec& spec, const std::string& id, const cgroup::Host& host);
     /// The scope, with that process in it. Writes unit and group into the record. Throws when
     /// systemd refuses; then nothing is left.
@@ -35,9 +36,10 @@ class ScopeRequest {
     UniqueFd program_;
 };
 
-/// Nothing when the container has no scope.
-void set_scope_properties(const ContainerRecord& record, const cgroup::Group& group,
-                          const cgroup::Limits& limits);
+/// Nothing when the container has no scope. Where there is no v2 tree the container stands still
+/// meanwhile (timeout when it does not).
+void set_scope_properties(const ContainerRecord& record, const cgroup::Host& host,
+                          const cgroup::Group& group, const cgroup::Limits& limits);
 /// The group is empty or gone. What fails is a warning: systemd forgets an empty scope by itself.
 void stop_scope(const ContainerRecord& record) noexcept;
 

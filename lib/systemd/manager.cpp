@@ -33,6 +33,19 @@ void check(int result, std::string_view operation) {
     if (result < 0) throw Error::from_errno(-result, operation, "systemd");
 }
 
+void append_pairs(sd_bus_message* message, std::string_view lines, const std::string& operation) {
+    check(sd_bus_message_open_container(message, 'a', "(ss)"), operation);
+    if (!lines.empty())
+        for (const auto line : split(lines, '\n')) {
+            const auto blank = line.find(' ');
+            if (blank == std::string_view::npos)
+                throw Error::from_errno(EINVAL, operation, "systemd");
+            const std::string one{line.substr(0, blank)}, other{line.substr(blank + 1)};
+            check(sd_bus_message_append(message, "(ss)", one.c_str(), other.c_str()), operation);
+        }
+    check(sd_bus_message_close_container(message), operation);
+}
+
 void append(sd_bus_message* message, const Property& property) {
     const auto& [name, signature, value] = property;
     const auto operation = "write property " + name + " for";
@@ -62,6 +75,8 @@ void append(sd_bus_message* message, const Property& property) {
             for (const auto line : split(value, '\n'))
                 check(sd_bus_message_append(message, "s", std::string{line}.c_str()), operation);
         check(sd_bus_message_close_container(message), operation);
+    } else if (signature == "a(ss)") {
+        append_pairs(message, value, operation);
     } else {
         throw Error::from_errno(EINVAL, operation, "systemd");
     }

@@ -4,8 +4,9 @@
 //     covey-systemd [--user] set UNIT [NAME SIGNATURE VALUE]…
 //     covey-systemd [--user] stop UNIT
 //
-// Signature: "b" ("true", "false"), "i", "t" (decimal), "s", "as" (a line each), "ay"
-// (hexadecimal). The answer goes to descriptor 3, and the exit status is 0 either way:
+// Signature: "b" ("true", "false"), "i", "t" (decimal), "s", "as" (a line each), "a(ss)" (a line
+// each, two words with a blank between them), "ay" (hexadecimal). The answer goes to descriptor 3,
+// and the exit status is 0 either way:
 //
 //     ok\n<the unit's control group, for start and set>\n
 //     (when nobody reads it any more, a unit that was started is stopped again)
