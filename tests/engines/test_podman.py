@@ -18,7 +18,7 @@ NO_SYSTEMD = '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
 class Podman(EngineTest):
     @classmethod
     def start_engine(cls):
-        first, ulimits = snippets.blocks("podman.md", "toml")
+        first, _systemd, ulimits = snippets.blocks("podman.md", "toml")
         config = cls.folder / "containers.conf"
         config.write_text(first.replace("[engine]\n", NO_SYSTEMD, 1) + ulimits, encoding="utf-8")
         cls.environment = {"PATH": os.environ["PATH"], "HOME": str(cls.folder), "CONTAINERS_CONF": str(config), "TERM": "xterm"}

@@ -1,50 +1,8 @@
 #!/bin/sh
-# covey-runtime --systemd-cgroup under a systemd that is PID 1: the only service of the machine of
-# systemd.sh. What systemd says of the unit is compared with the kernel's files.
-export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0 PATH=/bin:/covey/bin
-failed=0 checks=0 bundle=/run/bundle
-now() { cut -d. -f1 /proc/uptime; }
-part() { echo "COVEY-VM $(now) s: $*"; }
-bad() { failed=$((failed + 1)); echo "COVEY-VM FAILED: $*"; }
-is() { checks=$((checks + 1)); [ "$2" = "$3" ] || bad "$1: expected '$2', got '$3'"; }
-has() { checks=$((checks + 1)); case $3 in *"$2"*) ;; *) bad "$1: no '$2' in: $3" ;; esac; }
-runtime() { covey-runtime --systemd-cgroup "$@"; }
-ok() { checks=$((checks + 1)); runtime "$@" >/run/out 2>/run/err </dev/null || bad "$*: status $?: $(cat /run/err)"; }
-refused() { # TEXT WORDS…
-    checks=$((checks + 1)) text=$1
-    shift
-    runtime "$@" >/run/out 2>/run/err </dev/null && bad "$* succeeded"
-    has "$*" "$text" "$(cat /run/err)"
-}
-show() { systemctl show -p "$2" --value "$1"; }
+# covey-runtime --systemd-cgroup under a systemd that is PID 1, on cgroup v2 alone: the only service of
+# the machine of systemd.sh.
+. /covey/checks.sh
 file() { cat "/sys/fs/cgroup$1" 2>&1; }
-wait_until() { # WHAT COMMAND…
-    what=$1 turns=0
-    shift
-    until "$@"; do
-        turns=$((turns + 1))
-        [ $turns -lt 200 ] || { bad "$what did not happen"; return; }
-        usleep 50000
-    done
-}
-# A bundle. $1: cgroupsPath; $2: resources; $3: annotations; the rest: the program.
-bundle() {
-    path=$1 resources=$2 annotations=$3 args=
-    shift 3
-    for word in "$@"; do args="$args${args:+, }\"$word\""; done
-    mkdir -p $bundle
-    caps='["CAP_MKNOD", "CAP_KILL"]'
-    cat >$bundle/config.json <<END
-{"ociVersion": "1.2.0", "root": {"path": "/covey/rootfs"}, "annotations": $annotations,
- "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "env": ["PATH=/bin"], "args": [$args],
-  "capabilities": {"bounding": $caps, "effective": $caps, "permitted": $caps}},
- "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
- "linux": {"cgroupsPath": "$path", "resources": $resources,
-  "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]}}
-END
-}
-sleeper() { bundle "$1" "${2:-{\}}" "${3:-{\}}" /bin/busybox sleep 1000; }
-unloaded() { [ "$(show "$1" LoadState)" = not-found ]; }
 # Nothing of a container is left: $1 unit, $2 group.
 gone() {
     is "$1 is not loaded" not-found "$(show "$1" LoadState)"
@@ -57,13 +15,14 @@ part "up, $(systemctl --version | head -n 1)"
 is "cgroup v2 alone" 0 "$(grep -c ' cgroup ' /proc/mounts)"
 
 part "a container without a cgroupsPath"
-sleeper ""
+sleeper "" '{"pids": {"limit": -1}}'
 ok run -d --bundle $bundle --pid-file /run/pid web
 group=/system.slice/covey-web.scope
 is "state" active "$(show covey-web.scope ActiveState)"
 is "slice" system.slice "$(show covey-web.scope Slice)"
 is "group" $group "$(show covey-web.scope ControlGroup)"
 is "delegated" yes "$(show covey-web.scope Delegate)"
+is "no limit, and not systemd's own" infinity "$(show covey-web.scope TasksMax)"
 is "collected" inactive-or-failed "$(show covey-web.scope CollectMode)"
 is "no default dependencies" no "$(show covey-web.scope DefaultDependencies)"
 is "init's group" "0::$group" "$(cat /proc/"$(cat /run/pid)"/cgroup)"
@@ -134,6 +93,8 @@ is "memory.max" 134217728 "$(file $group/memory.max)"
 is "CPUQuota, in whole percents" 340ms "$(show $unit CPUQuotaPerSecUSec)"
 is "cpu.max, exact" "33333 100000" "$(file $group/cpu.max)"
 is "untouched" 20 "$(file $group/cpu.weight)"
+ok update --pids-limit 78 pod
+is "cpu.max, still exact" "33333 100000" "$(file $group/cpu.max)"
 ok update --pids-limit -1 --cpu-quota -1 pod
 is "TasksMax lifted" infinity "$(show $unit TasksMax)"
 is "pids.max lifted" max "$(file $group/pids.max)"
@@ -296,6 +257,4 @@ is "transient units" "" "$(find /run/systemd/transient -name '*.scope*' 2>/dev/n
 is "failed units" "" "$(systemctl list-units --failed --no-legend --plain)"
 is "mounts" 0 "$(grep -c covey /proc/self/mounts)"
 is "processes" 0 "$(ps | grep -c '[s]leep 1000')"
-echo "COVEY-VM done: $failed failed of $checks checks, $(now) s"
-sync
-systemctl reboot -f -f
+finish
