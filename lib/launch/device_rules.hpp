@@ -15,8 +15,8 @@ namespace covey::launch {
 /// them. Then they would add nothing: such a container makes no device nodes (mknod(2) is EPERM in
 /// a user namespace), and those that are bound into it are open to its user anyway, by their
 /// owners and modes. For the host's root what cannot be put in force is an error.
-[[nodiscard]] std::optional<std::string> apply_device_rules(cgroup::Group& group,
-                                                            const plan::LaunchPlan& plan,
-                                                            cgroup::DeviceRulesIn in);
+[[nodiscard]] std::optional<std::string> apply_device_rules(
+    cgroup::Group& group, const plan::LaunchPlan& plan,
+    cgroup::DeviceRulesIn in = cgroup::DeviceRulesIn::files);
 
 }  // namespace covey::launch
