@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
@@ -43,14 +44,35 @@ void check_flags(const Result<void>& set, const std::string& target) {
     throw error;
 }
 
-UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
-                           std::uint64_t attributes) {
+void set_flags(FdRef mount, const plan::MountFlags& flags, const std::string& target) {
+    if ((flags.set | flags.clear) != 0)
+        check_flags(sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no),
+                    target);
+    if ((flags.recursive_set | flags.recursive_clear) != 0)
+        check_flags(sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
+                                        sys::Recursive::yes),
+                    target);
+}
+
+void set_propagation(FdRef mount, const plan::MountFlags& flags, const std::string& target) {
+    if (flags.propagation == 0) return;
+    sys::set_attributes(mount, 0, 0, flags.propagation,
+                        flags.propagation_recursive ? sys::Recursive::yes : sys::Recursive::no)
+        .or_throw("set propagation of", target);
+}
+
+void set_options(FdRef context, const std::string& type, const sys::MountOptions& options) {
     for (const auto& [key, value] : options)
         if (value.size() > kLongestOption)
             set_long_option(context, type, key, value);
         else if (const auto set = sys::configure(context, key, value); !set)
             throw filesystem_error(context, set.error(), "set option",
                                    value.empty() ? key : fmt::format("{}={}", key, value));
+}
+
+UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
+                           std::uint64_t attributes) {
+    set_options(context, type, options);
     auto mount = sys::finish_filesystem(context, attributes);
     if (!mount) throw filesystem_error(context, mount.error(), "create filesystem", type);
     return std::move(mount).value();
@@ -96,6 +118,7 @@ void RootBuilder::build() {
                 .or_throw("make mount point", proc->target);
     (void)sys::make_dir_in_root(root_, plan_.process.cwd)
         .or_throw("make working directory", plan_.process.cwd);
+    mounts_.clear();
 }
 
 void RootBuilder::protect() {
@@ -112,6 +135,7 @@ void RootBuilder::finish_proc(ProcSource proc) {
             if (is_deferred(operation)) execute_named(number, operation);
             ++number;
         }
+    mounts_.clear();
 }
 
 bool RootBuilder::is_deferred(const plan::Operation& operation) const {
@@ -134,6 +158,8 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
                 bind(number, {}, operation.target);
             else if constexpr (std::is_same_v<Kind, plan::MountCgroup>)
                 mount_cgroup(number, operation);
+            else if constexpr (std::is_same_v<Kind, plan::Remount>)
+                remount(operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeDevice>)
                 make_device(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::MakeSymlink>)
@@ -151,27 +177,42 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
                 mount(operation);
         },
         any);
+    if (is_remounted(number)) mounts_[number] = std::move(attached_);
+    attached_.reset();
 }
 
 void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
                                     const std::string& target) {
-    if ((flags.set | flags.clear) != 0)
-        check_flags(sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no),
-                    target);
-    if ((flags.recursive_set | flags.recursive_clear) != 0)
-        check_flags(sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
-                                        sys::Recursive::yes),
-                    target);
+    set_flags(mount, flags, target);
     const auto status = sys::stat_fd(mount).or_throw("stat", target);
     const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
     const auto place =
         sys::make_target_in_root(root_, target, kind).or_throw("make mount point", target);
     sys::attach(mount, place).or_throw("attach mount on", target);
     // Propagation last: a mount in an anonymous namespace has no peers to join.
-    if (flags.propagation != 0)
-        sys::set_attributes(mount, 0, 0, flags.propagation,
-                            flags.propagation_recursive ? sys::Recursive::yes : sys::Recursive::no)
-            .or_throw("set propagation of", target);
+    set_propagation(mount, flags, target);
+    attached_ = std::move(mount);
+}
+
+bool RootBuilder::is_remounted(std::size_t number) const {
+    return std::any_of(plan_.operations.begin(), plan_.operations.end(), [&](const auto& any) {
+        const auto* one = std::get_if<plan::Remount>(&any);
+        return one != nullptr && one->of == number;
+    });
+}
+
+/// By the descriptor that it was made with: whatever covers it or its path by now, it is that one.
+void RootBuilder::remount(const plan::Remount& operation) {
+    const auto& mount = mounts_.at(operation.of);
+    if (!operation.options.empty()) {
+        const auto context =
+            sys::open_mounted_filesystem(mount).or_throw("reconfigure", operation.target);
+        set_options(context, "tmpfs", operation.options);
+        if (const auto set = sys::finish_reconfiguration(context); !set)
+            throw filesystem_error(context, set.error(), "remount", operation.target);
+    }
+    set_flags(mount, operation.flags, operation.target);
+    set_propagation(mount, operation.flags, operation.target);
 }
 
 void RootBuilder::mount(const plan::MountFilesystem& operation) {

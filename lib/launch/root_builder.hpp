@@ -9,6 +9,7 @@
 #include "launch/terminal.hpp"
 #include "plan/plan.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ class RootBuilder {
     void mount(const plan::MountProc& operation);
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
+    void remount(const plan::Remount& operation);
+    [[nodiscard]] bool is_remounted(std::size_t number) const;
     void bind(std::size_t number, const plan::MountFlags& flags, const std::string& target);
     void make_device(std::size_t number, const plan::MakeDevice& operation);
     void make_symlink(const plan::MakeSymlink& operation);
@@ -77,6 +80,8 @@ class RootBuilder {
     UniqueFd
         empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
     Terminal terminal_;
+    UniqueFd attached_;                       // by the operation that runs
+    std::map<std::size_t, UniqueFd> mounts_;  // those that a later operation changes
     bool used_proc_context_ = false;
     bool use_chroot_ = false;
     bool defers_proc_ = false;

@@ -18,6 +18,7 @@ struct Describe {
     std::string operator()(const BindMount& op) const {
         return fmt::format("bind {} to {}", op.host_source, op.target);
     }
+    std::string operator()(const Remount& op) const { return fmt::format("remount {}", op.target); }
     std::string operator()(const ShowRoot& op) const {
         return fmt::format("show the other container's root on {}", op.target);
     }

@@ -110,6 +110,11 @@ struct OperationDetails {
         put_mappings(json, "gidMappings", op.gid_mappings);
         if (op.idmap_recursive) json["idmapRecursive"] = true;
     }
+    void operator()(const Remount& op) const {
+        json["of"] = op.of;
+        put_options(json, op.options);
+        put_flags(json, op.flags);
+    }
     void operator()(const ShowRoot&) const {}
     void operator()(const MakeDevice& op) const {
         json["type"] = device_type(op.mode);

@@ -11,7 +11,17 @@
 namespace covey::plan {
 namespace {
 
-enum class Kind { ignored, attribute, propagation, bind, copy_up, idmap, superblock, refused };
+enum class Kind {
+    ignored,
+    attribute,
+    propagation,
+    bind,
+    copy_up,
+    idmap,
+    superblock,
+    remount,
+    refused
+};
 
 struct Option {
     std::string_view name;
@@ -59,7 +69,7 @@ constexpr std::array kOptions{
     Option{"rdev", attribute, true, 0, MOUNT_ATTR_NODEV},
     Option{"rdiratime", attribute, true, 0, MOUNT_ATTR_NODIRATIME},
     Option{"relatime", attribute, false, MOUNT_ATTR_RELATIME, kAtime},
-    Option{"remount", refused, false, 0, 0, "changing a mount of the image is not supported yet"},
+    Option{"remount", remount},
     Option{"rexec", attribute, true, 0, MOUNT_ATTR_NOEXEC},
     Option{"ridmap", idmap, true},
     Option{"rnoatime", attribute, true, MOUNT_ATTR_NOATIME, kAtime},
@@ -134,6 +144,9 @@ void apply(const Option& option, std::size_t index, MountOptions& result) {
             break;
         case superblock:
             result.superblock.emplace_back(option.name);
+            break;
+        case remount:
+            result.remount = true;
             break;
         case refused:
             result.refusals.push_back({index, std::string(option.why)});

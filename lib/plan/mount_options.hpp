@@ -15,6 +15,7 @@ struct MountOptions {
     MountFlags flags;
     bool bind = false, bind_recursive = false;
     bool copy_up = false;
+    bool remount = false;
     bool idmap = false, idmap_recursive = false;
     /// Superblock options for fsconfig(2): "sync", "dirsync", "lazytime".
     std::vector<std::string> superblock;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace covey::plan {
 namespace {
@@ -106,6 +107,48 @@ void cgroup(Sections& s, const Item& item) {
     s.add(MountCgroup{item.target, item.options.flags, with_v1, own});
 }
 
+/// The last mount before this one at the same place that a remount can change; the operations' size
+/// if there is none. A cgroup mount may be of several filesystems.
+std::size_t mounted_before(const Sections& s, const std::string& target) {
+    const auto& all = s.plan.operations;
+    const auto found = std::find_if(all.rbegin(), all.rend(), [&](const Operation& operation) {
+        const auto stands_there = [&](const auto* mount) {
+            return mount != nullptr && mount->target == target;
+        };
+        return stands_there(std::get_if<MountFilesystem>(&operation)) ||
+               stands_there(std::get_if<MountProc>(&operation)) ||
+               stands_there(std::get_if<BindMount>(&operation));
+    });
+    return found == all.rend() ? all.size()
+                               : static_cast<std::size_t>(std::distance(found, all.rend())) - 1;
+}
+
+/// Of a mount that this list has made, and no other: one that the image or the host has is not the
+/// container's to change. A bind's filesystem is the host's, and of others there may be other
+/// mounts: only its own mount is changed, but a tmpfs is always the container's.
+void remount(Sections& s, Item& item) {
+    if (item.options.idmap || item.options.copy_up || !item.mount.uid_mappings.empty()) {
+        s.problem(item.pointer + "/options", "id maps and tmpcopyup are for new mounts");
+        return;
+    }
+    const auto of = mounted_before(s, item.target);
+    if (of == s.plan.operations.size()) {
+        s.problem(item.pointer + "/options",
+                  fmt::format("'remount' changes a mount that stands before it in this list (a "
+                              "filesystem, proc or a bind): there is none at {}",
+                              item.target));
+        return;
+    }
+    const auto* filesystem = std::get_if<MountFilesystem>(&s.plan.operations[of]);
+    auto data = take_data(item.options);
+    if (!data.empty() && (filesystem == nullptr || filesystem->type != "tmpfs"))
+        s.problem(item.pointer + "/options",
+                  fmt::format("'{}': of what is no tmpfs a remount changes only how it is mounted "
+                              "(ro, nosuid, …), not the filesystem{}",
+                              data.front().first, similar_mount_option(data.front().first)));
+    s.add(Remount{of, item.target, std::move(data), item.options.flags});
+}
+
 void compile_mount(Sections& s, Item& item) {
     for (const auto& refusal : item.options.refusals)
         s.problem(fmt::format("{}/options/{}", item.pointer, refusal.index),
@@ -114,6 +157,7 @@ void compile_mount(Sections& s, Item& item) {
         s.problem(item.pointer + "/destination", "must be a path below the root");
         return;
     }
+    if (item.options.remount) return remount(s, item);
     const auto kind = kind_of(item.mount, item.options);
     if (kind != Kind::bind && (item.options.idmap || !item.mount.uid_mappings.empty()))
         s.problem(item.pointer, "id-mapped mounts are only supported for bind mounts");

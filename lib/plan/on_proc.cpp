@@ -11,6 +11,7 @@ struct Target {
     std::string_view operator()(const MountProc& op) const { return op.target; }
     std::string_view operator()(const MountCgroup& op) const { return op.target; }
     std::string_view operator()(const BindMount& op) const { return op.target; }
+    std::string_view operator()(const Remount& op) const { return op.target; }
     std::string_view operator()(const ShowRoot& op) const { return op.target; }
     std::string_view operator()(const MakeDevice& op) const { return op.path; }
     std::string_view operator()(const MakeSymlink& op) const { return op.path; }

@@ -5,6 +5,7 @@
 
 #include "spec/linux_types.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -60,6 +61,14 @@ struct BindMount {
     std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     bool idmap_recursive = false;
 };
+/// mount_setattr(2) and, for a tmpfs, fsconfig(2) on what operation number `of` has mounted at
+/// `target`. What is not named stays as it is.
+struct Remount {
+    std::size_t of = 0;
+    std::string target;
+    std::vector<std::pair<std::string, std::string>> options;
+    MountFlags flags;
+};
 /// The root of another container, as open_sources() finds it: read-only, nosuid, nodev, all of it.
 struct ShowRoot {
     std::string target;
@@ -92,7 +101,7 @@ struct ReadonlyPath {
 struct ReadonlyRoot {};
 
 using Operation =
-    std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, ShowRoot, MakeDevice,
+    std::variant<MountFilesystem, MountProc, MountCgroup, BindMount, Remount, ShowRoot, MakeDevice,
                  MakeSymlink, BindConsole, MaskPath, ReadonlyPath, ReadonlyRoot>;
 
 /// "mount proc on /proc", "mask /proc/kcore": what errors and --dump-plan call it.

@@ -68,6 +68,18 @@ Result<UniqueFd> finish_filesystem(FdRef context, std::uint64_t attributes) {
     return UniqueFd{static_cast<int>(fd)};
 }
 
+Result<UniqueFd> open_mounted_filesystem(FdRef mount) {
+    const long fd = ::syscall(SYS_fspick, mount.get(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    if (fd < 0) return last_errno();
+    return UniqueFd{static_cast<int>(fd)};
+}
+
+Result<void> finish_reconfiguration(FdRef context) {
+    if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) < 0)
+        return last_errno();
+    return {};
+}
+
 std::string context_message(FdRef context) {
     std::array<char, 256> text{};
     const auto got = ::read(context.get(), text.data(), text.size());

@@ -29,6 +29,9 @@ Result<void> configure(FdRef context, std::string_view key, std::string_view val
 Result<void> configure_fd(FdRef context, std::string_view key, FdRef value);
 /// Creates the superblock and a detached mount of it; `attributes` are MOUNT_ATTR_*.
 Result<UniqueFd> finish_filesystem(FdRef context, std::uint64_t attributes);
+/// A context for changing the superblock of a mount (fspick), and the change.
+Result<UniqueFd> open_mounted_filesystem(FdRef mount);
+Result<void> finish_reconfiguration(FdRef context);
 /// What the kernel wrote to the context about the last failure ("Unknown parameter 'x'"), or "".
 [[nodiscard]] std::string context_message(FdRef context);
 

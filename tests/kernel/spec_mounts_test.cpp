@@ -122,6 +122,37 @@ TEST_CASE("recursive attributes reach what is mounted below, plain ones do not")
     CHECK(flags(R"("rbind","rro","rrw")").second.find("rw") == 0);
 }
 
+TEST_CASE("a remount changes the container's own mount and nothing of the host's") {
+    COVEY_REQUIRES("root");
+    SpecLab lab;
+    const HostTree host{lab.folder() + "/host"};
+    const auto at = [](const std::string& place, const std::string& options) {
+        return R"({"destination":")" + place + R"(","options":["remount",)" + options + "]}";
+    };
+    // A mount over the first one's place: the one that was named is changed, not what covers it.
+    const auto seen = lab.run(
+        {"mounts", "--", "write", "/tmp/x", "x", "--", "write", "/data/file", "y"},
+        with_mounts(R"({"destination":"/tmp","type":"tmpfs","options":["nosuid","size=64k"]},)" +
+                    bound_at(host.path(), R"("rbind")") + "," +
+                    at("/tmp", R"("noexec","size=128k")") + "," + at("/data", R"("bind","ro")") +
+                    "," + at("/proc", R"("ro")")));
+    INFO(seen.out << seen.err);
+    CHECK(options_at(seen.out, "/tmp") == "rw,nosuid,noexec,relatime");
+    CHECK(seen.out.find("size=128k") != std::string::npos);
+    CHECK(options_at(seen.out, "/data").starts_with("ro,"));
+    CHECK(options_at(seen.out, "/data/below").starts_with("rw,"));
+    CHECK(options_at(seen.out, "/proc").starts_with("ro,"));
+    CHECK(seen.out.ends_with("ok\nEROFS\n"));
+    write_text(host.path() + "/file", "still writable");
+    CHECK(text_of(host.path() + "/file") == "still writable");
+    // The kernel's refusal is told.
+    const auto refused =
+        lab.refused(with_mounts(R"({"destination":"/tmp","type":"tmpfs","options":["size=64k"]},)" +
+                                at("/tmp", R"("nonsense=1")")));
+    CHECK(refused.detail().find("remount /tmp") != std::string::npos);
+    CHECK(refused.detail().find("nonsense=1") != std::string::npos);
+}
+
 TEST_CASE("the root has the propagation that the spec gives it") {
     COVEY_REQUIRES("root");
     SpecLab lab;

@@ -100,13 +100,51 @@ TEST_CASE("what is no option of mount(8) is the filesystem's own") {
 }
 
 TEST_CASE("options that cannot be kept are refused where they stand") {
-    for (const auto* option : {"remount", "idmap=uids=0-1-2", "mand", "iversion", "=x", ""}) {
+    for (const auto* option : {"idmap=uids=0-1-2", "mand", "iversion", "=x", ""}) {
         CAPTURE(option);
         auto json = config_with_mounts(R"([{"destination":"/x","type":"tmpfs","source":"tmpfs"}])");
         json["mounts"][0]["options"] = {"ro", option};
         CHECK(read_mount_options({"ro", option}).refusals.size() == 1);
         CHECK(read_mount_options({"ro", option}).refusals.at(0).index == 1);
         if (*option != '\0') CHECK(pointer_of(json) == "/mounts/0/options/1");
+    }
+}
+
+TEST_CASE("a remount changes a mount of the list that stands before it") {
+    const auto plan = plan_of(config_with_mounts(R"([
+        {"destination":"/a","type":"tmpfs","source":"tmpfs","options":["nosuid"]},
+        {"destination":"/b","type":"bind","source":"/host"},
+        {"destination":"/a/","type":"tmpfs","source":"tmpfs","options":["remount","ro","size=1m","sync"]},
+        {"destination":"/b","options":["bind","remount","ro","rnodev","rprivate"]}])"));
+    const auto remounts = bodies<Remount>(plan);
+    REQUIRE(remounts.size() == 2);
+    CHECK(describe(plan.operations.at(remounts[0].of)) == "mount tmpfs on /a");
+    CHECK(remounts[0].flags.set == MOUNT_ATTR_RDONLY);
+    CHECK(remounts[0].flags.clear == 0);  // nosuid stays
+    CHECK(remounts[0].options.size() == 2);
+    CHECK(describe(plan.operations.at(remounts[1].of)) == "bind /host to /b");
+    CHECK(remounts[1].flags.recursive_set == MOUNT_ATTR_NODEV);
+    CHECK(remounts[1].flags.propagation == MS_PRIVATE);
+    for (
+        const auto* mounts :
+        {R"([{"destination":"/x","type":"tmpfs","options":["remount","ro"]}])",  // the image's
+         R"([{"destination":"/x","type":"tmpfs"},{"destination":"/x/y","options":["remount"]}])",
+         R"([{"destination":"/x","options":["remount"]},{"destination":"/x","type":"tmpfs"}])",
+         R"([{"destination":"/x","type":"cgroup"},{"destination":"/x","options":["remount"]}])",
+         // The filesystem is not the container's own.
+         R"([{"destination":"/x","type":"bind","source":"/h"},{"destination":"/x","options":["remount","size=1m"]}])",
+         R"([{"destination":"/proc","type":"proc"},{"destination":"/proc","options":["remount","hidepid=off"]}])",
+         R"([{"destination":"/x","type":"sysfs"},{"destination":"/x","options":["remount","sync"]}])"}) {
+        CAPTURE(mounts);
+        const auto pointer = pointer_of(config_with_mounts(mounts));
+        CHECK(pointer.starts_with("/mounts/"));
+        CHECK(pointer.ends_with("/options"));
+    }
+    for (const auto* option : {"idmap", "tmpcopyup"}) {
+        auto json =
+            config_with_mounts(R"([{"destination":"/x","type":"tmpfs"},{"destination":"/x"}])");
+        json["mounts"][1]["options"] = {"remount", option};
+        CHECK(pointer_of(json) == "/mounts/1/options");
     }
 }
 
