@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.hpp"
+#include "engine/id_range.hpp"
 #include "store/engine_link.hpp"
 
 #include <optional>
@@ -14,6 +15,7 @@ struct Config {
     std::string root = "/run/covey";
     std::string engine_registry{store::kEngineRegistry};
     std::string debug_tools = "/var/lib/covey/tools";
+    IdSource ids;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::text;
 };

@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
         engine_config.root = config.root;
         engine_config.engine_registry = config.engine_registry;
         engine_config.debug_tools = config.debug_tools;
+        engine_config.ids = config.ids;
         daemon::Engine engine{io, engine_config};
         daemon::Api api{engine};
         boost::asio::co_spawn(io, serve(io, engine, api, config),

@@ -2,6 +2,8 @@
 
 #include "api/body_reader.hpp"
 #include "api/error_codec.hpp"
+#include "api/id_mapping_codec.hpp"
+#include "spec/id_mappings.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -19,7 +21,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kJoined{
     std::pair{std::string_view{"pid"}, "pid"},   std::pair{std::string_view{"network"}, "net"},
     std::pair{std::string_view{"ipc"}, "ipc"},   std::pair{std::string_view{"uts"}, "uts"},
-    std::pair{std::string_view{"time"}, "time"},
+    std::pair{std::string_view{"time"}, "time"}, std::pair{std::string_view{"user"}, "user"},
 };
 
 Json::iterator find_entry(Json& entries, std::string_view type) {
@@ -28,7 +30,7 @@ Json::iterator find_entry(Json& entries, std::string_view type) {
     });
 }
 
-void require_entries(const Json& entries) {
+void require_entries(const Json& entries, const core::SandboxFacts& facts) {
     if (!entries.is_array())
         throw Error(Code::invalid_argument, "/linux/namespaces: must be an array");
     for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -38,6 +40,7 @@ void require_entries(const Json& entries) {
                         fmt::format("/linux/namespaces/{}: must be an object with a type", i));
     }
     // A user namespace of its own would own none of the sandbox's namespaces.
+    if (facts.namespaces.contains("user")) return;
     for (const Json& entry : entries)
         if (entry["type"] == "user")
             throw Error(Code::invalid_spec,
@@ -61,6 +64,20 @@ void join(Json& entries, const core::SandboxFacts& facts) {
     }
 }
 
+/// Runtimes want the mappings of a user namespace also where they join it. Those that the caller
+/// has already are what its root filesystem was made for.
+void map_ids(Json& system, const char* key, const std::vector<spec::IdMapping>& maps) {
+    auto ours = id_mappings_json(maps);
+    const auto there = system.find(key);
+    const bool has_none = there == system.end() || there->is_null() || there->empty();
+    if (!has_none && *there != ours)
+        throw Error(Code::invalid_spec,
+                    fmt::format("/linux/{}: are not the sandbox's, which are {}", key,
+                                spec::mappings_text(maps)))
+            .with_fix("remove them, or create the sandbox with these");
+    system[key] = std::move(ours);
+}
+
 }  // namespace
 
 std::string join_oci_config(std::string_view text, const SandboxView& sandbox) {
@@ -80,8 +97,12 @@ std::string join_oci_config(std::string_view text, const SandboxView& sandbox) {
     if (!system.is_object()) throw Error(Code::invalid_argument, "/linux: must be an object");
     Json& entries = system["namespaces"];
     if (entries.is_null()) entries = Json::array();
-    require_entries(entries);
+    require_entries(entries, sandbox.facts);
     join(entries, sandbox.facts);
+    if (sandbox.facts.namespaces.contains("user")) {
+        map_ids(system, "uidMappings", sandbox.facts.uid_mappings);
+        map_ids(system, "gidMappings", sandbox.facts.gid_mappings);
+    }
     config.erase("hostname");
     config.erase("domainname");
     return to_text(config);

@@ -4,6 +4,7 @@
 #include "api/body_reader.hpp"
 #include "api/container_codec.hpp"
 #include "api/error_codec.hpp"
+#include "api/id_mapping_codec.hpp"
 #include "base/id.hpp"
 #include "base/text.hpp"
 
@@ -25,6 +26,7 @@ constexpr std::array<std::string_view, 10> kFields{
     "namespaces", "sysctls",  "cgroupParent", "labels", "annotations"};
 constexpr std::array<std::string_view, 5> kNamespaces{"net", "ipc", "uts", "user", "time"};
 constexpr std::array<std::string_view, 1> kPathFields{"path"};
+constexpr std::array<std::string_view, 3> kUserFields{"path", "uidMappings", "gidMappings"};
 constexpr std::size_t kLongestHostname = 64;  // __NEW_UTS_LEN
 constexpr std::size_t kLongestPath = 4095;    // PATH_MAX without the ending zero
 
@@ -40,18 +42,25 @@ std::optional<std::string> path_fault(std::string_view path) {
 std::optional<core::NamespaceWish> read_wish(BodyReader& reader, std::string_view name) {
     const auto* const value = reader.find(name);
     if (value == nullptr) return std::nullopt;
-    if (name == "user") {
-        reader.problem(name, "user namespaces are not built yet", "remove namespaces.user");
-        return std::nullopt;
-    }
     if (value->is_string()) {
         const auto text = value->get<std::string>();
         if (text == "new") return core::NamespaceWish{Kind::create, {}};
         if (text == "host") return core::NamespaceWish{Kind::host, {}};
     }
+    const bool is_user = name == "user";
     if (!value->is_object()) {
-        reader.problem(name, R"(must be "new", "host" or {"path": "/…"})");
+        reader.problem(
+            name,
+            is_user
+                ? R"(must be "new", "host", {"path": "/…"} or {"uidMappings": […], "gidMappings": […]})"
+                : R"(must be "new", "host" or {"path": "/…"})");
         return std::nullopt;
+    }
+    if (is_user && !value->contains("path")) {
+        BodyReader wish{*value, reader.at(name), reader.problems(), kUserFields};
+        auto uids = read_id_mappings(wish, "uidMappings");
+        return core::NamespaceWish{
+            Kind::create, {}, std::move(uids), read_id_mappings(wish, "gidMappings")};
     }
     BodyReader wish{*value, reader.at(name), reader.problems(), kPathFields};
     wish.require("path", "name the namespace's file, such as /proc/4711/ns/net");
@@ -59,6 +68,26 @@ std::optional<core::NamespaceWish> read_wish(BodyReader& reader, std::string_vie
     if (!path) return std::nullopt;
     if (const auto fault = path_fault(*path)) wish.problem("path", *fault);
     return core::NamespaceWish{Kind::path, *path};
+}
+
+/// A pod is wholly inside its user namespace or wholly outside.
+void check_user(BodyReader& reader, const CreateSandboxAction& action) {
+    const auto user = action.namespaces.find("user");
+    if (user == action.namespaces.end() || user->second.kind == Kind::host) return;
+    if (action.pid_mode == spec::PidMode::node)
+        reader.problem("pidMode",
+                       "'node' cannot be the mode of containers in a user namespace: the host's "
+                       "PID namespace does not belong to it",
+                       "use pod, nested or container, or remove namespaces.user");
+    for (const char* name : {"net", "ipc", "uts"}) {
+        const auto wish = action.namespaces.find(name);
+        if (wish != action.namespaces.end() && wish->second.kind == Kind::host)
+            reader.problems().add(
+                fmt::format("/namespaces/{}", name),
+                "the host's does not belong to the pod's user namespace: a pod is wholly inside "
+                "one or wholly outside",
+                fmt::format("remove namespaces.{} or namespaces.user", name));
+    }
 }
 
 void read_namespaces(BodyReader& reader, CreateSandboxAction& action) {
@@ -136,6 +165,7 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
     action.pid1_signals = read_pid1_signals(reader).value_or(spec::Pid1Signals::ignore);
     read_texts(reader, action);
     read_namespaces(reader, action);
+    check_user(reader, action);
     action.sysctls = reader.text_map("sysctls");
     action.labels = reader.text_map("labels");
     action.annotations = reader.text_map("annotations");
@@ -165,6 +195,10 @@ Json sandbox_json(const SandboxView& view) {
               {"labels", view.request.labels},
               {"annotations", view.request.annotations},
               {"createdAt", rfc3339(facts.created_at)}};
+    if (!facts.uid_mappings.empty()) {
+        json["uidMappings"] = id_mappings_json(facts.uid_mappings);
+        json["gidMappings"] = id_mappings_json(facts.gid_mappings);
+    }
     if (facts.stopped_at != 0) json["stoppedAt"] = rfc3339(facts.stopped_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
     json["resourceVersion"] = view.resource_version;

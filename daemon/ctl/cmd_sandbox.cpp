@@ -18,8 +18,8 @@ namespace {
 
 struct CreateOptions {
     CreateSandboxRequest sandbox;
-    std::string net, ipc, uts;
-    std::vector<std::string> sysctls, labels;
+    std::string net, ipc, uts, user;
+    std::vector<std::string> uid_maps, gid_maps, sysctls, labels;
 };
 
 void add_pairs(std::map<std::string, std::string>& into, const std::vector<std::string>& pairs,
@@ -34,14 +34,41 @@ void add_pairs(std::map<std::string, std::string>& into, const std::vector<std::
     }
 }
 
+std::vector<spec::IdMapping> parse_mappings(const std::vector<std::string>& texts,
+                                            std::string_view option) {
+    std::vector<spec::IdMapping> maps;
+    for (const auto& text : texts) {
+        const auto parts = split(text, ':');
+        std::vector<std::uint32_t> numbers;
+        for (const auto part : parts)
+            if (const auto number = parse_u32(part)) numbers.push_back(*number);
+        if (parts.size() != 3 || numbers.size() != 3)
+            throw Error(Code::invalid_argument,
+                        fmt::format("{} '{}' is not CONTAINER:HOST:SIZE", option, text))
+                .with_fix(fmt::format("{} 0:100000:65536", option));
+        maps.push_back({numbers[0], numbers[1], numbers[2]});
+    }
+    return maps;
+}
+
 int create(const Session& session, CreateOptions options) {
     auto& wish = options.sandbox;
     require_valid_id(wish.id, "sandbox id");
     add_pairs(wish.sysctls, options.sysctls, "--sysctl");
     add_pairs(wish.labels, options.labels, "--label");
-    for (const auto& [type, value] :
-         {std::pair{"net", options.net}, {"ipc", options.ipc}, {"uts", options.uts}})
+    for (const auto& [type, value] : {std::pair{"net", options.net},
+                                      {"ipc", options.ipc},
+                                      {"uts", options.uts},
+                                      {"user", options.user}})
         if (!value.empty()) wish.namespaces[type] = value;
+    wish.uid_mappings = parse_mappings(options.uid_maps, "--uidmap");
+    wish.gid_mappings =
+        options.gid_maps.empty() ? wish.uid_mappings : parse_mappings(options.gid_maps, "--gidmap");
+    if (wish.gid_mappings.empty() != wish.uid_mappings.empty() ||
+        (!wish.uid_mappings.empty() && !options.user.empty() && options.user != "new"))
+        throw Error(Code::invalid_argument,
+                    "--uidmap and --gidmap are of a new user namespace, which needs both")
+            .with_fix("--userns new --uidmap 0:100000:65536");
 
     const auto answer = session.ask(create_sandbox(wish));
     if (!answer) return 0;
@@ -146,6 +173,12 @@ void add_create(const Options& group, Session& session) {
     command.value("--net", "NS", options->net, "network: new, host or a path");
     command.value("--ipc", "NS", options->ipc, "IPC: new, host or a path");
     command.value("--uts", "NS", options->uts, "host name: new, host or a path");
+    command.value("--userns", "NS", options->user,
+                  "user: host (if absent), new or a path; the other namespaces belong to it");
+    command.values("--uidmap", "C:H:SIZE", options->uid_maps,
+                   "SIZE uids from C on are the host's from H on, in a new user namespace; absent: "
+                   "ids that coveyd has for it");
+    command.values("--gidmap", "C:H:SIZE", options->gid_maps, "the same for gids; as --uidmap");
     command.values("--sysctl", "NAME=VALUE", options->sysctls, "a sysctl of its namespaces");
     command.values("--label", "NAME=VALUE", options->labels, "a label");
     command.value("--cgroup-parent", "PATH", wish.cgroup_parent,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ctl/client.hpp"
+#include "spec/id_mappings.hpp"
 
 #include <cstdint>
 #include <map>
@@ -15,8 +16,10 @@ namespace covey::ctl {
 
 struct CreateSandboxRequest {
     std::string id, hostname, pid_mode, access, pid1_signals, cgroup_parent;  // empty: not said
-    /// net, ipc, uts, time → "new", "host" or an absolute path.
+    /// net, ipc, uts, user, time → "new", "host" or an absolute path.
     std::map<std::string, std::string> namespaces;
+    /// Of a new user namespace; empty: not said.
+    std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     std::map<std::string, std::string> sysctls, labels;
 };
 [[nodiscard]] Request create_sandbox(const CreateSandboxRequest& wish);

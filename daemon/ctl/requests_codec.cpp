@@ -17,6 +17,14 @@ void add(Json& object, const char* key, const std::map<std::string, std::string>
     if (!values.empty()) object[key] = values;
 }
 
+Json mappings_json(const std::vector<spec::IdMapping>& maps) {
+    Json list = Json::array();
+    for (const auto& map : maps)
+        list.push_back(
+            Json{{"containerID", map.container_id}, {"hostID", map.host_id}, {"size", map.size}});
+    return list;
+}
+
 std::string target(std::string_view collection, std::string_view id, std::string_view action) {
     std::string path = fmt::format("/v1/{}", collection);
     if (!id.empty()) path += "/" + url_encode(id);
@@ -38,6 +46,9 @@ Request create_sandbox(const CreateSandboxRequest& wish) {
         else
             body["namespaces"][type] = value;
     }
+    if (!wish.uid_mappings.empty())
+        body["namespaces"]["user"] = Json{{"uidMappings", mappings_json(wish.uid_mappings)},
+                                          {"gidMappings", mappings_json(wish.gid_mappings)}};
     add(body, "sysctls", wish.sysctls);
     add(body, "cgroupParent", wish.cgroup_parent);
     add(body, "labels", wish.labels);

@@ -156,7 +156,7 @@ std::uint64_t Engine::newest_event() const {
 }
 
 std::vector<HostCheck> Engine::host_checks() const {
-    return check_host(state_->surroundings->host());
+    return check_host(state_->surroundings->host(), state_->config.ids);
 }
 
 const cgroup::Host& Engine::cgroup_host() const {

@@ -8,6 +8,7 @@
 #include "api/action.hpp"
 #include "base/unique_fd.hpp"
 #include "core/processes.hpp"
+#include "engine/id_range.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -29,6 +30,8 @@ struct EngineConfig {
     std::string engine_registry;
     /// Root folder of the debuggers that name none.
     std::string debug_tools = "/var/lib/covey/tools";
+    /// Of sandboxes with a new user namespace that name no mappings.
+    IdSource ids = {};
     /// Longest time that a shim may take for one answer (a launch included).
     std::chrono::milliseconds shim_deadline{30'000};
 };

@@ -2,6 +2,7 @@
 
 #include "base/id.hpp"
 #include "base/text.hpp"
+#include "engine/id_blocks.hpp"
 #include "sys/file.hpp"
 #include "sys/landlock.hpp"
 #include "sys/mount.hpp"
@@ -137,6 +138,15 @@ HostCheck check_user_namespaces() {
                  "user.max_user_namespaces: " + most, "sysctl -w user.max_user_namespaces=65536");
 }
 
+HostCheck check_ids(const IdSource& ids) {
+    return {"userns.ids",
+            Status::ok,
+            describe_ids(ids).value_or(
+                "none: a sandbox with a new user namespace must name its id mappings (or give "
+                "covey an entry in /etc/subuid and /etc/subgid)"),
+            {}};
+}
+
 HostCheck check_open_files() {
     const auto limit = sys::get_limit(RLIMIT_NOFILE);
     const auto soft = limit ? limit.value().first : 0;
@@ -147,11 +157,11 @@ HostCheck check_open_files() {
 
 }  // namespace
 
-std::vector<HostCheck> check_host(const cgroup::Host& host) {
+std::vector<HostCheck> check_host(const cgroup::Host& host, const IdSource& ids) {
     return {
         check_root(),       check_pidfd(),           check_layout(host), check_controllers(host),
         check_groups(host), check_capability(),      check_seccomp(),    check_landlock(),
-        check_procfs(),     check_user_namespaces(), check_open_files()};
+        check_procfs(),     check_user_namespaces(), check_ids(ids),     check_open_files()};
 }
 
 }  // namespace covey::daemon

@@ -5,11 +5,12 @@
 
 #include "api/action.hpp"
 #include "cgroup/cgroup.hpp"
+#include "engine/id_range.hpp"
 
 #include <vector>
 
 namespace covey::daemon {
 
-[[nodiscard]] std::vector<HostCheck> check_host(const cgroup::Host& host);
+[[nodiscard]] std::vector<HostCheck> check_host(const cgroup::Host& host, const IdSource& ids);
 
 }  // namespace covey::daemon

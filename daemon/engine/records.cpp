@@ -49,10 +49,41 @@ spec::Pid1Signals pid1_signals_of(const Json& json) {
     return *choice;
 }
 
+Json encode(const std::vector<spec::IdMapping>& maps) {
+    Json list = Json::array();
+    for (const auto& map : maps)
+        list.push_back({map.container_id, map.host_id, map.size});
+    return list;
+}
+
+std::vector<spec::IdMapping> decode_id_mappings(const Json& list) {
+    std::vector<spec::IdMapping> maps;
+    for (const auto& entry : list)
+        maps.push_back({entry.at(0), entry.at(1), entry.at(2)});
+    return maps;
+}
+
+Json encode(const core::NamespaceWish& wish) {
+    Json json{{"kind", name_in(kWishNames, wish.kind)}, {"path", wish.path}};
+    if (!wish.uid_mappings.empty()) json["uidMappings"] = encode(wish.uid_mappings);
+    if (!wish.gid_mappings.empty()) json["gidMappings"] = encode(wish.gid_mappings);
+    return json;
+}
+
+core::NamespaceWish decode_wish(const Json& json) {
+    core::NamespaceWish wish{value_in<core::NamespaceWish::Kind>(kWishNames, json.at("kind")),
+                             json.at("path")};
+    if (json.contains("uidMappings"))
+        wish.uid_mappings = decode_id_mappings(json.at("uidMappings"));
+    if (json.contains("gidMappings"))
+        wish.gid_mappings = decode_id_mappings(json.at("gidMappings"));
+    return wish;
+}
+
 Json encode(const CreateSandboxAction& request) {
     Json wishes = Json::object();
     for (const auto& [type, wish] : request.namespaces)
-        wishes[type] = {{"kind", name_in(kWishNames, wish.kind)}, {"path", wish.path}};
+        wishes[type] = encode(wish);
     return {{"id", request.id},
             {"hostname", request.hostname},
             {"pidMode", spec::pid_mode_name(request.pid_mode)},
@@ -74,8 +105,7 @@ CreateSandboxAction decode_sandbox_request(const Json& json) {
     if (json.contains("pid1Signals"))
         request.pid1_signals = pid1_signals_of(json.at("pid1Signals"));
     for (const auto& [type, wish] : json.at("namespaces").items())
-        request.namespaces[type] = {
-            value_in<core::NamespaceWish::Kind>(kWishNames, wish.at("kind")), wish.at("path")};
+        request.namespaces[type] = decode_wish(wish);
     request.sysctls = json.at("sysctls").get<StringMap>();
     request.cgroup_parent = json.at("cgroupParent");
     request.labels = json.at("labels").get<StringMap>();

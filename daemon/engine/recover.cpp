@@ -160,7 +160,7 @@ asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {
         co_await finish_create(recovery, sandbox, std::move(status));
         co_return;
     }
-    sandbox->closing = read.record->phase == Phase::deleting;
+    sandbox->closing = sandbox->deleting = read.record->phase == Phase::deleting;
     co_await adopt(recovery, sandbox, std::move(status));
     if (sandbox->closing) co_await delete_pod(state, sandbox);
 }

@@ -1,5 +1,7 @@
 #include "engine/registry.hpp"
 
+#include "spec/id_mappings.hpp"
+
 #include <fmt/format.h>
 
 namespace covey::daemon {
@@ -19,6 +21,20 @@ std::string known_ids(const Map& entries) {
     if (complete == 0) return "there is none";
     if (complete > named) text += fmt::format(" and {} more", complete - named);
     return "there are: " + text;
+}
+
+/// Ids that the request named, itself or by a namespace's path, may be another sandbox's too.
+void warn_of_shared_ids(SandboxView& view,
+                        const std::map<std::string, std::shared_ptr<SandboxEntry>>& sandboxes) {
+    if (view.facts.uid_mappings.empty()) return;
+    for (const auto& [id, other] : sandboxes)
+        if (id != view.facts.id && other->complete &&
+            (spec::share_host_ids(view.facts.uid_mappings, other->facts.uid_mappings) ||
+             spec::share_host_ids(view.facts.gid_mappings, other->facts.gid_mappings)))
+            view.facts.warnings.push_back(fmt::format(
+                "sandbox '{}' has some of the same host ids: files and limits of the one are the "
+                "other's too",
+                id));
 }
 
 }  // namespace
@@ -55,6 +71,7 @@ std::shared_ptr<ContainerEntry> Registry::container(const std::string& id) const
 
 SandboxView Registry::view(const SandboxEntry& sandbox) const {
     SandboxView view{sandbox.facts, sandbox.request, {}, sandbox.resource_version};
+    warn_of_shared_ids(view, sandboxes);
     for (const auto& id : sandbox.containers)
         if (const auto entry = find_container(id); entry && entry->complete)
             view.containers.push_back(id);

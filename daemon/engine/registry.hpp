@@ -49,6 +49,8 @@ struct SandboxEntry {
     bool complete = false;
     /// It is being taken down: nothing new may begin in it.
     bool closing = false;
+    /// For good: a daemon that finds it goes on with that.
+    bool deleting = false;
     /// Container operations under way.
     unsigned busy = 0;
     std::string path;  // of its state folder

@@ -7,27 +7,12 @@
 #include <tuple>
 
 namespace covey::daemon {
-namespace {
-
-bool same_wishes(const std::map<std::string, core::NamespaceWish>& a,
-                 const std::map<std::string, core::NamespaceWish>& b) {
-    if (a.size() != b.size()) return false;
-    for (const auto& [type, wish] : a) {
-        const auto other = b.find(type);
-        if (other == b.end() || other->second.kind != wish.kind || other->second.path != wish.path)
-            return false;
-    }
-    return true;
-}
-
-}  // namespace
-
 bool same_request(const CreateSandboxAction& a, const CreateSandboxAction& b) {
     const auto plain = [](const CreateSandboxAction& x) {
         return std::tie(x.id, x.hostname, x.pid_mode, x.access, x.pid1_signals, x.sysctls,
                         x.cgroup_parent, x.labels, x.annotations);
     };
-    return plain(a) == plain(b) && same_wishes(a.namespaces, b.namespaces);
+    return plain(a) == plain(b) && a.namespaces == b.namespaces;
 }
 
 bool same_request(const CreateContainerAction& a, const CreateContainerAction& b) {

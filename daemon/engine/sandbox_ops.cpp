@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "core/lifecycle.hpp"
+#include "engine/id_blocks.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
@@ -22,10 +23,32 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// The host ids of a new user namespace: the request's, or a block that is free. Known from here
+/// on, so that no two sandboxes that are being made get the same.
+void give_ids(const EngineState& state, SandboxEntry& sandbox) {
+    const auto user = sandbox.request.namespaces.find("user");
+    if (user == sandbox.request.namespaces.end() ||
+        user->second.kind != core::NamespaceWish::Kind::create)
+        return;
+    auto wish = user->second;
+    if (wish.uid_mappings.empty()) {
+        IdMappings uids, gids;
+        for (const auto& [id, other] : state.registry.sandboxes) {
+            const auto& facts = other->facts;
+            uids.insert(uids.end(), facts.uid_mappings.begin(), facts.uid_mappings.end());
+            gids.insert(gids.end(), facts.gid_mappings.begin(), facts.gid_mappings.end());
+        }
+        choose_ids(wish, state.config.ids, uids, gids);
+    }
+    sandbox.facts.uid_mappings = std::move(wish.uid_mappings);
+    sandbox.facts.gid_mappings = std::move(wish.gid_mappings);
+}
+
 SandboxPtr begin_sandbox(EngineState& state, const CreateSandboxAction& action) {
     auto sandbox = std::make_shared<SandboxEntry>(state.executor);
     sandbox->request = action;
     sandbox->facts.id = action.id;
+    give_ids(state, *sandbox);
     sandbox->path = state.sandbox_path(action.id);
     const auto made = sys::mkdir_at(state.sandboxes_folder, action.id, 0700);
     if (!made && made.error() == EEXIST)
@@ -50,8 +73,16 @@ void spawn_shim(const StatePtr& state, const SandboxPtr& sandbox) {
     record_sandbox(*state, *sandbox, Phase::creating);
 }
 
-core::SandboxConfig config_of(const CreateSandboxAction& action) {
-    return {action.id, action.hostname, action.namespaces, action.sysctls, action.cgroup_parent};
+core::SandboxConfig config_of(const SandboxEntry& sandbox) {
+    const auto& action = sandbox.request;
+    core::SandboxConfig config{action.id, action.hostname, action.namespaces, action.sysctls,
+                               action.cgroup_parent};
+    if (!sandbox.facts.uid_mappings.empty()) {
+        auto& user = config.namespaces.at("user");
+        user.uid_mappings = sandbox.facts.uid_mappings;
+        user.gid_mappings = sandbox.facts.gid_mappings;
+    }
+    return config;
 }
 
 /// Everything up to the answer of the shim; throws and leaves what it has made to undo_sandbox.
@@ -62,7 +93,7 @@ asio::awaitable<void> make_sandbox(StatePtr state, SandboxPtr sandbox) {
     spawn_shim(state, sandbox);
     fault_point("engine.shim_spawned");
     const auto link = sandbox->link;
-    core::RequestBody wish = core::CreateSandbox{config_of(sandbox->request)};
+    core::RequestBody wish = core::CreateSandbox{config_of(*sandbox)};
     auto facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
     fault_point("engine.sandbox_made");
     commit_sandbox(*state, *sandbox, std::move(facts));
@@ -163,7 +194,7 @@ asio::awaitable<void> delete_sandbox(StatePtr state, std::string id, bool force)
     if (!sandbox && force) co_return;
     if (!sandbox) (void)state->registry.sandbox(id);  // throws not_found
     if (!force) require_deletable(*sandbox);
-    sandbox->closing = true;
+    sandbox->closing = sandbox->deleting = true;
     record_sandbox(*state, *sandbox, Phase::deleting, sandbox->facts);
     co_await delete_pod(state, sandbox);
 }

@@ -85,7 +85,7 @@ void mark_dead(EngineState& state, SandboxEntry& sandbox) {
     if (stopped.stopped_at == 0) stopped.stopped_at = unix_microseconds();
     sandbox.facts.stopped_at = stopped.stopped_at;
     if (stopped.exit) sandbox.facts.exit = stopped.exit;
-    record_sandbox(state, sandbox, sandbox.closing ? Phase::deleting : Phase::created, stopped);
+    record_sandbox(state, sandbox, sandbox.deleting ? Phase::deleting : Phase::created, stopped);
     sandbox_stopped(state, sandbox);
 }
 

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,10 +41,18 @@ Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative) {
     }
 }
 
+/// Whoever is in a container may read its group, and mounting cgroup2 in a user namespace walks
+/// down to it as its root (before Linux 6.15): not left to the umask.
+Result<void> make_group(FdRef parent, std::string_view name) {
+    if (const auto made = sys::mkdir_at(parent, name, kGroupMode); !made) return made;
+    if (::fchmodat(parent.get(), std::string{name}.c_str(), kGroupMode, 0) < 0) return Errno{errno};
+    return {};
+}
+
 /// Opens `relative` component by component, making what is missing.
 Result<UniqueFd> ensure_beneath(UniqueFd dir, std::string_view relative) {
     for (const auto name : split(relative, '/')) {
-        const auto made = sys::mkdir_at(dir, name, kGroupMode);
+        const auto made = make_group(dir, name);
         if (!made && made.error() != EEXIST) return Errno{made.error()};
         auto next = open_beneath(dir, name);
         if (!next) return next;
@@ -128,8 +137,7 @@ Result<UniqueFd> make_group(const std::string& mount, std::string_view path) {
         parent = std::move(opened).value();
     }
     const auto name = path.substr(path.rfind('/') + 1);
-    if (const auto made = sys::mkdir_at(parent, name, kGroupMode); !made)
-        return Errno{made.error()};
+    if (const auto made = make_group(parent, name); !made) return Errno{made.error()};
     auto group = open_beneath(parent, name);
     if (!group) (void)sys::rmdir_at(parent, name);
     return group;

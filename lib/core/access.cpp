@@ -1,6 +1,7 @@
 #include "core/access.hpp"
 
 #include "base/text.hpp"
+#include "spec/id_mappings.hpp"
 #include "spec/tables.hpp"
 
 #include <fmt/format.h>
@@ -164,7 +165,12 @@ std::vector<Change> single_changes(const AccessFacts& from, const AccessFacts& t
         change.from.permitted |= missing;
         changes.push_back(std::move(change));
     }
-    Change same_user{fmt::format("run {} as {}:{}", from.name, to.uids[1], to.gids[1]), from};
+    // In the numbers that a request for it has; a target of another user namespace may have none.
+    const auto uid = spec::inner_id(from.uid_map, to.uids[1]);
+    const auto gid = spec::inner_id(from.gid_map, to.gids[1]);
+    Change same_user{fmt::format("run {} as {}:{}", from.name, uid.value_or(to.uids[1]),
+                                 gid.value_or(to.gids[1])),
+                     from};
     same_user.from.uids.fill(to.uids[1]);
     same_user.from.gids.fill(to.gids[1]);
     changes.push_back(std::move(same_user));

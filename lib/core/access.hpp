@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "spec/id_mappings.hpp"
 
 #include <array>
 #include <cstdint>
@@ -51,9 +52,10 @@ struct AccessFacts {
     pid_t pid = 0;
     std::array<uid_t, 4> uids{};  // real, effective, saved, of the filesystem; in our own terms
     std::array<gid_t, 4> gids{};
-    std::uint64_t effective = 0, permitted = 0;  // capabilities
-    std::vector<std::uint64_t> pid_namespaces;   // inodes, its own first, then those around it
-    std::vector<UserNamespace> user_namespaces;  // likewise
+    std::uint64_t effective = 0, permitted = 0;     // capabilities
+    std::vector<std::uint64_t> pid_namespaces;      // inodes, its own first, then those around it
+    std::vector<spec::IdMapping> uid_map, gid_map;  // of its user namespace
+    std::vector<UserNamespace> user_namespaces;     // likewise
     enum class Dumpable { yes, no, unknown } dumpable = Dumpable::unknown;
     bool is_first = false;  // PID 1 of its namespace: what it has no handler for is dropped
     bool has_seccomp = false;

@@ -1,6 +1,7 @@
 #include "base/text.hpp"
 #include "core/access.hpp"
 #include "covey/error.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
@@ -45,6 +46,11 @@ AccessFacts::Dumpable dumpable_of(FdRef process, pid_t pid, uid_t uid) {
     return status.value().st_uid == uid ? Dumpable::yes : Dumpable::no;
 }
 
+std::vector<spec::IdMapping> id_map_of(FdRef process, const char* file) {
+    const auto text = sys::read_file_at(process, file, 64U << 10U);
+    return text ? spec::parse_id_map(text.value()) : std::vector<spec::IdMapping>{};
+}
+
 int yama_scope(FdRef proc) {
     const auto text = sys::read_file_at(proc, "sys/kernel/yama/ptrace_scope", 64);
     return text ? static_cast<int>(parse_u32(trim(text.value())).value_or(0)) : 0;
@@ -79,6 +85,8 @@ AccessFacts read_access_facts(FdRef proc, std::string name, pid_t pid) {
         facts.user_namespaces.push_back({inode_of(one), owner ? owner.value() : 0});
     }
     if (facts.pid_namespaces.empty() || facts.user_namespaces.empty()) throw gone();
+    facts.uid_map = id_map_of(process, "uid_map");
+    facts.gid_map = id_map_of(process, "gid_map");
     facts.dumpable = dumpable_of(process, pid, facts.uids[1]);
     facts.is_first = status.value().ns_pids.back() == 1;
     facts.has_seccomp = status.value().seccomp != 0;

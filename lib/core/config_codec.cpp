@@ -21,6 +21,13 @@ std::string_view wish_name(NamespaceWish::Kind kind) {
     return "create";
 }
 
+Json wish_json(const NamespaceWish& wish) {
+    Json json{{"kind", wish_name(wish.kind)}, {"path", text_json(wish.path)}};
+    if (!wish.uid_mappings.empty()) json["uidMappings"] = id_mappings_json(wish.uid_mappings);
+    if (!wish.gid_mappings.empty()) json["gidMappings"] = id_mappings_json(wish.gid_mappings);
+    return json;
+}
+
 NamespaceWish read_wish(Fields fields) {
     NamespaceWish wish;
     const auto word = fields.text("kind");
@@ -32,6 +39,8 @@ NamespaceWish read_wish(Fields fields) {
         }
     if (!known) fields.refuse("kind", "create, host or path");
     wish.path = fields.text("path");
+    wish.uid_mappings = fields.id_mappings("uidMappings");
+    wish.gid_mappings = fields.id_mappings("gidMappings");
     fields.refuse_others();
     return wish;
 }
@@ -52,7 +61,7 @@ Stdio read_stdio(Fields fields) {
 Json to_json(const SandboxConfig& config) {
     Json namespaces = Json::object();
     for (const auto& [type, wish] : config.namespaces)
-        namespaces[type] = Json{{"kind", wish_name(wish.kind)}, {"path", text_json(wish.path)}};
+        namespaces[type] = wish_json(wish);
     return Json{{"id", text_json(config.id)},
                 {"hostname", text_json(config.hostname)},
                 {"namespaces", std::move(namespaces)},

@@ -21,6 +21,8 @@ Json to_json(const SandboxFacts& facts) {
               {"createdAt", facts.created_at},
               {"stoppedAt", facts.stopped_at},
               {"warnings", texts_json(facts.warnings)}};
+    if (!facts.uid_mappings.empty()) json["uidMappings"] = id_mappings_json(facts.uid_mappings);
+    if (!facts.gid_mappings.empty()) json["gidMappings"] = id_mappings_json(facts.gid_mappings);
     if (facts.exit) json["exit"] = to_json(*facts.exit);
     return json;
 }
@@ -43,6 +45,8 @@ SandboxFacts read_sandbox_facts(Fields fields) {
             type, NamespaceFacts{entry.text("path"), entry.number<std::uint64_t>("device"),
                                  entry.number<std::uint64_t>("inode")});
     }
+    facts.uid_mappings = fields.id_mappings("uidMappings");
+    facts.gid_mappings = fields.id_mappings("gidMappings");
     facts.cgroup = fields.text("cgroup");
     facts.created_at = fields.number<std::int64_t>("createdAt");
     facts.stopped_at = fields.number<std::int64_t>("stoppedAt");

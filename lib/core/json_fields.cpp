@@ -81,6 +81,14 @@ Json text_map_json(const std::map<std::string, std::string>& texts) {
     return object;
 }
 
+Json id_mappings_json(const std::vector<spec::IdMapping>& maps) {
+    Json list = Json::array();
+    for (const auto& map : maps)
+        list.push_back(
+            Json{{"containerID", map.container_id}, {"hostID", map.host_id}, {"size", map.size}});
+    return list;
+}
+
 Fields::Fields(const Json& object, std::string path) : object_(&object), path_(std::move(path)) {
     if (!object.is_object())
         throw Error(Code::invalid_argument, "field '" + path_ + "' must be an object");
@@ -136,6 +144,21 @@ std::map<std::string, std::string> Fields::text_map(const char* key) {
         auto text = text_of(value);
         if (!text) refuse(key, "an object of strings");
         result.emplace(name, *std::move(text));
+    }
+    return result;
+}
+
+std::vector<spec::IdMapping> Fields::id_mappings(const char* key) {
+    std::vector<spec::IdMapping> result;
+    const Json* const list = find(key);
+    if (list == nullptr) return result;
+    if (!list->is_array()) refuse(key, "a list of id mappings");
+    for (const auto& value : *list) {
+        Fields entry{value, path_of(key)};
+        result.push_back({entry.number<std::uint32_t>("containerID"),
+                          entry.number<std::uint32_t>("hostID"),
+                          entry.number<std::uint32_t>("size")});
+        entry.refuse_others();
     }
     return result;
 }

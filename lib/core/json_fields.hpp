@@ -4,6 +4,8 @@
 // Thread rule: pure functions and values. Do not block.
 #pragma once
 
+#include "spec/id_mappings.hpp"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
@@ -27,6 +29,9 @@ using Json = nlohmann::json;
 [[nodiscard]] Json texts_json(const std::vector<std::string>& texts);
 [[nodiscard]] Json text_map_json(const std::map<std::string, std::string>& texts);
 
+/// As the specification writes them: [{"containerID", "hostID", "size"}].
+[[nodiscard]] Json id_mappings_json(const std::vector<spec::IdMapping>& maps);
+
 /// One JSON object being read. Borrows the object. Each reader throws Code::invalid_argument.
 class Fields {
   public:
@@ -40,6 +45,8 @@ class Fields {
     [[nodiscard]] bool flag(const char* key);
     [[nodiscard]] std::vector<std::string> texts(const char* key);
     [[nodiscard]] std::map<std::string, std::string> text_map(const char* key);
+    /// Absent: none.
+    [[nodiscard]] std::vector<spec::IdMapping> id_mappings(const char* key);
     template <typename Number>
     [[nodiscard]] Number number(const char* key) {
         using Limits = std::numeric_limits<Number>;

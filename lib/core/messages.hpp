@@ -20,6 +20,7 @@
 #pragma once
 
 #include "core/exit_record.hpp"
+#include "core/namespace_wish.hpp"
 #include "covey/error.hpp"
 #include "spec/access.hpp"
 #include "spec/tables.hpp"
@@ -36,17 +37,11 @@
 
 namespace covey::core {
 
-/// A pod's wish for one namespace type.
-struct NamespaceWish {
-    enum class Kind { create, host, path };
-    Kind kind = Kind::create;
-    std::string path;
-};
-
 struct SandboxConfig {
     std::string id;
     std::string hostname;  // empty: the sandbox's id, cut to 64 bytes
-    /// Keys net, ipc, uts, time. Absent: net, ipc, uts are created, time is the host's.
+    /// Keys net, ipc, uts, user, time. Absent: net, ipc, uts are created, user and time are the
+    /// host's.
     std::map<std::string, NamespaceWish> namespaces;
     std::map<std::string, std::string> sysctls;
     std::string cgroup_parent = "/covey";
@@ -73,7 +68,9 @@ struct SandboxFacts {
     pid_t shim_pid = 0;
     std::uint64_t shim_start_time = 0;
     std::map<std::string, NamespaceFacts>
-        namespaces;               // pid, net, ipc, uts, time: the pod's own or joined
+        namespaces;  // pid, net, ipc, uts, user, time: the pod's own or joined
+    /// Of its user namespace, with ids of the host; empty: it has none.
+    std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     std::string cgroup;           // "/covey/web.pod"
     std::int64_t created_at = 0;  // Unix microseconds, as all times here
     std::int64_t stopped_at = 0;

@@ -3,6 +3,7 @@
 #include "base/id.hpp"
 #include "base/text.hpp"
 #include "core/sandbox_state.hpp"
+#include "spec/id_mappings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,18 +11,41 @@
 namespace covey::core {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNamespaceKeys{"net", "ipc", "uts", "time"};
+constexpr std::array<std::string_view, 5> kNamespaceKeys{"net", "ipc", "uts", "user", "time"};
 
 NamespaceWish wish_of(const std::string& type, const std::string& value) {
     if (std::find(kNamespaceKeys.begin(), kNamespaceKeys.end(), type) == kNamespaceKeys.end())
         throw Error(Code::invalid_argument,
                     "namespaces: unknown type '" + type + "'" + did_you_mean(type, kNamespaceKeys))
-            .with_fix("the types are net, ipc, uts and time");
+            .with_fix("the types are net, ipc, uts, user and time");
     if (value == "new") return {NamespaceWish::Kind::create, ""};
     if (value == "host") return {NamespaceWish::Kind::host, ""};
     if (value.starts_with('/')) return {NamespaceWish::Kind::path, value};
     throw Error(Code::invalid_argument, "namespaces: '" + value + "' for " + type +
                                             " is not new, host or an absolute path");
+}
+
+std::vector<spec::IdMapping> mappings_of(const std::vector<IdMapping>& maps,
+                                         const std::string& option) {
+    std::vector<spec::IdMapping> result;
+    for (const auto& map : maps)
+        result.push_back({map.container_id, map.host_id, map.size});
+    if (const auto fault = spec::pod_mappings_fault(result))
+        throw Error(Code::invalid_argument, option + " " + *fault);
+    return result;
+}
+
+/// A new one has the ids that it is given, any other has them already.
+void read_mappings(SandboxConfig& config, const SandboxOptions& options) {
+    const auto user = config.namespaces.find("user");
+    const bool creates =
+        user != config.namespaces.end() && user->second.kind == NamespaceWish::Kind::create;
+    if (!creates && options.uid_mappings.empty() && options.gid_mappings.empty()) return;
+    if (!creates)
+        throw Error(Code::invalid_argument, "uid_mappings without a new user namespace")
+            .with_fix("say namespaces[\"user\"] = \"new\"");
+    user->second.uid_mappings = mappings_of(options.uid_mappings, "uid_mappings");
+    user->second.gid_mappings = mappings_of(options.gid_mappings, "gid_mappings");
 }
 
 std::uint64_t capability_mask(const std::vector<std::string>& names, std::string_view option) {
@@ -65,6 +89,7 @@ SandboxConfig sandbox_config(std::string_view id, const SandboxOptions& options)
     config.hostname = options.hostname;
     for (const auto& [type, value] : options.namespaces)
         config.namespaces.emplace(type, wish_of(type, value));
+    read_mappings(config, options);
     config.sysctls = options.sysctls;
     if (!options.cgroup_parent.starts_with('/'))
         throw Error(Code::invalid_argument,

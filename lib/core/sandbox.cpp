@@ -162,7 +162,8 @@ std::string Sandbox::namespace_path(std::string_view type) const {
     if (!is_valid_id(type) || !sys::stat_at(sys::kCwd, path))
         throw Error(Code::not_found,
                     "sandbox '" + state_->id + "' has no namespace '" + std::string{type} + "'")
-            .with_fix("the types are pid, net, ipc, uts and, if the sandbox has one, time");
+            .with_fix(
+                "the types are pid, net, ipc, uts and, if the sandbox has them, user and time");
     return path;
 }
 

@@ -67,7 +67,10 @@ void ExecLauncher::compile() {
         stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
         stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
         stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
-        give_pipes_on_host(stdio_, process_, spec.linux.uid_mappings);
+        const bool by_sandbox = input_.request.namespaces == plan::NamespaceRule::sandbox;
+        give_pipes_on_host(
+            stdio_, process_,
+            by_sandbox ? input_.request.sandbox.uid_mappings : spec.linux.uid_mappings);
     }
 }
 

@@ -24,7 +24,7 @@ struct ExecInput {
     /// command and terminal then.
     const spec::Process* process = nullptr;
     EngineExtras engine;                // preserved_fds and keyring only
-    bool joins_user_namespace = false;  // the container has one of its own
+    bool joins_user_namespace = false;  // the container is in one
     /// CLONE_NEW… of those that are not joined because the caller is in them.
     std::uint64_t shared_namespaces = 0;
 };

@@ -9,6 +9,7 @@
 #include "launch/message.hpp"
 #include "launch/nested.hpp"
 #include "launch/root_builder.hpp"
+#include "launch/root_owner.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
 #include "launch/user_namespace.hpp"
@@ -134,11 +135,15 @@ void Launcher::open_on_host() {
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
     sources_ = open_sources(plan_, input_.request.access, input_.shown);
+    if (input_.pod.user.valid()) check_root_owner(plan_, sources_.root);
     open_proc_source();
 }
 
 void Launcher::open_proc_source() {
-    if (is_nested()) opens_proc_ = !sys::procfs_takes_pidns(namespaces_.pid());
+    // Of a process in a user namespace that has not exec'd the launcher, in there by then, may not
+    // ask the PID namespace (ptrace(2): its memory is the host's).
+    if (is_nested())
+        opens_proc_ = namespaces_.has_user() || !sys::procfs_takes_pidns(namespaces_.pid());
     if (plan_.pid_mode != spec::PidMode::pod && plan_.pid_mode != spec::PidMode::target) return;
     proc_.pid_namespace = namespaces_.pid();
     const bool is_target = plan_.pid_mode == spec::PidMode::target;
@@ -147,6 +152,7 @@ void Launcher::open_proc_source() {
     const bool hides = input_.request.access.see == spec::Reach::own;
     // What the sandbox keeps is of the pod's own namespace.
     if (is_target || !input_.pod.proc_keeper.valid()) return;
+    if (input_.pod.user.valid() && sys::procfs_takes_pidns(namespaces_.pid())) return;
     // A container that may remount must not share a superblock with its neighbours.
     if (hides || (plan_.process.capabilities.bounding & kSysAdmin) != 0)
         proc_.context = input_.pod.proc_context;
@@ -183,6 +189,10 @@ void Launcher::build_root() {
     builder_.emplace(plan_, sources_, std::move(proc_));
     if (input_.engine.no_pivot) builder_->use_chroot();
     if (is_nested()) builder_->defer_proc();
+    if (input_.pod.user.valid())
+        builder_->use_sight(
+            {sys::duplicate(input_.pod.proc_keeper).or_throw("dup", "keeper"),
+             sys::open("/proc/self/ns/mnt", O_RDONLY).or_throw("open", "own mount namespace")});
     builder_->attach_root();
     world_ = {&*builder_,       &plan_.process,         &hooks_, &input_.engine.hook_state,
               input_.handshake, !input_.program.valid()};

@@ -63,6 +63,8 @@ void Namespaces::open() {
                             .or_throw("open", "/proc/self/timens_offsets");
     if (creates(NamespaceType::user))
         user_ = make_user_namespace(plan_.uid_mappings, plan_.gid_mappings);
+    if (has(NamespaceType::user, Source::sandbox))
+        user_ = sys::duplicate(pod_.user).or_throw("dup", "the sandbox's user namespace");
 }
 
 void Namespaces::check_sandbox() const {
@@ -106,8 +108,9 @@ FdRef Namespaces::pod(NamespaceType type) const {
             return pod_.uts;
         case NamespaceType::time:
             return pod_.time;
-        case NamespaceType::mount:
         case NamespaceType::user:
+            return pod_.user;
+        case NamespaceType::mount:
         case NamespaceType::cgroup:
             break;
     }
@@ -120,9 +123,9 @@ const Namespaces::Joined* Namespaces::joined(NamespaceType type) const {
     return found == joined_.end() ? nullptr : &*found;
 }
 
-bool Namespaces::creates(NamespaceType type) const {
+bool Namespaces::has(NamespaceType type, Source source) const {
     return std::any_of(plan_.namespaces.begin(), plan_.namespaces.end(), [&](const auto& entry) {
-        return entry.type == type && entry.source == Source::create;
+        return entry.type == type && entry.source == source;
     });
 }
 
@@ -143,10 +146,10 @@ bool Namespaces::has_user() const {
 }
 
 void Namespaces::enter_user() {
-    const bool made = creates(NamespaceType::user);
     enter_user_namespace(user_, plan_.process.uid, plan_.process.gid);
     user_.reset();
-    if (!made) check_id_maps(plan_.uid_mappings, plan_.gid_mappings);
+    if (has(NamespaceType::user, Source::path))
+        check_id_maps(plan_.uid_mappings, plan_.gid_mappings);
 }
 
 void Namespaces::enter_user_early() {

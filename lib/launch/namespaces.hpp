@@ -13,8 +13,11 @@ namespace covey::launch {
 /// The pod's namespaces, as nsfs descriptors; an invalid one: the pod has the host's.
 struct PodNamespaces {
     FdRef pid{-1}, net{-1}, ipc{-1}, uts{-1}, time{-1};
-    /// For kernels without `pidns=`, else invalid: a mount namespace whose root is a procfs of the
-    /// pod, for clones, and a context good for one superblock more (docs/decisions/002).
+    /// To which all the others belong.
+    FdRef user{-1};
+    /// For kernels without `pidns=` and for pods in a user namespace, else invalid: a mount
+    /// namespace whose root is a procfs of the pod, for clones, and (without `pidns=`) a context
+    /// good for one superblock more (docs/decisions/002).
     FdRef proc_keeper{-1}, proc_context{-1};
     /// In pid mode target: the PID namespace of the container that was named.
     FdRef target{-1};
@@ -53,12 +56,15 @@ class Namespaces {
     /// False: it belongs to the user namespace that is not entered yet.
     [[nodiscard]] bool join(spec::NamespaceType type, bool may_wait) const;
     void enter_user();
+    [[nodiscard]] bool has(spec::NamespaceType type, plan::NamespacePlan::Source source) const;
     void set_time_offsets();
     void set_up() const;
     void enter_mount() const;
     [[nodiscard]] FdRef pod(spec::NamespaceType type) const;
     [[nodiscard]] const Joined* joined(spec::NamespaceType type) const;
-    [[nodiscard]] bool creates(spec::NamespaceType type) const;
+    [[nodiscard]] bool creates(spec::NamespaceType type) const {
+        return has(type, plan::NamespacePlan::Source::create);
+    }
 
     const plan::LaunchPlan& plan_;
     const PodNamespaces& pod_;

@@ -79,4 +79,14 @@ UniqueFd open_proc_context(FdRef pid_namespace) {
     throw decode_failure(packet.data);
 }
 
+UniqueFd make_in_sight(const ProcSight& sight, const std::function<UniqueFd()>& make) {
+    // setns(2) puts the caller on the root of the mount namespace that it enters.
+    const auto root = sys::open_dir("/").or_throw("open", "/");
+    sys::set_namespace(sight.keeper, CLONE_NEWNS).or_throw("enter", "the keeper of a procfs");
+    auto made = make();
+    sys::set_namespace(sight.home, CLONE_NEWNS).or_throw("return to", "own mount namespace");
+    sys::chroot_into(root).or_throw("return to", "own root");
+    return made;
+}
+
 }  // namespace covey::launch

@@ -229,6 +229,12 @@ void RootBuilder::mount(const plan::MountFilesystem& operation) {
 void RootBuilder::mount(const plan::MountProc& operation) {
     if (proc_.clone && operation.options.empty())
         return attach_with_flags(std::move(proc_.clone), operation.flags, operation.target);
+    const auto make = [&] { return make_proc(operation); };
+    attach_with_flags(sight_.valid() ? make_in_sight(sight_, make) : make(), operation.flags,
+                      operation.target);
+}
+
+UniqueFd RootBuilder::make_proc(const plan::MountProc& operation) {
     const auto own = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
     FdRef context = own;
     UniqueFd entered;
@@ -252,8 +258,7 @@ void RootBuilder::mount(const plan::MountProc& operation) {
     }
     if (context.get() == own.get() || context.get() == entered.get())
         sys::configure(context, "source", "proc").or_throw("set source", "proc");
-    auto mount = create_filesystem(context, "proc", operation.options, operation.flags.set);
-    attach_with_flags(std::move(mount), operation.flags, operation.target);
+    return create_filesystem(context, "proc", operation.options, operation.flags.set);
 }
 
 void RootBuilder::mount_cgroup(std::size_t number, const plan::MountCgroup& operation) {
@@ -384,7 +389,7 @@ void RootBuilder::pivot() {
 
 std::vector<int> RootBuilder::descriptors() const {
     std::vector<int> open;
-    for (const auto fd : {root_.ref(), empty_folder_.ref()})
+    for (const auto fd : {root_.ref(), empty_folder_.ref(), sight_.keeper.ref(), sight_.home.ref()})
         if (fd.valid()) open.push_back(fd.get());
     for (const auto& device : sources_.null_devices)
         open.push_back(device.get());
@@ -400,6 +405,7 @@ std::vector<int> RootBuilder::descriptors() const {
 void RootBuilder::close() {
     root_.reset();
     empty_folder_.reset();
+    sight_ = {};
     sources_ = {};
 }
 

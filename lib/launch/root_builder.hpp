@@ -5,12 +5,14 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "launch/proc_context.hpp"
 #include "launch/sources.hpp"
 #include "launch/terminal.hpp"
 #include "plan/plan.hpp"
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace covey::launch {
@@ -34,6 +36,8 @@ class RootBuilder {
     void defer_proc() noexcept { defers_proc_ = true; }
     [[nodiscard]] bool defers_proc() const noexcept { return defers_proc_; }
     void finish_proc(ProcSource proc);
+    /// The container is in the pod's user namespace: how a procfs is allowed there.
+    void use_sight(ProcSight sight) noexcept { sight_ = std::move(sight); }
     /// Runs the plan's operations, in order, and makes the working directory where it is missing,
     /// as runc does. Errors name the operation and its number.
     void build();
@@ -60,6 +64,7 @@ class RootBuilder {
     void execute(std::size_t number, const plan::Operation& any);
     void mount(const plan::MountFilesystem& operation);
     void mount(const plan::MountProc& operation);
+    [[nodiscard]] UniqueFd make_proc(const plan::MountProc& operation);
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
     void remount(const plan::Remount& operation);
@@ -76,6 +81,7 @@ class RootBuilder {
     const plan::LaunchPlan& plan_;
     Sources& sources_;
     ProcSource proc_;
+    ProcSight sight_;
     UniqueFd root_;
     UniqueFd
         empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap

@@ -3,7 +3,10 @@
 #include "base/fault.hpp"
 #include "launch/context.hpp"
 #include "launch/message.hpp"
+#include "launch/nested.hpp"
 #include "launch/sysctl.hpp"
+#include "launch/user_namespace.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -14,6 +17,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 
@@ -24,7 +30,19 @@
 namespace covey::launch {
 namespace {
 
-constexpr uid_t kPauseUid = 65535;  // what Kubernetes' pause image uses since 3.5
+/// The files of UTS names are root's of the host alone (kernel/utsname_sysctl.c), the calls are
+/// not.
+std::map<std::string, std::string> without_domainname(const SandboxSetup& setup) {
+    auto rest = setup.sysctls;
+    if (!setup.user.valid()) return rest;
+    for (const char* key : {"kernel.domainname", "kernel/domainname"})
+        if (const auto found = rest.extract(key))
+            sys::set_domainname(found.mapped()).or_throw("set domainname", found.mapped());
+    for (const char* key : {"kernel.hostname", "kernel/hostname"})
+        if (const auto found = rest.extract(key))
+            sys::set_hostname(found.mapped()).or_throw("set hostname", found.mapped());
+    return rest;
+}
 
 void prepare_namespaces(const SandboxSetup& setup) {
     fault_point("sandbox.namespaces");
@@ -32,7 +50,7 @@ void prepare_namespaces(const SandboxSetup& setup) {
         sys::set_namespace(file, flag).or_throw("join", "the namespace given by path");
     if (setup.own_uts) sys::set_hostname(setup.hostname).or_throw("set hostname", setup.hostname);
     if (setup.own_net) sys::bring_loopback_up().or_throw("bring up", "lo");
-    apply_sysctls(setup.sysctls);
+    apply_sysctls(without_domainname(setup));
 }
 
 /// A mount namespace with nothing in it but a procfs of this PID namespace, which launchers enter
@@ -51,7 +69,7 @@ UniqueFd make_proc_keeper() {
 
 /// For a parent that is outside this PID namespace: contexts of its procfs, the keeper last.
 void send_proc_contexts(const SandboxSetup& setup) {
-    if (setup.proc_contexts == 0) return;
+    if (!setup.keeps_proc) return;
     std::vector<UniqueFd> contexts;
     std::vector<FdRef> fds;
     for (int i = 0; i < setup.proc_contexts; ++i) {
@@ -84,14 +102,49 @@ void drop_everything(const SandboxSetup& setup) {
     sys::set_limit(RLIMIT_CORE, 0, 0).or_throw("set limit", "RLIMIT_CORE");
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
     sys::limit_bounding_set(0).or_throw("drop", "bounding capabilities");
-    sys::set_groups({}).or_throw("set", "groups");
-    sys::set_gid(kPauseUid).or_throw("set", "gid");
-    sys::set_uid(kPauseUid).or_throw("set", "uid");
+    // In a user namespace that forbids it they were dropped before it was entered.
+    if (!setup.user.valid()) sys::set_groups({}).or_throw("set", "groups");
+    sys::set_gid(setup.gid).or_throw("set", "gid");
+    sys::set_uid(setup.uid).or_throw("set", "uid");
     sys::set_capabilities({}).or_throw("drop", "capabilities");
     sys::set_no_new_privs().or_throw("set", "no_new_privs");
     // The pod must not outlive its shim: nobody could stop it or tell its exit codes. After
     // set_uid, which clears it (prctl(2)).
     sys::set_parent_death_signal(SIGKILL).or_throw("set", "parent death signal");
+}
+
+/// Pause's id in a user namespace: the usual one, else the last that there is.
+std::uint32_t pause_id(const IdMappings& maps) {
+    std::uint32_t last = 0;
+    for (const auto& map : maps)
+        last = std::max(last, map.container_id + (map.size - 1));
+    return spec::host_id(maps, kPauseId) ? kPauseId : last;
+}
+
+void clone_setup(SandboxSetup setup, std::uint64_t flags) {
+    (void)sys::set_name("covey:launcher");
+    sys::set_dumpable(false).or_throw("set", "dumpable");
+    fault_point("sandbox.user");
+    drop_groups();
+    sys::set_namespace(setup.user, CLONE_NEWUSER).or_throw("join user namespace");
+    const auto uids = read_id_map("/proc/self/uid_map"), gids = read_id_map("/proc/self/gid_map");
+    if (!spec::host_id(uids, 0) || !spec::host_id(gids, 0))
+        throw Error(Code::failed_precondition, "the user namespace maps no id 0")
+            .with_fix(
+                "a pod's root sets up its namespaces: give the user namespace a uid_map and a "
+                "gid_map with 0 in them");
+    become_root(0, 0);
+    setup.uid = pause_id(uids);
+    setup.gid = pause_id(gids);
+    auto child = sys::clone_process({flags | CLONE_PARENT, 0, FdRef{-1}});
+    if (!child && child.error() == ENOSPC)
+        throw namespace_limit_error("use a user namespace that is nested less deeply");
+    if (!child) throw Error::from_errno(child.error(), "clone", "pause");
+    if (child.value().pid == 0) run_sandbox_setup(setup);
+    fault_point("sandbox.told");
+    const std::array fds{child.value().pidfd.ref()};
+    sys::send_packet(setup.handshake, fmt::format("I{}", child.value().pid), fds)
+        .or_throw("send", "pause's descriptor");
 }
 
 int run(const SandboxSetup& setup) {
@@ -119,6 +172,19 @@ void run_sandbox_setup(const SandboxSetup& setup) noexcept {
     } catch (const std::exception& error) {
         send_failed(setup.handshake,
                     Error(Code::internal, fmt::format("sandbox set-up: {}", error.what())));
+    }
+    ::_exit(1);
+}
+
+void run_sandbox_launcher(const SandboxSetup& setup, std::uint64_t flags) noexcept {
+    try {
+        clone_setup(setup, flags);
+        ::_exit(0);
+    } catch (const Error& error) {
+        send_failed(setup.handshake, prefixed("sandbox launcher", error));
+    } catch (const std::exception& error) {
+        send_failed(setup.handshake,
+                    Error(Code::internal, fmt::format("sandbox launcher: {}", error.what())));
     }
     ::_exit(1);
 }

@@ -9,6 +9,7 @@
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/path.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
@@ -148,6 +149,14 @@ UniqueFd open_shown_root(FdRef shown, const spec::Access& access) {
     return std::move(tree).value();
 }
 
+/// A debugger's root belongs to the host's root, and in a user namespace its own may make nothing
+/// there.
+void make_place(const plan::LaunchPlan& plan, FdRef root, const std::string& target) {
+    if (!plan.process.user_namespace) return;
+    (void)sys::make_target_in_root(root, target, sys::TargetKind::folder)
+        .or_throw("make mount point", target);
+}
+
 }  // namespace
 
 Result<UniqueFd> clone_root_of(FdRef where, sys::Recursive recursive) {
@@ -171,10 +180,12 @@ Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, F
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
                            [&] { return open_bind(*bind, access); });
-        else if (std::holds_alternative<plan::ShowRoot>(body))
+        else if (const auto* show = std::get_if<plan::ShowRoot>(&body))
             sources.binds[i] =
-                in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
-                           [&] { return open_shown_root(shown, access); });
+                in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])), [&] {
+                    make_place(plan, sources.root, show->target);
+                    return open_shown_root(shown, access);
+                });
         else if (const auto* device = std::get_if<plan::MakeDevice>(&body);
                  device != nullptr && (device->from_host || !can_make_devices) &&
                  !S_ISFIFO(device->mode))

@@ -1,6 +1,7 @@
 #include "launch/stdio.hpp"
 
 #include "covey/error.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
 
@@ -107,7 +108,7 @@ void give_pipes(const Stdio& stdio, uid_t uid) {
 void give_pipes_on_host(const Stdio& stdio, const plan::ProcessPlan& process,
                         const IdMappings& uids) {
     const auto owner =
-        process.user_namespace ? host_id(uids, process.uid) : std::optional{process.uid};
+        process.user_namespace ? spec::host_id(uids, process.uid) : std::optional{process.uid};
     if (owner) give_pipes(stdio, *owner);
 }
 

@@ -1,7 +1,7 @@
 #include "launch/user_namespace.hpp"
 
-#include "base/text.hpp"
 #include "covey/error.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/namespaces.hpp"
@@ -10,8 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -128,32 +126,9 @@ void map_ids(const Member& member, const Kind& kind, const IdMappings& maps, std
     write_map(member, kind, maps);
 }
 
-IdMappings read_map(const char* path) {
-    IdMappings maps;
-    const auto text = sys::read_file(path).or_throw("read", path);
-    for (const auto line : split(text, '\n')) {
-        std::array<std::uint32_t, 3> numbers{};
-        std::size_t count = 0;
-        for (const auto word : split(line, ' '))
-            if (const auto number = parse_u32(word); number && count < numbers.size())
-                numbers.at(count++) = *number;
-        if (count == numbers.size()) maps.push_back({numbers[0], numbers[1], numbers[2]});
-    }
-    return maps;
-}
-
 void check_map(const char* path, const IdMappings& wanted) {
     if (wanted.empty()) return;
-    const auto sorted = [](IdMappings maps) {
-        std::sort(maps.begin(), maps.end(),
-                  [](const auto& a, const auto& b) { return a.container_id < b.container_id; });
-        return maps;
-    };
-    const auto equal = [](const auto& a, const auto& b) {
-        return a.container_id == b.container_id && a.host_id == b.host_id && a.size == b.size;
-    };
-    const auto have = sorted(read_map(path)), want = sorted(wanted);
-    if (!std::equal(have.begin(), have.end(), want.begin(), want.end(), equal))
+    if (!spec::same_mappings(read_id_map(path), wanted))
         throw Error(Code::invalid_spec, "the user namespace to join has another id mapping")
             .with_fix("leave linux.uidMappings and gidMappings out when its path is given");
 }
@@ -167,11 +142,8 @@ UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids) {
     return sys::open_at(member.proc(), "ns/user", O_RDONLY).or_throw("open", "user namespace");
 }
 
-std::optional<std::uint32_t> host_id(const IdMappings& maps, std::uint32_t id) {
-    for (const auto& map : maps)
-        if (id >= map.container_id && id - map.container_id < map.size)
-            return map.host_id + (id - map.container_id);
-    return std::nullopt;
+IdMappings read_id_map(const std::string& path) {
+    return spec::parse_id_map(sys::read_file(path).or_throw("read", path));
 }
 
 void drop_groups() {

@@ -5,10 +5,9 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "spec/linux_types.hpp"
+#include "spec/id_mappings.hpp"
 
-#include <cstdint>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include <sys/types.h>
@@ -22,9 +21,6 @@ using IdMappings = std::vector<spec::IdMapping>;
 /// newuidmap(1) and newgidmap(1). Throws permission_denied with the fix when none of them may.
 [[nodiscard]] UniqueFd make_user_namespace(const IdMappings& uids, const IdMappings& gids);
 
-/// The host's number of an id in a namespace with these maps; nothing: it has none.
-[[nodiscard]] std::optional<std::uint32_t> host_id(const IdMappings& maps, std::uint32_t id);
-
 /// Supplementary groups, where the caller may drop them: before it enters, for inside they can be
 /// dropped only where the namespace allows it.
 void drop_groups();
@@ -33,6 +29,8 @@ void become_root(uid_t uid, gid_t gid);
 /// All of it, with an nsfs descriptor.
 void enter_user_namespace(FdRef name_space, uid_t uid, gid_t gid);
 
+/// A uid_map or gid_map, host ids as the caller's user namespace has them.
+[[nodiscard]] IdMappings read_id_map(const std::string& path);
 /// Throws invalid_spec if the caller's user namespace has other maps than these (empty: any).
 void check_id_maps(const IdMappings& uids, const IdMappings& gids);
 

@@ -12,6 +12,12 @@ void check_request(const LaunchRequest& request) {
     if (!request.bundle.starts_with('/'))
         throw Error(Code::invalid_argument,
                     fmt::format("bundle '{}' is not an absolute path", request.bundle));
+    if (request.namespaces == NamespaceRule::sandbox && request.sandbox.has_user &&
+        request.pid_mode == spec::PidMode::node)
+        throw Error(Code::invalid_argument,
+                    "pid mode node in a sandbox with a user namespace: the host's PID namespace "
+                    "does not belong to it")
+            .with_fix("use pod, nested or container, or a sandbox without namespaces.user");
 }
 
 spec::PidMode pid_mode_of(const spec::Spec& spec, const LaunchRequest& request) {

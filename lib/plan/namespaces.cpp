@@ -1,7 +1,8 @@
 // Namespaces and sysctls by the API's rule. There the sandbox decides: its net, ipc, uts (and time)
-// replace the spec's entries, the PID namespace follows the request, mount and cgroup are the
-// container's own.
+// replace the spec's entries, its user namespace is everybody's, the PID namespace follows the
+// request, mount and cgroup are the container's own.
 #include "plan/sections.hpp"
+#include "spec/id_mappings.hpp"
 
 #include <fmt/format.h>
 
@@ -77,6 +78,33 @@ void time_namespace(Sections& s) {
     }
 }
 
+void mappings(Sections& s, const char* name, const std::vector<spec::IdMapping>& asked,
+              const std::vector<spec::IdMapping>& sandbox) {
+    if (asked.empty() || spec::same_mappings(asked, sandbox)) return;
+    auto pointer = fmt::format("/linux/{}", name);
+    if (s.request.sandbox.has_user)
+        s.problem(std::move(pointer),
+                  fmt::format("are not the sandbox's, which are {}: a pod has one user namespace; "
+                              "remove them",
+                              spec::mappings_text(sandbox)));
+    else
+        s.problem(std::move(pointer), std::string{kMixture});
+}
+
+/// The sandbox's for all its containers, or none for any.
+void user_namespace(Sections& s) {
+    const auto& sandbox = s.request.sandbox;
+    const auto [entry, pointer] = find_namespace(s.spec, Type::user);
+    if (!sandbox.has_user && entry != nullptr) s.problem(pointer, std::string{kMixture});
+    mappings(s, "uidMappings", s.spec.linux.uid_mappings, sandbox.uid_mappings);
+    mappings(s, "gidMappings", s.spec.linux.gid_mappings, sandbox.gid_mappings);
+    if (!sandbox.has_user) return;
+    if (entry != nullptr && !entry->path.empty()) must_match(s, *entry);
+    s.plan.namespaces.push_back({Type::user, Source::sandbox, {}});
+    s.plan.uid_mappings = sandbox.uid_mappings;
+    s.plan.gid_mappings = sandbox.gid_mappings;
+}
+
 void sysctls(Sections& s) {
     for (const auto& [key, value] : s.spec.linux.sysctl) {
         const auto type = sysctl_namespace(key);
@@ -108,8 +136,7 @@ void host_names(Sections& s) {
 
 void compile_sandbox_namespaces(Sections& s) {
     const auto& sandbox = s.request.sandbox;
-    if (const auto [entry, pointer] = find_namespace(s.spec, Type::user); entry != nullptr)
-        s.problem(pointer, std::string{kMixture});
+    user_namespace(s);
     own(s, Type::mount);
     from_sandbox(s, Type::network, sandbox.has_net);
     from_sandbox(s, Type::ipc, sandbox.has_ipc);

@@ -116,7 +116,8 @@ struct LaunchPlan {
     std::vector<NamespacePlan> namespaces;  // one for each type that the container does not inherit
     /// Entries of the spec that must be the sandbox's own namespace: checked by (device, inode).
     std::vector<NamespacePlan> must_match_sandbox;
-    /// Of a new user namespace; of one that is joined they must be the ones that it has.
+    /// Of a new user namespace; of one that is joined they must be the ones that it has; of the
+    /// sandbox's the ones that it has.
     std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     std::vector<TimeOffset> time_offsets;  // of a new time namespace
 
@@ -147,6 +148,9 @@ struct LaunchPlan {
 struct SandboxView {
     /// The pod has its own (new or joined by path) namespace of that type; else it is the host's.
     bool has_net = true, has_ipc = true, has_uts = true, has_time = false;
+    /// It is in a user namespace, to which all of these belong, with these maps.
+    bool has_user = false;
+    std::vector<spec::IdMapping> uid_mappings = {}, gid_mappings = {};
 };
 
 /// Who decides a container's namespaces.

@@ -23,8 +23,6 @@ void refuse_hooks(Sections& s) {
 
 /// In the API the sandbox decides these namespaces, for all its containers.
 void refuse_namespace_fields(Sections& s, const spec::Linux& linux_part) {
-    if (!linux_part.uid_mappings.empty()) s.problem("/linux/uidMappings", std::string{kMixture});
-    if (!linux_part.gid_mappings.empty()) s.problem("/linux/gidMappings", std::string{kMixture});
     if (!linux_part.time_offsets.empty())
         s.refuse("/linux/timeOffsets", "a time namespace's offset");
 }

@@ -61,7 +61,7 @@ struct NamespaceEntry {
     const spec::Namespace* entry = nullptr;  // null: the spec has none of that type
     std::string pointer;
 };
-/// The container has a user namespace of its own, new or joined.
+/// The container is in a user namespace: its own, new or joined, or the sandbox's.
 [[nodiscard]] bool has_user_namespace(const Sections& s);
 [[nodiscard]] NamespaceEntry find_namespace(const spec::Spec& spec, spec::NamespaceType type);
 /// The namespace that a sysctl belongs to; none: it is the whole host's. Key in either form.

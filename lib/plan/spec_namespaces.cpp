@@ -94,7 +94,8 @@ void time_offsets(Sections& s) {
 }  // namespace
 
 bool has_user_namespace(const Sections& s) {
-    return s.request.namespaces == NamespaceRule::spec && has(s, Type::user);
+    return s.request.namespaces == NamespaceRule::spec ? has(s, Type::user)
+                                                       : s.request.sandbox.has_user;
 }
 
 NamespaceEntry find_namespace(const spec::Spec& spec, Type type) {

@@ -71,6 +71,7 @@ void Container::run_exec_launcher(const core::ExecConfig& config, FdRef init,
         input.err = fds[2];
     }
     input.init = init;
+    input.joins_user_namespace = input.request.sandbox.has_user;
     input.cgroups = &context_.host;
     input.container_cgroup = facts_.cgroup;
     input.exec_cgroup = facts_.cgroup + "/" + config.exec + ".exec";

@@ -2,11 +2,16 @@
 
 #include "base/fault.hpp"
 #include "base/rollback.hpp"
+#include "base/text.hpp"
 #include "launch/message.hpp"
 #include "launch/nested.hpp"
 #include "launch/sandbox_setup.hpp"
 #include "launch/sysctl.hpp"
+#include "launch/user_namespace.hpp"
 #include "shim/clock.hpp"
+#include "shim/pod_namespaces.hpp"
+#include "shim/unborn.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -20,6 +25,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
@@ -29,77 +35,43 @@
 namespace covey::shim {
 namespace {
 
-struct PodNamespaceType {
-    const char* name;  // the API's and /proc/<pid>/ns's
-    std::uint64_t flag;
-    bool by_default;
-};
-constexpr std::array<PodNamespaceType, 4> kTypes{{
-    {"net", CLONE_NEWNET, true},
-    {"ipc", CLONE_NEWIPC, true},
-    {"uts", CLONE_NEWUTS, true},
-    {"time", CLONE_NEWTIME, false},
-}};
 using Kind = core::NamespaceWish::Kind;
-
-core::NamespaceWish wish_for(const core::SandboxConfig& config, const PodNamespaceType& type) {
-    const auto found = config.namespaces.find(type.name);
-    if (found != config.namespaces.end()) return found->second;
-    return {type.by_default ? Kind::create : Kind::host, {}};
-}
-
-UniqueFd open_wished(const core::NamespaceWish& wish, const PodNamespaceType& type) {
-    auto file = sys::open(wish.path, O_RDONLY);
-    if (!file)
-        throw Error::from_errno(file.error(), fmt::format("open {} namespace", type.name),
-                                wish.path)
-            .with_fix("name an nsfs file, e.g. /proc/<pid>/ns/net or a bind mount of one");
-    if (sys::namespace_type(file.value()).value_or(0) != type.flag)
-        throw Error(Code::invalid_argument,
-                    fmt::format("{} is not a {} namespace", wish.path, type.name))
-            .with_fix(fmt::format("name a file such as /proc/<pid>/ns/{}", type.name));
-    return std::move(file).value();
-}
-
-/// A pod sets parameters of its own namespaces, never the host's.
-void check_sysctls(const core::SandboxConfig& config) {
-    for (const auto& [key, value] : config.sysctls) {
-        const auto owner = launch::sysctl_namespace(key);
-        if (owner.empty())
-            throw Error(Code::invalid_argument,
-                        fmt::format("sysctl {} belongs to no namespace of a pod", key))
-                .with_fix("it would change the whole host: set it there, with sysctl(8)");
-        for (const auto& type : kTypes)
-            if (owner == type.name && wish_for(config, type).kind == Kind::host)
-                throw Error(Code::invalid_argument,
-                            fmt::format("sysctl {} would change the host: the pod shares its {} "
-                                        "namespace",
-                                        key, owner))
-                    .with_fix(
-                        fmt::format("leave it out, or give the pod a new {} namespace", owner));
-    }
-}
 
 constexpr int kHandshakeLimit = 10'000;  // milliseconds
 // One for each container that pause's own superblock must not be shared with, on kernels
 // before 6.18.
 constexpr int kProcContexts = 8;
 
-/// Until pause is exec'd (the end of the stream). Returns the contexts that it sent.
-std::vector<UniqueFd> wait_for_exec(FdRef handshake) {
+struct HandShake {
     std::vector<UniqueFd> contexts;
+    pid_t pid = 0;  // of pause, when somebody else than the shim cloned it
+    UniqueFd pidfd;
+    std::optional<Error> failed;
+};
+
+/// Until pause is exec'd (the end of the stream): what its set-up stage sent.
+HandShake wait_for_exec(FdRef handshake) {
+    HandShake result;
     while (true) {
         pollfd entry{handshake.get(), POLLIN, 0};
         const int ready = ::poll(&entry, 1, kHandshakeLimit);
         if (ready < 0 && errno == EINTR) continue;
-        if (ready <= 0)
-            throw Error(Code::timeout, "the sandbox's pause process did not start within 10 s");
+        if (ready <= 0) {
+            result.failed.emplace(Code::timeout,
+                                  "the sandbox's pause process did not start within 10 s");
+            return result;
+        }
         auto packet = sys::receive_packet(handshake).or_throw("receive", "hand-shake");
-        if (packet.data.empty()) return contexts;
-        if (packet.data == "C")
-            contexts = std::move(packet.fds);
-        else
-            throw launch::decode_failure(packet.data);
+        if (packet.data.empty()) return result;
+        if (packet.data == "C") {
+            result.contexts = std::move(packet.fds);
+        } else if (packet.data.front() == 'I' && packet.fds.size() == 1) {
+            result.pid =
+                static_cast<pid_t>(parse_u32(std::string_view{packet.data}.substr(1)).value_or(0));
+            result.pidfd = std::move(packet.fds.front());
+        } else if (!result.failed) {
+            result.failed = launch::decode_failure(packet.data);
+        }
     }
 }
 
@@ -134,43 +106,54 @@ Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, Fd
 }
 
 void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program) {
-    check_sysctls(config);
     auto group = cgroup::Group::create(host_, facts_.cgroup + "/pause");
     launch::SandboxSetup setup;
     setup.hostname = hostname_for(config);
     setup.sysctls = config.sysctls;
     setup.pause = pause_program;
-    std::uint64_t flags = CLONE_NEWPID | CLONE_NEWNS;
-    std::vector<UniqueFd> joined;
-    for (const auto& type : kTypes) {
-        const auto wish = wish_for(config, type);
-        if (wish.kind == Kind::create) flags |= type.flag;
-        if (wish.kind == Kind::path)
-            setup.join.emplace_back(joined.emplace_back(open_wished(wish, type)), type.flag);
-        if (type.flag == CLONE_NEWNET) setup.own_net = wish.kind == Kind::create;
-        if (type.flag == CLONE_NEWUTS) setup.own_uts = wish.kind == Kind::create;
-    }
+    const auto opened = open_namespaces(config, setup);
     const auto own_pid_ns =
         sys::open("/proc/self/ns/pid", O_RDONLY).or_throw("open", "/proc/self/ns/pid");
     if (!sys::procfs_takes_pidns(own_pid_ns)) setup.proc_contexts = kProcContexts;
+    setup.keeps_proc = opened.user || setup.proc_contexts > 0;
+    clone_pause(setup, CLONE_NEWPID | CLONE_NEWNS | opened.new_ones, group);
+}
+
+void Sandbox::clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgroup::Group& group) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     setup.handshake = sockets.child;
     fault_point("sandbox.clone");
-    auto cloned = sys::clone_process({flags, SIGCHLD, group.clone_target()});
+    const bool inside = setup.user.valid();
+    auto cloned = sys::clone_process({inside ? 0 : flags, SIGCHLD, group.clone_target()});
     if (!cloned && cloned.error() == ENOSPC)
         throw launch::namespace_limit_error("run coveyd in fewer containers");
     auto child = std::move(cloned).or_throw("clone", "pause");
     if (child.pid == 0) {
         if (!group.clone_target().valid()) group.join(cgroup::Group::Identity::move);
+        if (inside) launch::run_sandbox_launcher(setup, flags);
         launch::run_sandbox_setup(setup);
     }
     sockets.child.reset();
-    pause_ = std::move(child.pidfd);
-    facts_.pause_pid = child.pid;
-    proc_contexts_ = wait_for_exec(sockets.parent);
-    if (proc_contexts_.empty()) return;
-    proc_keeper_ = std::move(proc_contexts_.back());
-    proc_contexts_.pop_back();
+    if (!inside) {
+        pause_ = std::move(child.pidfd);
+        facts_.pause_pid = child.pid;
+    }
+    auto heard = wait_for_exec(sockets.parent);
+    if (inside) {
+        pause_ = std::move(heard.pidfd);
+        facts_.pause_pid = heard.pid;
+        // It only clones; one that does not end in time is ended.
+        if (heard.failed) (void)sys::pidfd_send_signal(child.pidfd, SIGKILL);
+        (void)sys::wait_process(child.pidfd);
+        if (!heard.failed && !pause_)
+            heard.failed.emplace(Code::internal, "the sandbox's launcher ended without a word");
+        if (!pause_) reap_unborn(host_, facts_.cgroup + "/pause");
+    }
+    if (heard.failed) throw Error(*heard.failed);
+    if (heard.contexts.empty()) return;
+    proc_keeper_ = std::move(heard.contexts.back());
+    heard.contexts.pop_back();
+    proc_contexts_ = std::move(heard.contexts);
 }
 
 void Sandbox::note_namespaces(const core::SandboxConfig& config) {
@@ -188,8 +171,19 @@ void Sandbox::note_namespaces(const core::SandboxConfig& config) {
         namespaces_[name] = std::move(file);
     };
     note("pid");
-    for (const auto& type : kTypes)
+    for (const auto& type : kPodNamespaceTypes)
         if (wish_for(config, type).kind != Kind::host) note(type.name);
+    if (namespaces_.contains("user")) note_mappings();
+}
+
+void Sandbox::note_mappings() {
+    const auto folder = fmt::format("/proc/{}/", facts_.pause_pid);
+    facts_.uid_mappings = launch::read_id_map(folder + "uid_map");
+    facts_.gid_mappings = launch::read_id_map(folder + "gid_map");
+    if (spec::maps_host_id(facts_.uid_mappings, 0))
+        facts_.warnings.emplace_back(
+            "the sandbox's user namespace maps the host's uid 0: what the host's root may do to "
+            "files of the host, a container may do to those that it reaches");
 }
 
 launch::PodNamespaces Sandbox::namespaces() const {
@@ -197,13 +191,14 @@ launch::PodNamespaces Sandbox::namespaces() const {
         const auto found = namespaces_.find(name);
         return found == namespaces_.end() ? FdRef{-1} : found->second.ref();
     };
-    return {find("pid"),  find("net"),  find("ipc"), find("uts"),
-            find("time"), proc_keeper_, FdRef{-1}};
+    return {find("pid"),  find("net"),  find("ipc"),  find("uts"),
+            find("time"), find("user"), proc_keeper_, FdRef{-1}};
 }
 
 plan::SandboxView Sandbox::view() const {
-    return {namespaces_.contains("net"), namespaces_.contains("ipc"), namespaces_.contains("uts"),
-            namespaces_.contains("time")};
+    return {namespaces_.contains("net"),  namespaces_.contains("ipc"),  namespaces_.contains("uts"),
+            namespaces_.contains("time"), namespaces_.contains("user"), facts_.uid_mappings,
+            facts_.gid_mappings};
 }
 
 UniqueFd Sandbox::take_proc_context() {

@@ -7,6 +7,7 @@
 #include "cgroup/cgroup.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
+#include "launch/sandbox_setup.hpp"
 
 #include <map>
 #include <string>
@@ -39,6 +40,8 @@ class Sandbox {
   private:
     [[nodiscard]] bool was_out_of_memory() const;
     void start_pause(const core::SandboxConfig& config, FdRef pause_program);
+    void clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgroup::Group& group);
+    void note_mappings();
     void note_namespaces(const core::SandboxConfig& config);
 
     const cgroup::Host& host_;

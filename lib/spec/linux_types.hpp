@@ -1,6 +1,8 @@
 // The `linux` object of config.json (config-linux.md), as types. See spec/types.hpp.
 #pragma once
 
+#include "spec/id_mappings.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,10 +18,6 @@ enum class NamespaceType { pid, network, mount, ipc, uts, user, cgroup, time };
 struct Namespace {
     NamespaceType type = NamespaceType::pid;
     std::string path;  // empty: a new one
-};
-
-struct IdMapping {
-    std::uint32_t container_id = 0, host_id = 0, size = 0;
 };
 
 struct TimeOffset {

@@ -3,13 +3,11 @@
 // Thread rule: one thread. Do not block.
 #pragma once
 
+#include "spec/id_mappings.hpp"
 #include "spec/object_reader.hpp"
 #include "spec/types.hpp"
 
 namespace covey::spec {
-
-/// uid_t and gid_t: 2^32-1 means "unchanged" to the kernel, so it is never an id.
-inline constexpr std::uint32_t kLargestId = 0xfffffffe;
 
 void parse_spec(ObjectReader& reader, Spec& spec);
 void parse_process(ObjectReader& reader, Process& process);

@@ -8,9 +8,6 @@
 namespace covey::spec {
 namespace {
 
-// user_namespaces(7): the kernel takes at most this many lines (since Linux 4.15).
-constexpr std::size_t kMostMappings = 340;
-
 void parse_id_mapping(ObjectReader& reader, IdMapping& mapping) {
     reader.number("containerID", mapping.container_id, Need::required, 0U, kLargestId);
     reader.number("hostID", mapping.host_id, Need::required, 0U, kLargestId);
@@ -23,10 +20,6 @@ void parse_id_mapping(ObjectReader& reader, IdMapping& mapping) {
         reader.problem(
             "size", fmt::format("{} reaches beyond the largest id, {}", mapping.size, kLargestId));
     }
-}
-
-bool overlap(std::uint32_t a, std::uint32_t a_size, std::uint32_t b, std::uint32_t b_size) {
-    return a < static_cast<std::uint64_t>(b) + b_size && b < static_cast<std::uint64_t>(a) + a_size;
 }
 
 /// user_namespaces(7): neither the container's nor the host's ids may be mapped twice.
@@ -48,9 +41,9 @@ void check_overlaps(ObjectReader& reader, const Place& list, const std::vector<I
 void parse_id_mappings(ObjectReader& reader, std::string_view key, std::vector<IdMapping>& out) {
     read_list(reader, key, out, parse_id_mapping);
     const Place list = reader.at(key);
-    if (out.size() > kMostMappings) {
+    if (out.size() > kMostIdMappings) {
         reader.problem(key, fmt::format("has {} mappings, the kernel takes at most {}", out.size(),
-                                        kMostMappings));
+                                        kMostIdMappings));
     } else if (!out.empty() && reader.problems().clean(list.pointer())) {
         check_overlaps(reader, list, out);
     }

@@ -59,6 +59,12 @@ Result<pid_t> number_in(FdRef pid_namespace, pid_t pid) {
     return number;
 }
 
+Result<UniqueFd> owning_user_namespace(FdRef name_space) {
+    const int owner = ::ioctl(name_space.get(), NS_GET_USERNS);
+    if (owner < 0) return last_errno();
+    return UniqueFd{owner};
+}
+
 Result<uid_t> namespace_owner(FdRef user_namespace) {
     uid_t owner = 0;
     if (::ioctl(user_namespace.get(), NS_GET_OWNER_UID, &owner) < 0) return last_errno();

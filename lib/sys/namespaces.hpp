@@ -33,6 +33,9 @@ Result<UniqueFd> parent_namespace(FdRef name_space);
 /// The number that process `pid` (the caller's number) has in a PID namespace. ESRCH: it is not in
 /// there, or gone; ENOTTY: the kernel cannot tell (before 6.11).
 Result<pid_t> number_in(FdRef pid_namespace, pid_t pid);
+/// The user namespace that a namespace of any other type belongs to (NS_GET_USERNS); EPERM when
+/// that one is not below the caller's own.
+Result<UniqueFd> owning_user_namespace(FdRef name_space);
 /// Uid that owns a user namespace, in the caller's terms (NS_GET_OWNER_UID).
 Result<uid_t> namespace_owner(FdRef user_namespace);
 

@@ -43,9 +43,6 @@ class BadInput(CoveyTest):
         self.refuse_sandbox([], "invalid_argument", "must be an object")
         self.assert_problem(self.client.put("/v1/containers/c", {}), "invalid_argument", "/sandbox: is missing", "/bundle: is missing")
 
-    def test_what_is_not_built_yet_is_refused_by_name(self):
-        self.refuse_sandbox({"namespaces": {"user": "new"}}, "invalid_argument", "/namespaces/user", "not built yet")
-
     def test_access(self):
         self.refuse_sandbox({"access": "privat"}, "invalid_argument", "/access", "did you mean 'private'")
         self.refuse_container({"access": {"see": "own", "inspect": "pod"}}, "invalid_argument", "/access", "cannot be")
@@ -141,7 +138,7 @@ class BadInput(CoveyTest):
         self.assertTrue(any("/process/capabilities/bounding/0" in cause for cause in problem["causes"]), problem)
 
     def test_a_pod_is_wholly_inside_a_user_namespace_or_wholly_outside(self):
-        """A sandbox with one cannot be made yet (namespaces.user), so the mixture has one side."""
+        """The other side is in test_userns.py."""
         self.sandbox("web")
         mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
         for entry, mappings in (({"type": "user"}, mapping), ({"type": "user"}, None),

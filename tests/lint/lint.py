@@ -37,7 +37,7 @@ FLOORS = {
 }
 EVERYWHERE = {"covey/error.hpp", "covey/version.hpp"}
 # Plain data that another floor's types are made of.
-DATA_HEADERS = {"lib/plan": {"cgroup/limits.hpp"}, "daemon": {"spec/tables.hpp", "spec/problem.hpp", "spec/json_reader.hpp"}}
+DATA_HEADERS = {"lib/plan": {"cgroup/limits.hpp"}, "daemon": {"spec/tables.hpp", "spec/id_mappings.hpp", "spec/problem.hpp", "spec/json_reader.hpp"}}
 JSON_FILES = re.compile(r"(codec|parse|load|dump|reader|fields|/json|store/(journal|record)|engine/records)\w*\.(cpp|hpp)$|^daemon/ctl/.*\.cpp$")
 
 # Calls with a home. (pattern, where they are at home, what to do elsewhere)

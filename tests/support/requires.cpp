@@ -5,6 +5,7 @@
 #include "sys/file.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -19,6 +20,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +108,16 @@ Reason no_pidns_mount() {
     return errno_text("fsconfig(pidns)");
 }
 
+/// A tmpfs's ids can be mapped since Linux 6.3.
+Reason no_idmapped_tmpfs() {
+    utsname name{};
+    int major = 0, minor = 0;
+    if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2)
+        return std::string{"an unknown kernel"};
+    if (major > 6 || (major == 6 && minor >= 3)) return std::nullopt;
+    return std::string{"Linux "} + name.release;
+}
+
 Reason no_runc() {
     if (access("/usr/sbin/runc", X_OK) == 0 || access("/usr/bin/runc", X_OK) == 0)
         return std::nullopt;
@@ -146,6 +158,7 @@ Reason missing(const std::string& word) {
         {"landlock", no_landlock},
         {"landlock_scope", no_landlock_scope},
         {"pidns_mount", no_pidns_mount},
+        {"idmapped_tmpfs", no_idmapped_tmpfs},
         {"faults", no_faults},
         {"runc", no_runc},
     };

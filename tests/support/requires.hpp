@@ -11,8 +11,8 @@ namespace covey::test {
 
 /// The reason why the machine lacks `word`, or nothing. Words: root, cgroup_v1, cgroup_v2 (a v2
 /// tree, alone or beside v1), cgroup_hybrid, cgroup_pure_v2, userns, seccomp, landlock,
-/// landlock_scope, pidns_mount (procfs takes `pidns=`), faults (built with COVEY_FAULTS), runc.
-/// Each is probed by trying it.
+/// landlock_scope, pidns_mount (procfs takes `pidns=`), idmapped_tmpfs (by the kernel's version),
+/// faults (built with COVEY_FAULTS), runc. Each other is probed by trying it.
 [[nodiscard]] std::optional<std::string> missing(const std::string& word);
 /// Prints "SKIP: <case>: needs <word> (<reason>)" and remembers it for the exit status.
 void note_skip(const std::string& word, const std::string& reason);

@@ -17,13 +17,20 @@ namespace covey {
 /// sandbox's; target: in the namespace of the container that is named.
 enum class PidMode { pod, nested, container, target, node };
 
+/// `size` ids from `container_id` on are the host's from `host_id` on.
+struct IdMapping {
+    std::uint32_t container_id = 0, host_id = 0, size = 0;
+};
+
 struct SandboxOptions {
     /// Folder for the sandbox's state; made with mode 0700. Must be the caller's alone.
     std::string state_root = "/run/covey/lib";
     /// Empty: the sandbox's id.
     std::string hostname = {};
-    /// net, ipc, uts, time → "new", "host" or an absolute nsfs path.
+    /// net, ipc, uts, user, time → "new", "host" or an absolute nsfs path.
     std::map<std::string, std::string> namespaces = {};
+    /// Of a new user namespace, which needs both.
+    std::vector<IdMapping> uid_mappings = {}, gid_mappings = {};
     std::map<std::string, std::string> sysctls = {};
     std::string cgroup_parent = "/covey";
 };
