@@ -23,12 +23,22 @@ std::string known_ids(const Map& entries) {
     return "there are: " + text;
 }
 
-/// Ids that the request named, itself or by a namespace's path, may be another sandbox's too.
+/// With ids that the engine chose.
+bool has_own_block(const CreateSandboxAction& request) {
+    const auto user = request.namespaces.find("user");
+    return user != request.namespaces.end() &&
+           user->second.kind == core::NamespaceWish::Kind::create &&
+           user->second.uid_mappings.empty();
+}
+
+/// Ids that a request named, itself or by a namespace's path, may be another sandbox's too.
 void warn_of_shared_ids(SandboxView& view,
                         const std::map<std::string, std::shared_ptr<SandboxEntry>>& sandboxes) {
     if (view.facts.uid_mappings.empty()) return;
+    const bool has_block = has_own_block(view.request);
     for (const auto& [id, other] : sandboxes)
-        if (id != view.facts.id && other->complete &&
+        if (id != view.facts.id && other->complete && !other->facts.uid_mappings.empty() &&
+            !(has_block && has_own_block(other->request)) &&
             (spec::share_host_ids(view.facts.uid_mappings, other->facts.uid_mappings) ||
              spec::share_host_ids(view.facts.gid_mappings, other->facts.gid_mappings)))
             view.facts.warnings.push_back(fmt::format(

@@ -82,9 +82,66 @@ TEST_CASE("a misspelt field alone is an unknown field") {
           "unknown field 'nett' in the body at /namespaces (did you mean 'net'?)");
 }
 
-TEST_CASE("what is not built yet is refused by name") {
-    CHECK(refused_sandbox(R"({"namespaces": {"user": "new"}})").detail().find("not built yet") !=
-          std::string::npos);
+TEST_CASE("a user namespace is new, with or without mappings, or one that is there") {
+    using Kind = core::NamespaceWish::Kind;
+    const auto wish = [](const std::string& text) {
+        return decode_sandbox("web", R"({"namespaces": {"user": )" + text + "}}")
+            .namespaces.at("user");
+    };
+    CHECK(wish(R"("new")").kind == Kind::create);
+    CHECK(wish(R"("new")").uid_mappings.empty());
+    CHECK(wish(R"("host")").kind == Kind::host);
+    CHECK(wish(R"({"path": "/proc/7/ns/user"})").path == "/proc/7/ns/user");
+    const auto own = wish(R"({"uidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}],
+        "gidMappings": [{"containerID": 0, "hostID": 7, "size": 1}]})");
+    CHECK(own.kind == Kind::create);
+    CHECK(own.uid_mappings == std::vector<spec::IdMapping>{{0, 100000, 65536}});
+    CHECK(own.gid_mappings == std::vector<spec::IdMapping>{{0, 7, 1}});
+    CHECK_FALSE(own == wish(R"("new")"));
+}
+
+TEST_CASE("a user namespace that cannot be is refused with its pointer") {
+    const auto says = [](const std::string& user, const std::string& part,
+                         const std::string& rest = "") {
+        const auto error = refused_sandbox(R"({"namespaces": {"user": )" + user + "}" + rest + "}");
+        INFO(error.detail());
+        return error.detail().find(part) != std::string::npos;
+    };
+    CHECK(says("7", "/namespaces/user: must be"));
+    CHECK(says("{}", "/namespaces/user/gidMappings: is missing"));
+    CHECK(says(R"({"uidMappings": 1, "gidMappings": []})", "uidMappings: must be an array"));
+    CHECK(says(R"({"uidMappings": [{"containerID": 0, "hostID": 1.5, "size": 1}]})",
+               "/namespaces/user/uidMappings/0/hostID: must be a whole number"));
+    CHECK(says(R"({"uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}]})", "host's id 0"));
+    CHECK(says(R"("new")", "/pidMode: 'node'", R"(, "pidMode": "node")"));
+    CHECK(refused_sandbox(R"({"namespaces": {"user": "new", "net": "host"}})")
+              .detail()
+              .find("/namespaces/net") != std::string::npos);
+}
+
+TEST_CASE("a sandbox shows its mappings, and its OCI configurations have them") {
+    auto view = ready_sandbox();
+    CHECK_FALSE(sandbox_json(view).contains("uidMappings"));
+    view.facts.namespaces["user"] = {"/ns/user", 1, 5};
+    view.facts.uid_mappings = {{0, 100000, 10}};
+    view.facts.gid_mappings = {{0, 200000, 20}};
+    const auto maps = Json::parse(R"([{"containerID": 0, "hostID": 100000, "size": 10}])");
+    CHECK(Json(sandbox_json(view)["uidMappings"]) == maps);
+    for (const std::string own :
+         {"", R"(, "uidMappings": [])",
+          R"(, "uidMappings": [{"containerID": 0, "hostID": 100000, "size": 10}])"}) {
+        const auto joined = Json::parse(
+            join_oci_config(R"({"linux": {"namespaces": [{"type": "user"}])" + own + "}}", view));
+        CHECK(joined["linux"]["uidMappings"] == maps);
+        CHECK(joined["linux"]["gidMappings"][0]["hostID"] == 200000);
+        CHECK(joined["linux"]["namespaces"][0] ==
+              Json::parse(R"({"type": "user", "path": "/ns/user"})"));
+    }
+    CHECK(refused([&] {
+              return join_oci_config(
+                  R"({"linux": {"gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}})",
+                  view);
+          }).code() == Code::invalid_spec);
 }
 
 TEST_CASE("access is a preset or three reaches, and what cannot be is refused") {

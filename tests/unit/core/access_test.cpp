@@ -122,6 +122,14 @@ TEST_CASE("a capability counts where the target's user namespace is, or around i
           std::vector{Obstacle::uid, Obstacle::capabilities, Obstacle::user_namespace});
     CHECK(why_not(inside, outside, Action::signal) ==
           std::vector{Obstacle::uid, Obstacle::user_namespace});
+    // What is to be asked for is in the numbers of the caller's user namespace.
+    auto sibling = process("sibling", 100007, 0);
+    sibling.user_namespaces = inside.user_namespaces;
+    sibling.uid_map = sibling.gid_map = {{0, 100000, 65536}};
+    CHECK(judge_access(sibling, inside, Action::signal).changes ==
+          std::vector<std::string>{"add CAP_KILL to sibling",
+                                   "add CAP_CHOWN, CAP_KILL, CAP_SETUID, CAP_SYS_PTRACE to sibling",
+                                   "run sibling as 0:0"});
     // Whoever made a namespace may do all in it.
     CHECK(may(process("maker", 0, 0), inside, Action::ptrace));
     CHECK_FALSE(may(process("other", 1000, 0), inside, Action::ptrace));

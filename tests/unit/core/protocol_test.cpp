@@ -117,6 +117,8 @@ TEST_CASE("a sandbox's configuration travels whole") {
     config.hostname = "web.example";
     config.namespaces["net"] = {NamespaceWish::Kind::path, "/run/netns/blue"};
     config.namespaces["ipc"] = {NamespaceWish::Kind::host, ""};
+    config.namespaces["user"] = {
+        NamespaceWish::Kind::create, "", {{0, 100000, 65536}}, {{0, 1, 2}, {5, 6, 7}}};
     config.sysctls["net.ipv4.ip_unprivileged_port_start"] = "0";
     config.cgroup_parent = "/elsewhere";
     const auto back = std::get<CreateSandbox>(round_trip(CreateSandbox{config}).body).config;
@@ -125,6 +127,7 @@ TEST_CASE("a sandbox's configuration travels whole") {
     CHECK(back.namespaces.at("net").kind == NamespaceWish::Kind::path);
     CHECK(back.namespaces.at("net").path == "/run/netns/blue");
     CHECK(back.namespaces.at("ipc").kind == NamespaceWish::Kind::host);
+    CHECK(back.namespaces == config.namespaces);
     CHECK(back.sysctls == config.sysctls);
     CHECK(back.cgroup_parent == "/elsewhere");
 }

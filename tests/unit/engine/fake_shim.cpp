@@ -153,6 +153,11 @@ core::ReplyBody FakeShim::carry_out(const core::RequestBody& body, std::vector<U
         facts.cgroup = "/covey/" + id_ + ".pod";
         facts.created_at = now();
         facts.namespaces["pid"] = {"/proc/1/ns/pid", 4, 77};
+        if (const auto user = wish->config.namespaces.find("user");
+            user != wish->config.namespaces.end()) {
+            facts.uid_mappings = user->second.uid_mappings;
+            facts.gid_mappings = user->second.gid_mappings;
+        }
         sandbox = facts;
         write_sandbox();
         return facts;

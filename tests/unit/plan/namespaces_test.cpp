@@ -103,6 +103,46 @@ TEST_CASE("mount and cgroup namespaces cannot be joined, user namespaces not use
     CHECK(pointer_of(with_namespaces(R"([{"type":"user"}])")) == "/linux/namespaces/0");
 }
 
+TEST_CASE("a sandbox's user namespace is every container's, and the spec's must be the same") {
+    auto in_user = request(PidMode::pod);
+    in_user.sandbox.has_user = true;
+    in_user.sandbox.uid_mappings = {{0, 100000, 65536}};
+    in_user.sandbox.gid_mappings = {{0, 200000, 65536}};
+    for (const char* list : {R"([{"type":"mount"}])", R"([{"type":"user"}])"}) {
+        const auto plan = plan_of(with_namespaces(list), in_user);
+        CHECK(source_of(plan, NamespaceType::user) == Source::sandbox);
+        CHECK(plan.process.user_namespace);
+        CHECK(plan.uid_mappings == in_user.sandbox.uid_mappings);
+        CHECK(plan.gid_mappings == in_user.sandbox.gid_mappings);
+    }
+    const auto by_path =
+        plan_of(with_namespaces(R"([{"type":"user","path":"/proc/7/ns/user"}])"), in_user);
+    REQUIRE(by_path.must_match_sandbox.size() == 1);
+    CHECK(by_path.must_match_sandbox[0].type == NamespaceType::user);
+    auto with_maps = with_namespaces(R"([{"type":"user"}])");
+    with_maps["linux"]["uidMappings"] =
+        Json::parse(R"([{"containerID":0,"hostID":100000,"size":65536}])");
+    CHECK(problems_of(with_maps, in_user).empty());
+    with_maps["linux"]["gidMappings"] = with_maps["linux"]["uidMappings"];
+    CHECK(pointer_of(with_maps, in_user) == "/linux/gidMappings");
+    in_user.pid_mode = PidMode::node;
+    CHECK_THROWS_AS(plan_of(with_namespaces(R"([{"type":"mount"}])"), in_user), covey::Error);
+}
+
+TEST_CASE("an idmap option without mappings means the sandbox's") {
+    auto in_user = request();
+    in_user.sandbox.has_user = true;
+    in_user.sandbox.uid_mappings = in_user.sandbox.gid_mappings = {{0, 100000, 65536}};
+    auto json = with_namespaces(R"([{"type":"mount"}])");
+    json["mounts"].push_back(Json::parse(
+        R"({"destination":"/d","type":"none","source":"/tmp","options":["bind","idmap"]})"));
+    const auto plan = plan_of(json, in_user);
+    const auto* bind = std::get_if<BindMount>(&plan.operations.at(json["mounts"].size() - 1));
+    REQUIRE(bind != nullptr);
+    CHECK(bind->uid_mappings == in_user.sandbox.uid_mappings);
+    CHECK_FALSE(problems_of(json).empty());
+}
+
 TEST_CASE("a time namespace is the sandbox's or refused") {
     const auto json = with_namespaces(R"([{"type":"time"}])");
     CHECK(pointer_of(json) == "/linux/namespaces/0");
