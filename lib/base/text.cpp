@@ -8,7 +8,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 
 namespace covey {
 
@@ -149,13 +148,16 @@ bool is_utf8(std::string_view text) noexcept {
 }
 
 std::string rfc3339(std::int64_t unix_microseconds) {
-    constexpr std::int64_t kMicro = 1'000'000;
-    const auto seconds = static_cast<std::time_t>(unix_microseconds / kMicro);
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
-                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                       unix_microseconds % kMicro);
+    using namespace std::chrono;
+    // Not gmtime_r(3): it reads /etc/localtime, for nothing.
+    const sys_time<microseconds> time{microseconds{unix_microseconds}};
+    const auto day = floor<days>(time);
+    const year_month_day date{day};
+    const hh_mm_ss clock{time - day};
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                       clock.subseconds().count());
 }
 
 std::string rfc3339_now() {

@@ -157,8 +157,7 @@ Host detect_with(const std::string& root, const FilesystemType& type_of) {
 
 Host detect(const std::string& root) {
     return detect_with(root, [](const std::string& path) -> std::uint64_t {
-        const auto dir = sys::open_dir(path);
-        return dir ? sys::filesystem_magic(dir.value()).value_or(0) : 0;
+        return sys::filesystem_magic_of(path).value_or(0);
     });
 }
 

@@ -95,9 +95,12 @@ Group Group::create(const Host& host, Placement placement) {
 Group Group::create_or_take(const Host& host, Placement placement) {
     check_paths(placement);
     auto dir = host.identity_mount() + placement.path;
-    auto identity = ensure_group(host.identity_mount(), placement.path);
+    auto identity = make_group(host.identity_mount(), placement.path);
+    const bool is_new = static_cast<bool>(identity);
+    if (!is_new && identity.error() == EEXIST)
+        identity = open_group(host.identity_mount(), placement.path);
     if (!identity) throw cannot_create(host.identity_mount(), identity.error(), dir);
-    refuse_processes(identity.value(), dir);
+    if (!is_new) refuse_processes(identity.value(), dir);
     for (const auto& mount : v1_mounts(host))
         if (const auto group = open_group(mount, placement.in(mount)))
             refuse_processes(group.value(), mount + placement.in(mount));

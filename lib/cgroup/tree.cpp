@@ -67,14 +67,7 @@ void pause_for(long nanoseconds) {
 }
 
 std::vector<std::string> child_groups(FdRef group) {
-    std::vector<std::string> groups;
-    auto names = sys::list_dir(group);
-    if (!names) return groups;
-    for (auto& name : names.value()) {
-        const auto status = sys::stat_at(group, name);
-        if (status && S_ISDIR(status.value().st_mode)) groups.push_back(std::move(name));
-    }
-    return groups;
+    return sys::list_folders(group).value_or({});
 }
 
 using Clock = std::chrono::steady_clock;

@@ -14,7 +14,6 @@
 #include <system_error>
 #include <thread>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -47,21 +46,6 @@ std::vector<pid_t> processes_in(FdRef group) {
     return pids;
 }
 
-std::vector<std::string> groups_in(FdRef group) {
-    auto readable = sys::open_at(group, ".", O_RDONLY | O_DIRECTORY);
-    if (!readable) return {};
-    DIR* stream = ::fdopendir(readable.value().get());
-    if (stream == nullptr) return {};
-    (void)readable.value().release();  // closedir closes it
-    std::vector<std::string> names;
-    while (const dirent* entry = ::readdir(stream)) {
-        const std::string_view name{static_cast<const char*>(entry->d_name)};
-        if (entry->d_type == DT_DIR && name != "." && name != "..") names.emplace_back(name);
-    }
-    ::closedir(stream);
-    return names;
-}
-
 struct Member {
     pid_t pid = 0;
     ProcessOwner owner;
@@ -71,7 +55,7 @@ void walk(FdRef group, const ProcessOwner& owner, int depth, std::vector<Member>
     for (const pid_t pid : processes_in(group))
         members.push_back({pid, owner});
     if (depth == kDeepestGroup) return;
-    for (const auto& name : groups_in(group))
+    for (const auto& name : sys::list_folders(group).value_or({}))
         if (const auto child = sys::open_dir_at(group, name))
             walk(child.value(), owner_below(owner, name), depth + 1, members);
 }
@@ -153,7 +137,7 @@ void collect(FdRef group, int depth, std::vector<pid_t>& pids) {
     for (const auto pid : processes_in(group))
         pids.push_back(pid);
     if (depth == kDeepestGroup) return;
-    for (const auto& name : groups_in(group))
+    for (const auto& name : sys::list_folders(group).value_or({}))
         if (const auto child = sys::open_dir_at(group, name))
             collect(child.value(), depth + 1, pids);
 }

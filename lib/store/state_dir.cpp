@@ -39,9 +39,11 @@ StateDir StateDir::open(const std::string& path) {
     std::string clean = path;
     while (clean.size() > 1 && clean.back() == '/')
         clean.pop_back();
-    if (const auto slash = clean.rfind('/'); slash > 0)
+    auto made = sys::mkdir_at(sys::kCwd, clean, 0700);
+    if (const auto slash = clean.rfind('/'); !made && made.error() == ENOENT && slash > 0) {
         sys::mkdir_all_at(sys::kCwd, clean.substr(0, slash), 0755).or_throw("create", clean);
-    const auto made = sys::mkdir_at(sys::kCwd, clean, 0700);
+        made = sys::mkdir_at(sys::kCwd, clean, 0700);
+    }
     if (!made && made.error() != EEXIST) made.or_throw("create", clean);
     // O_NOFOLLOW: a link could be turned to another folder between two starts.
     auto folder = sys::open_at(sys::kCwd, clean, O_PATH | O_DIRECTORY | O_NOFOLLOW);

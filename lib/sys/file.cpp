@@ -140,6 +140,9 @@ Result<void> mkdir_at(FdRef dir, std::string_view path, mode_t mode) {
 }
 
 Result<void> mkdir_all_at(FdRef dir, std::string_view path, mode_t mode) {
+    // Most of the time all but the last, or all, is there.
+    const auto whole = mkdir_at(dir, path, mode);
+    if (whole || whole.error() == EEXIST) return {};
     for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
         const auto made = mkdir_at(dir, path.substr(0, end), mode);
         if (!made && made.error() != EEXIST) return made;
@@ -176,6 +179,28 @@ Result<void> remove_tree_on(FdRef dir, const std::string& name, dev_t device) {
     return {};
 }
 
+template <typename Wanted>
+Result<std::vector<std::string>> list_entries(FdRef dir, Wanted&& wanted) {
+    // A descriptor of its own: fdopendir takes it over, and O_PATH ones cannot be read.
+    auto readable = open_at(dir, ".", O_RDONLY | O_DIRECTORY);
+    if (!readable) return Errno{readable.error()};
+    DIR* stream = ::fdopendir(readable.value().get());
+    if (stream == nullptr) return last_errno();
+    (void)readable.value().release();  // closedir closes it
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream)) {
+        const std::string_view name{static_cast<const char*>(entry->d_name)};
+        if (name != "." && name != ".." && wanted(*entry)) names.emplace_back(name);
+        errno = 0;
+    }
+    const int error = errno;
+    ::closedir(stream);
+    if (error != 0) return Errno{error};
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 }  // namespace
 
 Result<void> remove_tree_at(FdRef dir, std::string_view path) {
@@ -208,6 +233,12 @@ Result<std::uint64_t> filesystem_magic(FdRef fd) {
     return static_cast<std::uint64_t>(status.f_type);
 }
 
+Result<std::uint64_t> filesystem_magic_of(const std::string& path) {
+    struct statfs status {};
+    if (no_eintr([&] { return ::statfs(path.c_str(), &status); }) < 0) return last_errno();
+    return static_cast<std::uint64_t>(status.f_type);
+}
+
 Result<std::string> readlink_at(FdRef dir, std::string_view path) {
     std::array<char, 4096> target{};
     const auto length =
@@ -217,23 +248,15 @@ Result<std::string> readlink_at(FdRef dir, std::string_view path) {
 }
 
 Result<std::vector<std::string>> list_dir(FdRef dir) {
-    // A descriptor of its own: fdopendir takes it over, and O_PATH ones cannot be read.
-    auto readable = open_at(dir, ".", O_RDONLY | O_DIRECTORY);
-    if (!readable) return Errno{readable.error()};
-    DIR* stream = ::fdopendir(readable.value().get());
-    if (stream == nullptr) return last_errno();
-    (void)readable.value().release();  // closedir closes it
-    std::vector<std::string> names;
-    errno = 0;
-    while (const dirent* entry = ::readdir(stream)) {
-        const std::string_view name{static_cast<const char*>(entry->d_name)};
-        if (name != "." && name != "..") names.emplace_back(name);
-    }
-    const int error = errno;
-    ::closedir(stream);
-    if (error != 0) return Errno{error};
-    std::sort(names.begin(), names.end());
-    return names;
+    return list_entries(dir, [](const dirent&) { return true; });
+}
+
+Result<std::vector<std::string>> list_folders(FdRef dir) {
+    return list_entries(dir, [&](const dirent& entry) {
+        if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+        const auto status = stat_at(dir, static_cast<const char*>(entry.d_name));
+        return status && S_ISDIR(status.value().st_mode);
+    });
 }
 
 Result<void> try_lock(FdRef fd) {

@@ -66,9 +66,14 @@ Result<struct stat> stat_fd(FdRef fd);
 Result<struct stat> stat_at(FdRef dir, std::string_view path);
 /// f_type of statfs(2), e.g. CGROUP2_SUPER_MAGIC.
 Result<std::uint64_t> filesystem_magic(FdRef fd);
+/// The same of what is on top at `path`; follows symlinks.
+Result<std::uint64_t> filesystem_magic_of(const std::string& path);
 Result<std::string> readlink_at(FdRef dir, std::string_view path);
 /// Names in the folder but "." and "..", sorted.
 Result<std::vector<std::string>> list_dir(FdRef dir);
+/// Those of them that are folders themselves (no symlinks). On filesystems that tell an entry's
+/// type in the list, as cgroupfs does, a call for the whole folder and none for each entry.
+Result<std::vector<std::string>> list_folders(FdRef dir);
 
 /// flock(2) LOCK_EX|LOCK_NB; EWOULDBLOCK when another has it. Held until the descriptor is closed.
 Result<void> try_lock(FdRef fd);
