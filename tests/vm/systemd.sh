@@ -24,7 +24,7 @@ v1)
 *) echo "vm: unknown hierarchy $hierarchy" >&2 && exit 2 ;;
 esac
 
-[[ -z $podman ]] || check=systemd_podman_check.sh limit=175
+[[ -z $podman ]] || check=systemd_podman_check.sh limit=400
 [[ -x $build/bin/covey-systemd ]] || { echo "SKIP: this build has no covey-systemd (no libsystemd)"; exit 77; }
 for program in /usr/lib/systemd/systemd /usr/bin/dbus-daemon; do
     [[ -x $program ]] || { echo "vm: $program is missing: cmake/install-deps.sh test" >&2; exit 1; }
