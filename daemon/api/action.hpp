@@ -105,7 +105,7 @@ struct ExecAction {
     std::uint64_t add_capabilities = 0;
 };
 
-/// POST /v1/containers/{id}/kill. Allowed while it is created or running.
+/// POST /v1/containers/{id}/kill. Allowed while it is created, running or paused.
 struct KillAction {
     std::string container;
     int signal = 15;
@@ -113,7 +113,8 @@ struct KillAction {
     std::optional<pid_t> pid;  // one process of the container, by its host number
 };
 
-/// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`.
+/// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`. One
+/// that is paused goes on, so as to hear it.
 struct StopContainerAction {
     std::string container;
     std::chrono::milliseconds timeout{10'000};
@@ -162,8 +163,8 @@ struct EventRecord {
     std::uint64_t seq = 0;
     std::int64_t time = 0;  // Unix microseconds
     std::string type;       // sandbox.created|ready|stopped|deleted,
-                            // container.created|started|exited|deleted, exec.started|exited,
-                            // engine.created|started|exited|deleted
+                            // container.created|started|paused|resumed|exited|deleted,
+                            // exec.started|exited, engine.created|started|exited|deleted
     std::string sandbox, container, exec;
     std::string engine, root;  // of engine.*: who made it, and where its state is
     std::optional<core::ExitRecord> exit;

@@ -178,6 +178,7 @@ Json container_json(const ContainerView& view) {
     if (!config.target.empty()) json["target"] = config.target;
     if (view.request.debug) json["debug"] = debug_terms_json(*view.request.debug);
     if (facts.started_at != 0) json["startedAt"] = rfc3339(facts.started_at);
+    if (facts.state == core::ContainerState::paused) json["pausedAt"] = rfc3339(facts.paused_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
     json["resourceVersion"] = view.resource_version;
     return json;

@@ -71,6 +71,22 @@ asio::awaitable<Response> start(Call& call) {
     co_return container_response(view);
 }
 
+asio::awaitable<Response> pause(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    require_empty_body(body);
+    std::string id = call.id();
+    const ContainerView view = co_await call.engine.pause_container(std::move(id));
+    co_return container_response(view);
+}
+
+asio::awaitable<Response> resume(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    require_empty_body(body);
+    std::string id = call.id();
+    const ContainerView view = co_await call.engine.resume_container(std::move(id));
+    co_return container_response(view);
+}
+
 asio::awaitable<Response> kill(Call& call) {
     const std::string body = co_await call.exchange.body();
     KillAction action = decode_kill(call.id(), body);
@@ -116,6 +132,8 @@ asio::awaitable<Response> answer_container_call(Call& call) {
     require_no_query(call.target.query);
     if (operation == Operation::put_container) co_return co_await create(call);
     if (operation == Operation::start_container) co_return co_await start(call);
+    if (operation == Operation::pause_container) co_return co_await pause(call);
+    if (operation == Operation::resume_container) co_return co_await resume(call);
     if (operation == Operation::kill_container) co_return co_await kill(call);
     co_return co_await stop(call);
 }

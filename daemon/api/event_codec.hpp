@@ -10,11 +10,11 @@
 
 namespace covey::daemon {
 
-inline constexpr std::array<std::string_view, 14> kEventTypes{
+inline constexpr std::array<std::string_view, 16> kEventTypes{
     "sandbox.created",   "sandbox.ready",     "sandbox.stopped",  "sandbox.deleted",
-    "container.created", "container.started", "container.exited", "container.deleted",
-    "exec.started",      "exec.exited",       "engine.created",   "engine.started",
-    "engine.exited",     "engine.deleted"};
+    "container.created", "container.started", "container.paused", "container.resumed",
+    "container.exited",  "container.deleted", "exec.started",     "exec.exited",
+    "engine.created",    "engine.started",    "engine.exited",    "engine.deleted"};
 
 // Each ends with a newline.
 [[nodiscard]] std::string event_line(const EventRecord& event);

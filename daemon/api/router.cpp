@@ -29,6 +29,8 @@ constexpr std::array kRoutes{
     Route{"DELETE", "/v1/containers/{id}", Operation::delete_container, "deleteContainer"},
     Route{"POST", "/v1/containers/{id}/start", Operation::start_container, "startContainer"},
     Route{"POST", "/v1/containers/{id}/kill", Operation::kill_container, "killContainer"},
+    Route{"POST", "/v1/containers/{id}/pause", Operation::pause_container, "pauseContainer"},
+    Route{"POST", "/v1/containers/{id}/resume", Operation::resume_container, "resumeContainer"},
     Route{"POST", "/v1/containers/{id}/stop", Operation::stop_container, "stopContainer"},
     Route{"GET", "/v1/containers/{id}/wait", Operation::wait_container, "waitContainer"},
     Route{"POST", "/v1/containers/{id}/exec", Operation::exec_container, "execContainer"},

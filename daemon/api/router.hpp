@@ -29,6 +29,8 @@ enum class Operation : std::uint8_t {
     delete_container,
     start_container,
     kill_container,
+    pause_container,
+    resume_container,
     stop_container,
     wait_container,
     exec_container,

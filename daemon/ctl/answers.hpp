@@ -41,7 +41,8 @@ struct DebugAnswer {
 };
 
 struct ContainerAnswer {
-    std::string id, sandbox, state, pid_mode, access, bundle, created_at, started_at, engine;
+    std::string id, sandbox, state, pid_mode, access, bundle, created_at, started_at, paused_at,
+        engine;
     std::int64_t pid = 0, pod_pid = 0;
     std::vector<std::string> command, warnings;
     std::optional<ExitAnswer> exit;

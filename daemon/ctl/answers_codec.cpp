@@ -101,6 +101,7 @@ ContainerAnswer container_from(const Json& object) {
     read(object, "bundle", container.bundle);
     read(object, "createdAt", container.created_at);
     read(object, "startedAt", container.started_at);
+    read(object, "pausedAt", container.paused_at);
     read(object, "engine", container.engine);
     read(object, "pid", container.pid);
     read(object, "podPid", container.pod_pid);

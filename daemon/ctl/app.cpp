@@ -61,6 +61,8 @@ void add_commands(const Options& app, Session& session) {
     add_start(app, session);
     add_stop(app, session);
     add_kill(app, session);
+    add_pause(app, session);
+    add_resume(app, session);
     add_wait(app, session);
     add_rm(app, session);
     add_inspect(app, session);

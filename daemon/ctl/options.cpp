@@ -16,6 +16,10 @@ Options Options::group(const std::string& name, const std::string& help) const {
     return Options(*app);
 }
 
+void Options::alias(const std::string& name) const {
+    app_->alias(name);
+}
+
 void Options::chosen(std::function<void()> note) const {
     app_->callback(std::move(note));
 }

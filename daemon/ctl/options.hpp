@@ -25,6 +25,8 @@ class Options {
     [[nodiscard]] Options command(const std::string& name, const std::string& help) const;
     /// A command that only has commands below it.
     [[nodiscard]] Options group(const std::string& name, const std::string& help) const;
+    /// Another word for this command.
+    void alias(const std::string& name) const;
     /// Called when the command line names this command; only notes that it did.
     void chosen(std::function<void()> note) const;
 

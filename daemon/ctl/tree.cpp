@@ -128,6 +128,8 @@ class Drawing {
         std::string text = state_text(container);
         if (container.state == "running")
             text += " " + age_of(container.started_at, facts_.now_microseconds);
+        if (!container.paused_at.empty())
+            text += " " + age_of(container.paused_at, facts_.now_microseconds);
         if (container.debug) {
             text += ", " + debugger_text(*container.debug);
             if (container.state == "running")

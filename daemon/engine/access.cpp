@@ -1,4 +1,5 @@
 // Who may do what to whom in a sandbox: the facts of each main process, judged pair by pair.
+#include "core/lifecycle.hpp"
 #include "engine/operations.hpp"
 #include "sys/proc.hpp"
 
@@ -27,7 +28,7 @@ std::vector<core::AccessFacts> facts_in(const EngineState& state, const SandboxE
         if (only && *only != id) continue;
         const auto container = state.registry.find_container(id);
         if (!container || !container->complete) continue;
-        const bool runs = container->facts.state == core::ContainerState::running;
+        const bool runs = core::has_started(container->facts.state);
         if (only && !runs)
             throw Error(Code::failed_precondition,
                         fmt::format("container '{}' is {}: only a running one may or may not do a "

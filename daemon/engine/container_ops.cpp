@@ -1,5 +1,6 @@
 #include "base/fault.hpp"
 #include "base/log.hpp"
+#include "core/lifecycle.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
@@ -239,8 +240,9 @@ asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerActio
     // Not busy: whoever stops the whole sandbox does not wait for this one's patience.
     const auto deadline = Clock::now() + action.timeout;
     bool asked = false;
-    if (container->facts.state == core::ContainerState::running)
+    if (core::has_started(container->facts.state))
         asked = co_await send_signal(sandbox, action.container, SIGTERM, false);
+    if (asked) asked = co_await resume_to_stop(state, sandbox, container);
     bool ended = false;
     if (asked) ended = co_await wait_exit(container, deadline);
     if (!ended) co_await kill_all(sandbox, container);

@@ -79,6 +79,14 @@ asio::awaitable<ContainerView> Engine::start_container(std::string id) {
     return run_to_end(state_->executor, daemon::start_container(state_, std::move(id)));
 }
 
+asio::awaitable<ContainerView> Engine::pause_container(std::string id) {
+    return run_to_end(state_->executor, daemon::pause_container(state_, std::move(id)));
+}
+
+asio::awaitable<ContainerView> Engine::resume_container(std::string id) {
+    return run_to_end(state_->executor, daemon::resume_container(state_, std::move(id)));
+}
+
 asio::awaitable<void> Engine::kill_container(KillAction action) {
     return run_to_end(state_->executor, daemon::kill_container(state_, std::move(action)));
 }

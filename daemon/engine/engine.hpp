@@ -106,6 +106,9 @@ class Engine {
     boost::asio::awaitable<Created<ContainerView>> create_container(CreateContainerAction action);
     boost::asio::awaitable<ContainerView> start_container(std::string id);
     boost::asio::awaitable<void> kill_container(KillAction action);
+    /// Every process of it stands still, or goes on. One that does so already: nothing.
+    boost::asio::awaitable<ContainerView> pause_container(std::string id);
+    boost::asio::awaitable<ContainerView> resume_container(std::string id);
     boost::asio::awaitable<ContainerView> stop_container(StopContainerAction action);
     boost::asio::awaitable<void> delete_container(std::string id, bool force);
     /// Nothing when `limit` is over first.

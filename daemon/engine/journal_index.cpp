@@ -27,6 +27,8 @@ void JournalIndex::take(const EventRecord& event) {
         container.sandbox = event.sandbox;
         container.created |= event.type == "container.created";
         container.started |= event.type == "container.started";
+        if (event.type == "container.paused") container.paused = true;
+        if (event.type == "container.resumed") container.paused = false;
         if (event.type == "container.exited") {
             container.exited = true;
             container.exit = event.exit;

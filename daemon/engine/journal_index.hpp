@@ -22,7 +22,7 @@ class JournalIndex {
     };
     struct Container {
         std::string sandbox;
-        bool created = false, started = false, exited = false;
+        bool created = false, started = false, paused = false, exited = false;
         std::optional<core::ExitRecord> exit;
         std::map<std::string, Exec> execs;
     };

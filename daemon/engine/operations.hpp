@@ -22,6 +22,11 @@ void watch_debugger(const StatePtr& state, const ContainerPtr& container);
 [[nodiscard]] std::string debug_config(const DebugAction& action);
 boost::asio::awaitable<ContainerView> start_container(StatePtr state, std::string id);
 boost::asio::awaitable<void> kill_container(StatePtr state, KillAction action);
+boost::asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id);
+boost::asio::awaitable<ContainerView> resume_container(StatePtr state, std::string id);
+/// So that it hears the signal that was sent to it. False: it goes on standing still.
+boost::asio::awaitable<bool> resume_to_stop(StatePtr state, SandboxPtr sandbox,
+                                            ContainerPtr container);
 boost::asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerAction action);
 boost::asio::awaitable<void> delete_container(StatePtr state, std::string id, bool force);
 boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(

@@ -35,6 +35,12 @@ void adopt_container(Recovery& recovery, ContainerEntry& container, core::Contai
     if (container.facts.started_at != 0 &&
         index.must_write(seen.started, container.facts.started_at))
         state.publish(container, "container.started");
+    const auto state_now = container.facts.state;
+    if (state_now == core::ContainerState::paused &&
+        index.must_write(seen.paused, container.facts.paused_at))
+        state.publish(container, "container.paused");
+    if (state_now == core::ContainerState::running && seen.paused)
+        state.publish(container, "container.resumed");
     if (!container.facts.exit) return;
     if (index.must_write(seen.exited, container.facts.exit->exited_at))
         state.publish(container, "container.exited", container.facts.exit);

@@ -46,6 +46,8 @@ void require(const ContainerEntry& container, core::ContainerEvent event) {
             fmt::format("stop it first (covey stop {0}), or delete it with force "
                         "(covey rm --force {0})",
                         container.request.id));
+    else if (container.facts.state == core::ContainerState::paused)
+        error.set_fix(fmt::format("resume it first (covey resume {})", container.request.id));
     else if (container.facts.state == core::ContainerState::created)
         error.set_fix(fmt::format("start it first (covey start {})", container.request.id));
     else

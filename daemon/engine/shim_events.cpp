@@ -109,11 +109,20 @@ void container_started(EngineState& state, SandboxEntry& sandbox, core::Containe
         sandbox.early_starts.insert_or_assign(facts.config.id, std::move(facts));
         return;
     }
-    if (!container || !container->complete || container->starting ||
-        container->facts.state != core::ContainerState::created)
+    if (!container || !container->complete || container->starting) return;
+    if (container->facts.state == core::ContainerState::created)
+        take_facts(state, *container, facts, core::ContainerState::running, "container.started");
+    container_paused_or_resumed(state, *container, std::move(facts));
+}
+
+void container_paused_or_resumed(EngineState& state, ContainerEntry& container,
+                                 core::ContainerFacts facts) {
+    const auto before = container.facts.state;
+    if (!core::has_started(before) || !core::has_started(facts.state) || before == facts.state)
         return;
-    take_facts(state, *container, std::move(facts), core::ContainerState::running,
-               "container.started");
+    container.facts = std::move(facts);
+    const bool is_paused = container.facts.state == core::ContainerState::paused;
+    state.publish(container, is_paused ? "container.paused" : "container.resumed");
 }
 
 void container_exited(EngineState& state, ContainerEntry& container, const core::ExitRecord& exit) {

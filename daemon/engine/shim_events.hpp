@@ -11,7 +11,11 @@ void attach_link(const StatePtr& state, const SandboxPtr& sandbox, UniqueFd conn
 
 /// Each is idempotent: only the first report of an end becomes an event.
 void container_exited(EngineState& state, ContainerEntry& container, const core::ExitRecord& exit);
-/// The start of a killed daemon, carried out after its successor had asked for the status.
+/// Publishes it, if it is news: both facts are of one that has started, and only one is paused.
+void container_paused_or_resumed(EngineState& state, ContainerEntry& container,
+                                 core::ContainerFacts facts);
+/// The start, pause or resume of a killed daemon, carried out after its successor had asked for the
+/// status.
 void container_started(EngineState& state, SandboxEntry& sandbox, core::ContainerFacts facts);
 void sandbox_stopped(EngineState& state, SandboxEntry& sandbox);
 /// After an answer that may already tell the end: publishes `type` with the state before it, then

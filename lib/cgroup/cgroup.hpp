@@ -124,7 +124,7 @@ class Group {
 
     /// SIGKILL to every process in the group and below. v2: one write to cgroup.kill, atomic, does
     /// not wait for them to be gone. Pure v1: freezes, kills and thaws until none is left, at most
-    /// 2 s. A group that is gone: success.
+    /// 2 s; below a frozen group they die when that goes on. A group that is gone: success.
     void kill() const;
     /// `signal` to every process in the group and below, each by a pidfd of one that was found to
     /// be the group's; who is forked meanwhile may be missed (kill() misses none).

@@ -86,6 +86,12 @@ void kill_v1(const Host& host, FdRef group, const std::string& path) {
     while (true) {
         const auto members = processes_of(group);
         if (members.empty()) return;
+        // Who stands still does not fork: sent to all of them, it waits for them to go on.
+        if (read_control(group, "freezer.parent_freezing") == "1") {
+            for (const pid_t pid : members)
+                kill_member(host, proc, path, pid);
+            return;
+        }
         {
             const ThawAtEnd thaw{group};
             // Half frozen is good enough for one round; what escapes meets the next.

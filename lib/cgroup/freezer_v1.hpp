@@ -16,7 +16,7 @@ void thaw_v1(FdRef group);
 /// Thaws the groups below too, each of which may have been frozen by itself.
 void thaw_all_v1(FdRef group);
 /// Rounds of freeze, SIGKILL to all, thaw, until no process is left; at most 2 s, then
-/// Code::timeout.
+/// Code::timeout. Below a group that is frozen they only die when that goes on: not waited for.
 void kill_v1(const Host& host, FdRef group, const std::string& path);
 
 }  // namespace covey::cgroup

@@ -91,6 +91,14 @@ void Container::kill(int signal, bool all) {
     (void)state_->sandbox->connect().call(core::KillContainer{state_->id, signal, all}, kCallLimit);
 }
 
+void Container::pause() {
+    (void)state_->sandbox->connect().call(core::PauseContainer{state_->id}, kCallLimit);
+}
+
+void Container::resume() {
+    (void)state_->sandbox->connect().call(core::ResumeContainer{state_->id}, kCallLimit);
+}
+
 std::optional<ExitStatus> Container::wait(std::chrono::milliseconds limit) {
     const auto until = core::Clock::now() + std::min<std::chrono::milliseconds>(limit, kForever);
     // Connected before the first look: an end between the look and the waiting is an event here.

@@ -70,9 +70,11 @@ ExitRecord read_exit_record(Fields fields) {
     return record;
 }
 
+// An older coveyd knows no state "paused", and calls one that stands still running.
 Json to_json(const ContainerFacts& facts) {
+    const bool is_paused = facts.state == ContainerState::paused;
     Json json{{"config", to_json(facts.config)},
-              {"state", state_name(facts.state)},
+              {"state", state_name(is_paused ? ContainerState::running : facts.state)},
               {"pid", facts.pid},
               {"podPid", facts.pod_pid},
               {"startTime", facts.start_time},
@@ -82,6 +84,7 @@ Json to_json(const ContainerFacts& facts) {
               {"warnings", texts_json(facts.warnings)},
               {"createdAt", facts.created_at},
               {"startedAt", facts.started_at}};
+    if (is_paused) json["pausedAt"] = facts.paused_at;
     if (facts.exit) json["exit"] = to_json(*facts.exit);
     return json;
 }
@@ -102,6 +105,10 @@ ContainerFacts read_container_facts(Fields fields) {
     facts.warnings = fields.texts("warnings");
     facts.created_at = fields.number<std::int64_t>("createdAt");
     facts.started_at = fields.number<std::int64_t>("startedAt");
+    if (fields.find("pausedAt") != nullptr) {
+        facts.paused_at = fields.number<std::int64_t>("pausedAt");
+        facts.state = ContainerState::paused;
+    }
     if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
     return facts;
 }

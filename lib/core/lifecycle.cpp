@@ -29,6 +29,8 @@ constexpr std::array kContainerEvents{
     std::pair{CE::start, std::string_view{"start"}},
     std::pair{CE::kill, std::string_view{"kill"}},
     std::pair{CE::exec, std::string_view{"exec"}},
+    std::pair{CE::pause, std::string_view{"pause"}},
+    std::pair{CE::resume, std::string_view{"resume"}},
     std::pair{CE::exited, std::string_view{"exited"}},
     std::pair{CE::remove, std::string_view{"delete"}},
 };
@@ -48,7 +50,9 @@ constexpr std::array<SandboxTransition, 11> kSandboxTable{{
 }};
 
 // runtime.md: start only when created, kill only when created or running, delete only when stopped.
-constexpr std::array<ContainerTransition, 9> kContainerTable{{
+// Paused is running that stands still: no exec, for nothing of it could begin. Pause and resume are
+// idempotent.
+constexpr std::array<ContainerTransition, 15> kContainerTable{{
     {CS::creating, CE::made, CS::created},
     {CS::creating, CE::failed, CS::stopped},
     {CS::created, CE::start, CS::running},
@@ -56,7 +60,13 @@ constexpr std::array<ContainerTransition, 9> kContainerTable{{
     {CS::created, CE::exited, CS::stopped},
     {CS::running, CE::kill, CS::running},
     {CS::running, CE::exec, CS::running},
+    {CS::running, CE::pause, CS::paused},
+    {CS::running, CE::resume, CS::running},
     {CS::running, CE::exited, CS::stopped},
+    {CS::paused, CE::kill, CS::paused},
+    {CS::paused, CE::pause, CS::paused},
+    {CS::paused, CE::resume, CS::running},
+    {CS::paused, CE::exited, CS::stopped},
     {CS::stopped, CE::remove, CS::stopped},
 }};
 

@@ -12,7 +12,7 @@
 namespace covey::core {
 
 enum class SandboxEvent { made, failed, add, stop, gone, remove };
-enum class ContainerEvent { made, failed, start, kill, exec, exited, remove };
+enum class ContainerEvent { made, failed, start, kill, exec, pause, resume, exited, remove };
 [[nodiscard]] std::string_view event_name(SandboxEvent event) noexcept;
 [[nodiscard]] std::string_view event_name(ContainerEvent event) noexcept;
 
@@ -43,6 +43,16 @@ struct ContainerTransition {
 }
 [[nodiscard]] inline bool can_exec(ContainerState state) noexcept {
     return allows(state, ContainerEvent::exec);
+}
+[[nodiscard]] inline bool can_pause(ContainerState state) noexcept {
+    return allows(state, ContainerEvent::pause);
+}
+[[nodiscard]] inline bool can_resume(ContainerState state) noexcept {
+    return allows(state, ContainerEvent::resume);
+}
+/// It runs, if only after a resume.
+[[nodiscard]] inline bool has_started(ContainerState state) noexcept {
+    return state == ContainerState::running || state == ContainerState::paused;
 }
 /// Without force.
 [[nodiscard]] inline bool can_delete(ContainerState state) noexcept {

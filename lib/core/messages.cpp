@@ -17,6 +17,7 @@ constexpr std::array kContainerStates{
     std::pair{ContainerState::creating, std::string_view{"creating"}},
     std::pair{ContainerState::created, std::string_view{"created"}},
     std::pair{ContainerState::running, std::string_view{"running"}},
+    std::pair{ContainerState::paused, std::string_view{"paused"}},
     std::pair{ContainerState::stopped, std::string_view{"stopped"}},
 };
 

@@ -22,6 +22,12 @@ Json put(const StartContainer& request) {
 Json put(const KillContainer& request) {
     return Json{{"id", text_json(request.id)}, {"signal", request.signal}, {"all", request.all}};
 }
+Json put(const PauseContainer& request) {
+    return Json{{"id", text_json(request.id)}};
+}
+Json put(const ResumeContainer& request) {
+    return Json{{"id", text_json(request.id)}};
+}
 Json put(const DeleteContainer& request) {
     return Json{{"id", text_json(request.id)}, {"force", request.force}};
 }
@@ -47,7 +53,7 @@ struct Operation {
 };
 
 // In the order of RequestBody's alternatives.
-constexpr std::array<Operation, 10> kOperations{{
+constexpr std::array<Operation, 12> kOperations{{
     {"createSandbox",
      [](Fields& fields) -> RequestBody {
          return CreateSandbox{read_sandbox_config(fields.object("config"))};
@@ -65,6 +71,10 @@ constexpr std::array<Operation, 10> kOperations{{
      [](Fields& fields) -> RequestBody {
          return KillContainer{fields.text("id"), fields.number<int>("signal"), fields.flag("all")};
      }},
+    {"pauseContainer",
+     [](Fields& fields) -> RequestBody { return PauseContainer{fields.text("id")}; }},
+    {"resumeContainer",
+     [](Fields& fields) -> RequestBody { return ResumeContainer{fields.text("id")}; }},
     {"deleteContainer",
      [](Fields& fields) -> RequestBody {
          return DeleteContainer{fields.text("id"), fields.flag("force")};

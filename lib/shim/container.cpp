@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "base/rollback.hpp"
+#include "core/lifecycle.hpp"
 #include "core/protocol.hpp"
 #include "shim/clock.hpp"
 #include "shim/exec_state.hpp"
@@ -72,8 +73,7 @@ const Container& Container::alive(std::string_view role, const std::string& id) 
                                                  id, context_.sandbox.facts().id))
             .with_fix("a target must be in the same sandbox: covey ps lists its containers");
     const auto state = found->facts_.state;
-    const bool is_alive =
-        state == core::ContainerState::created || state == core::ContainerState::running;
+    const bool is_alive = state == core::ContainerState::created || core::has_started(state);
     if (!is_alive || !found->main_ || found->main_exit_)
         throw Error(Code::failed_precondition,
                     fmt::format("{} '{}' is {}", role, id, core::state_name(state)))
@@ -115,7 +115,7 @@ bool Container::is_among_pod() const {
     const auto state = facts_.state;
     const auto* const where = home();
     // In target's namespace while that one's facts are gone: to be safe it counts.
-    return (state == core::ContainerState::running || start_reply_) &&
+    return (core::has_started(state) || start_reply_) &&
            (where == nullptr || where->facts_.config.pid_mode == spec::PidMode::pod);
 }
 
@@ -298,7 +298,10 @@ void Container::on_closed() {
     facts_.started_at = unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
     write_record();
-    const auto reply = *std::exchange(start_reply_, std::nullopt);
+    tell_facts(*std::exchange(start_reply_, std::nullopt));
+}
+
+void Container::tell_facts(ReplyTo reply) {
     // A new coveyd may have asked for the status before this: it must not believe "created" for
     // ever.
     if (!context_.peers.reply(reply, facts_))

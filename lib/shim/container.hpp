@@ -1,6 +1,7 @@
 // One container of the pod, from its launch to its end. container.cpp has its birth, ending.cpp its
-// end, execs.cpp the processes added to it. Its end is "its group is empty", not "its init exited".
-// Thread rule: the loop's thread. Nothing here waits: every step is a callback of the loop.
+// end, execs.cpp the processes added to it, pausing.cpp its standstill. Its end is "its group is
+// empty", not "its init exited". Thread rule: the loop's thread. Nothing here waits: every step is
+// a callback of the loop.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -60,6 +61,8 @@ class Container {
 
     void start(ReplyTo reply);
     void kill(const core::KillContainer& request);
+    void pause(ReplyTo reply);
+    void resume(ReplyTo reply);
     void remove(bool force, ReplyTo reply);
     void exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply);
     void kill_exec(const std::string& id);
@@ -69,6 +72,12 @@ class Container {
   private:
     struct ExecState;
 
+    /// Throws failed_precondition: it has not begun or has ended; `what` is what cannot be done.
+    void require_started(std::string_view what) const;
+    /// On record too, or not at all.
+    void become(core::ContainerState state);
+    /// The facts, to whoever asked or came after him.
+    void tell_facts(ReplyTo reply);
     /// That container of the sandbox, whose main process is alive; throws not_found and
     /// failed_precondition calling it `role`.
     [[nodiscard]] const Container& alive(std::string_view role, const std::string& id) const;

@@ -1,5 +1,6 @@
 // How a container ends: its main process, then everything else in its group, then its files.
 #include "base/log.hpp"
+#include "core/lifecycle.hpp"
 #include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
@@ -24,10 +25,13 @@ constexpr std::chrono::milliseconds kRecheck{20};
 
 void Container::kill(const core::KillContainer& request) {
     const bool alive = main_ && !main_exit_;
-    if (!alive && !(request.all && facts_.state == core::ContainerState::running))
+    if (!alive && !(request.all && core::has_started(facts_.state)))
         throw Error(Code::failed_precondition,
                     fmt::format("container not running: '{}' is {}", facts_.config.id,
                                 core::state_name(facts_.state)));
+    // v1: nobody who is frozen dies; the group's kill sees to that, and main would take all along.
+    const bool is_paused = facts_.state == core::ContainerState::paused;
+    if (request.signal == SIGKILL && (request.all || is_paused)) return kill_group();
     if (!request.all) {
         const auto sent = sys::pidfd_send_signal(main_, request.signal);
         if (sent) note_sent(request.signal);
@@ -36,7 +40,6 @@ void Container::kill(const core::KillContainer& request) {
                         fmt::format("container not running: '{}'", facts_.config.id));
         return sent.or_throw("signal container", facts_.config.id);
     }
-    if (request.signal == SIGKILL) return kill_group();
     note_sent(request.signal);
     group_->signal(request.signal);
 }

@@ -31,7 +31,8 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
         throw Error(Code::failed_precondition,
                     fmt::format("cannot exec in container '{}': it is {}", facts_.config.id,
                                 core::state_name(facts_.state)))
-            .with_fix("start it first");
+            .with_fix(facts_.state == core::ContainerState::paused ? "resume it first"
+                                                                   : "start it first");
     require_valid_id(config.exec, "exec id");
     if (fds.size() != (config.terminal ? 0U : 3U))
         throw Error(Code::invalid_argument,

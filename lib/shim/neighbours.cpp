@@ -33,6 +33,22 @@ void Neighbours::join(Container& newcomer) {
     if (holders_ > 0) freeze_one(newcomer);
 }
 
+void Neighbours::pause(const Container& container) {
+    const auto* const group = container.group();
+    if (group == nullptr) return;
+    group->freeze();
+    frozen_.erase(container.facts().config.id);
+}
+
+void Neighbours::resume(const Container& container) {
+    const auto* const group = container.group();
+    if (group == nullptr) return;
+    if (holders_ > 0 && container.is_among_pod())
+        frozen_.insert(container.facts().config.id);
+    else
+        group->thaw();
+}
+
 void Neighbours::freeze_one(Container& container) {
     const auto* const group = container.group();
     if (group == nullptr || group->is_frozen()) return;

@@ -1,6 +1,7 @@
 // Who could look at a process that is privileged for a moment in the pod's PID namespace stands
 // still for that long (docs/LAUNCH.md, "Nested"): the processes of the pod's own containers, and
-// strangers. Used by Container; one object for each shim.
+// strangers. So a client's pause of a container goes this way too. Used by Container; one object
+// for each shim.
 // Thread rule: the loop's thread. freeze() waits until every neighbour's tasks have stopped, some
 // 30 microseconds each, at most 2 s for one in uninterruptible sleep.
 #pragma once
@@ -28,6 +29,11 @@ class Neighbours {
     void thaw() noexcept;
     /// One that is about to run its program: it stands still too if the others do.
     void join(Container& newcomer);
+    /// A client's wish: it stands still from now on, and still does when the others go on. Throws
+    /// timeout after 2 s.
+    void pause(const Container& container);
+    /// The opposite: it goes on, as one of the others when these stand still now.
+    void resume(const Container& container);
 
   private:
     void freeze_one(Container& container);

@@ -45,6 +45,10 @@ void Shim::handle(ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> f
             } else if constexpr (std::is_same_v<Kind, core::KillContainer>) {
                 container(request.id).kill(request);
                 peers_.reply(reply, core::Done{});
+            } else if constexpr (std::is_same_v<Kind, core::PauseContainer>) {
+                container(request.id).pause(reply);
+            } else if constexpr (std::is_same_v<Kind, core::ResumeContainer>) {
+                container(request.id).resume(reply);
             } else if constexpr (std::is_same_v<Kind, core::DeleteContainer>) {
                 container(request.id).remove(request.force, reply);
             } else if constexpr (std::is_same_v<Kind, core::Exec>) {

@@ -22,7 +22,7 @@ class Container {
     ~Container();
 
     [[nodiscard]] const std::string& id() const noexcept;
-    /// OCI's words: creating, created, running, stopped.
+    /// OCI's words: creating, created, running, paused, stopped.
     [[nodiscard]] std::string state() const;
     /// Host number of the main process; 0 when stopped.
     [[nodiscard]] pid_t pid() const;
@@ -34,6 +34,11 @@ class Container {
     void start();
     /// To the main process, by pidfd; `all`: to every process of the container.
     void kill(int signal, bool all = false);
+    /// Every process of it stands still, its execs included, or goes on; one that does so already
+    /// is left as it is. Throw failed_precondition unless it has been started, and pause() throws
+    /// timeout when a process does not stop within 2 s: then all go on.
+    void pause();
+    void resume();
     /// Blocks until every process of the container is gone; nothing when the time is over first.
     std::optional<ExitStatus> wait(std::chrono::milliseconds limit);
     /// Runs a process in the container and blocks until it ends.

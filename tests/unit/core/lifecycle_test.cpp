@@ -17,10 +17,12 @@ constexpr SandboxEvent kSandboxEvents[] = {SandboxEvent::made, SandboxEvent::fai
                                            SandboxEvent::add,  SandboxEvent::stop,
                                            SandboxEvent::gone, SandboxEvent::remove};
 constexpr ContainerState kContainerStates[] = {ContainerState::creating, ContainerState::created,
-                                               ContainerState::running, ContainerState::stopped};
+                                               ContainerState::running, ContainerState::paused,
+                                               ContainerState::stopped};
 constexpr ContainerEvent kContainerEvents[] = {
-    ContainerEvent::made, ContainerEvent::failed, ContainerEvent::start, ContainerEvent::kill,
-    ContainerEvent::exec, ContainerEvent::exited, ContainerEvent::remove};
+    ContainerEvent::made,   ContainerEvent::failed, ContainerEvent::start,
+    ContainerEvent::kill,   ContainerEvent::exec,   ContainerEvent::pause,
+    ContainerEvent::resume, ContainerEvent::exited, ContainerEvent::remove};
 
 /// Every pair either moves as its row says or is refused naming both words.
 template <typename States, typename Events, typename Rows>
@@ -65,10 +67,21 @@ TEST_CASE("predicates say what OCI says") {
     for (const auto state : kContainerStates) {
         INFO(state_name(state));
         CHECK(can_start(state) == (state == ContainerState::created));
-        CHECK(can_kill(state) ==
-              (state == ContainerState::created || state == ContainerState::running));
+        CHECK(can_kill(state) == (state == ContainerState::created || has_started(state)));
+        CHECK(has_started(state) ==
+              (state == ContainerState::running || state == ContainerState::paused));
         CHECK(can_exec(state) == (state == ContainerState::running));
+        CHECK(can_pause(state) == has_started(state));
+        CHECK(can_resume(state) == has_started(state));
         CHECK(can_delete(state) == (state == ContainerState::stopped));
+    }
+}
+
+TEST_CASE("pause and resume are idempotent") {
+    for (const auto state : {ContainerState::running, ContainerState::paused}) {
+        CHECK(next(state, ContainerEvent::pause) == ContainerState::paused);
+        CHECK(next(state, ContainerEvent::resume) == ContainerState::running);
+        CHECK(next(state, ContainerEvent::kill) == state);
     }
 }
 

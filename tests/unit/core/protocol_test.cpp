@@ -184,6 +184,8 @@ TEST_CASE("the short requests travel whole") {
     CHECK(killed.all);
     CHECK(std::get<DeleteContainer>(round_trip(DeleteContainer{"a", true}).body).force);
     CHECK(std::get<StartContainer>(round_trip(StartContainer{"a"}).body).id == "a");
+    CHECK(std::get<PauseContainer>(round_trip(PauseContainer{"a"}).body).id == "a");
+    CHECK(std::get<ResumeContainer>(round_trip(ResumeContainer{"b"}).body).id == "b");
     CHECK(std::get<KillExec>(round_trip(KillExec{"a", "b"}).body).exec == "b");
     (void)round_trip(StopSandbox{});
     (void)round_trip(Status{});
@@ -234,6 +236,26 @@ TEST_CASE("records on disk are the same JSON as the protocol's facts") {
           encode_facts(sandbox_facts()));
     CHECK(encode_facts(decode_container_facts(encode_facts(container_facts()))) ==
           encode_facts(container_facts()));
+}
+
+TEST_CASE(
+    "a paused container's facts are read by who knows no pause, and those of before there was "
+    "one") {
+    auto facts = container_facts();
+    facts.exit.reset();
+    facts.state = ContainerState::paused;
+    facts.paused_at = 17;
+    const auto text = encode_facts(facts);
+    CHECK(text.find(R"("state":"running")") != std::string::npos);
+    const auto back = decode_container_facts(text);
+    CHECK(back.state == ContainerState::paused);
+    CHECK(back.paused_at == 17);
+    CHECK(encode_facts(back) == text);
+
+    facts.state = ContainerState::running;  // what is left of the pause says nothing any more
+    const auto running = encode_facts(facts);
+    CHECK(running.find("paused") == std::string::npos);
+    CHECK(decode_container_facts(running).state == ContainerState::running);
 }
 
 TEST_CASE("facts may have fields of a later version") {

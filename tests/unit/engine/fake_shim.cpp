@@ -126,8 +126,8 @@ void FakeShim::answer_kept() {
             std::find(sockets_.begin(), sockets_.end(), kept.socket) != sockets_.end();
         if (is_there)
             send(*kept.socket, core::encode(core::Reply{kept.request.number, std::move(reply)}));
-        else if (const auto* wish = std::get_if<core::StartContainer>(&kept.request.body))
-            tell(core::ContainerStarted{containers.at(wish->id)});
+        else if (const auto* facts = std::get_if<core::ContainerFacts>(&reply))
+            tell(core::ContainerStarted{*facts});
     }
 }
 
@@ -170,6 +170,10 @@ core::ReplyBody FakeShim::carry_out(const core::RequestBody& body, std::vector<U
         write_container(wish->id);
         return facts;
     }
+    if (const auto* wish = std::get_if<core::PauseContainer>(&body))
+        return stand_still(wish->id, core::ContainerState::paused);
+    if (const auto* wish = std::get_if<core::ResumeContainer>(&body))
+        return stand_still(wish->id, core::ContainerState::running);
     if (const auto* wish = std::get_if<core::KillContainer>(&body)) return signal(*wish);
     if (const auto* wish = std::get_if<core::DeleteContainer>(&body)) return remove(*wish);
     if (const auto* wish = std::get_if<core::Exec>(&body)) {
@@ -214,6 +218,15 @@ core::ReplyBody FakeShim::signal(const core::KillContainer& wish) {
     if (at->second.exit) return Error(Code::failed_precondition, "it has ended");
     if (wish.signal == SIGKILL) exit_container(wish.id, 128 + SIGKILL);
     return core::Done{};
+}
+
+core::ReplyBody FakeShim::stand_still(const std::string& id, core::ContainerState state) {
+    auto& facts = containers.at(id);
+    if (facts.exit) return Error(Code::failed_precondition, "it has ended").with_fix("delete it");
+    facts.state = state;
+    facts.paused_at = state == core::ContainerState::paused ? now() : 0;
+    write_container(id);
+    return facts;
 }
 
 core::ReplyBody FakeShim::remove(const core::DeleteContainer& wish) {

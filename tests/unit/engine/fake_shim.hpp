@@ -57,6 +57,7 @@ class FakeShim : public std::enable_shared_from_this<FakeShim> {
                 std::vector<UniqueFd> fds);
     core::ReplyBody carry_out(const core::RequestBody& body, std::vector<UniqueFd> fds);
     core::ReplyBody create(const core::CreateContainer& wish);
+    core::ReplyBody stand_still(const std::string& id, core::ContainerState state);
     core::ReplyBody remove(const core::DeleteContainer& wish);
     core::ReplyBody signal(const core::KillContainer& wish);
     void send_status(Socket& socket, std::uint64_t number);

@@ -3,37 +3,10 @@
 #include "sys/file.hpp"
 #include "unit/engine/world.hpp"
 
-#include <algorithm>
-#include <memory>
-
 using namespace covey;
 using namespace covey::test;
 using Script = FakeShim::Script;
 using Lines = std::vector<std::string>;
-
-namespace {
-
-/// Runs `operation` until the shim has carried out the request, and drops the daemon before it
-/// hears the answer.
-template <typename Begin>
-void crash_before_answer_of(World& world, const std::string& request, Begin begin) {
-    auto daemon = std::make_unique<Daemon>(world);
-    auto running = begin(*daemon);
-    const auto asked = [&] {
-        return std::any_of(world.shims.begin(), world.shims.end(), [&](const auto& entry) {
-            const auto& all = entry.second->requests;
-            return !all.empty() && all.back() == request;
-        });
-    };
-    while (!asked()) {
-        daemon->io.restart();
-        daemon->io.poll();
-        world.io.restart();
-        world.io.poll();
-    }
-}
-
-}  // namespace
 
 TEST_CASE("a sandbox whose creation nobody heard of is complete") {
     World world;

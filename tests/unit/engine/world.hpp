@@ -11,6 +11,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -123,6 +124,26 @@ Code code_of(Operation operation) {
         return error.code();
     }
     throw std::runtime_error("nothing was thrown");
+}
+
+/// Runs `operation` until the shim has carried out the request, and drops the daemon before it
+/// hears the answer.
+template <typename Begin>
+void crash_before_answer_of(World& world, const std::string& request, Begin begin) {
+    auto daemon = std::make_unique<Daemon>(world);
+    auto running = begin(*daemon);
+    const auto asked = [&] {
+        return std::any_of(world.shims.begin(), world.shims.end(), [&](const auto& entry) {
+            const auto& all = entry.second->requests;
+            return !all.empty() && all.back() == request;
+        });
+    };
+    while (!asked()) {
+        daemon->io.restart();
+        daemon->io.poll();
+        world.io.restart();
+        world.io.poll();
+    }
 }
 
 [[nodiscard]] bool exists(const std::string& path);

@@ -1,0 +1,63 @@
+// Containers stand still and go on. What the shim answers is the truth, also about one that was
+// paused before coveyd came.
+#include "base/log.hpp"
+#include "engine/operations.hpp"
+#include "engine/requests.hpp"
+#include "engine/shim_events.hpp"
+
+#include <utility>
+
+namespace covey::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<void> carry_out(StatePtr state, SandboxPtr sandbox, ContainerPtr container,
+                                core::RequestBody wish) {
+    const auto link = sandbox->link;
+    auto facts = co_await link->ask<core::ContainerFacts>(std::move(wish));
+    container_paused_or_resumed(*state, *container, std::move(facts));
+}
+
+}  // namespace
+
+asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id) {
+    const auto guard = co_await state->locks->acquire(container_lock(id));
+    const auto container = state->registry.container(id);
+    require(*container, core::ContainerEvent::pause);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    core::RequestBody wish = core::PauseContainer{id};
+    co_await carry_out(state, sandbox, container, std::move(wish));
+    co_return Registry::view(*container);
+}
+
+asio::awaitable<ContainerView> resume_container(StatePtr state, std::string id) {
+    const auto guard = co_await state->locks->acquire(container_lock(id));
+    const auto container = state->registry.container(id);
+    require(*container, core::ContainerEvent::resume);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    core::RequestBody wish = core::ResumeContainer{id};
+    co_await carry_out(state, sandbox, container, std::move(wish));
+    co_return Registry::view(*container);
+}
+
+asio::awaitable<bool> resume_to_stop(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {
+    if (container->facts.state != core::ContainerState::paused) co_return true;
+    if (!sandbox->has_shim()) co_return false;
+    try {
+        core::RequestBody wish = core::ResumeContainer{container->request.id};
+        co_await carry_out(state, sandbox, container, std::move(wish));
+    } catch (const Error& error) {
+        log::warning("a container that is to stop cannot be resumed",
+                     {{"container", container->request.id}, {"problem", error.detail()}});
+        co_return false;
+    }
+    co_return true;
+}
+
+}  // namespace covey::daemon
