@@ -113,6 +113,18 @@ struct KillAction {
     std::optional<pid_t> pid;  // one process of the container, by its host number
 };
 
+/// POST /v1/containers/{id}/update. Allowed until it has ended.
+struct UpdateAction {
+    std::string container;
+    std::string resources;  // OCI's linux.resources as JSON, its names checked
+};
+
+/// POST /v1/containers/{id}/resize. Allowed until it has ended, if it has a terminal.
+struct ResizeAction {
+    std::string container;
+    std::uint16_t rows = 0, columns = 0;
+};
+
 /// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`. One
 /// that is paused goes on, so as to hear it.
 struct StopContainerAction {

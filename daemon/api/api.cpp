@@ -59,6 +59,8 @@ asio::awaitable<Response> answer_call(Call& call) {
         case Operation::kill_container:
         case Operation::pause_container:
         case Operation::resume_container:
+        case Operation::update_container:
+        case Operation::resize_container:
         case Operation::stop_container:
         case Operation::wait_container:
             co_return co_await answer_container_call(call);

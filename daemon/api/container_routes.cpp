@@ -5,6 +5,7 @@
 #include "api/query.hpp"
 #include "api/sandbox_codec.hpp"
 #include "api/until_gone.hpp"
+#include "api/update_codec.hpp"
 #include "base/id.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -87,6 +88,20 @@ asio::awaitable<Response> resume(Call& call) {
     co_return container_response(view);
 }
 
+asio::awaitable<Response> update(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    UpdateAction action = decode_update(call.id(), body);
+    co_await call.engine.update_container(std::move(action));
+    co_return Response{204, {}, {}, {}};
+}
+
+asio::awaitable<Response> resize(Call& call) {
+    const std::string body = co_await call.exchange.body();
+    ResizeAction action = decode_resize(call.id(), body);
+    co_await call.engine.resize_container(std::move(action));
+    co_return Response{204, {}, {}, {}};
+}
+
 asio::awaitable<Response> kill(Call& call) {
     const std::string body = co_await call.exchange.body();
     KillAction action = decode_kill(call.id(), body);
@@ -134,6 +149,8 @@ asio::awaitable<Response> answer_container_call(Call& call) {
     if (operation == Operation::start_container) co_return co_await start(call);
     if (operation == Operation::pause_container) co_return co_await pause(call);
     if (operation == Operation::resume_container) co_return co_await resume(call);
+    if (operation == Operation::update_container) co_return co_await update(call);
+    if (operation == Operation::resize_container) co_return co_await resize(call);
     if (operation == Operation::kill_container) co_return co_await kill(call);
     co_return co_await stop(call);
 }

@@ -31,6 +31,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/v1/containers/{id}/kill", Operation::kill_container, "killContainer"},
     Route{"POST", "/v1/containers/{id}/pause", Operation::pause_container, "pauseContainer"},
     Route{"POST", "/v1/containers/{id}/resume", Operation::resume_container, "resumeContainer"},
+    Route{"POST", "/v1/containers/{id}/update", Operation::update_container, "updateContainer"},
+    Route{"POST", "/v1/containers/{id}/resize", Operation::resize_container, "resizeContainer"},
     Route{"POST", "/v1/containers/{id}/stop", Operation::stop_container, "stopContainer"},
     Route{"GET", "/v1/containers/{id}/wait", Operation::wait_container, "waitContainer"},
     Route{"POST", "/v1/containers/{id}/exec", Operation::exec_container, "execContainer"},

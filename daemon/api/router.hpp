@@ -31,6 +31,8 @@ enum class Operation : std::uint8_t {
     kill_container,
     pause_container,
     resume_container,
+    update_container,
+    resize_container,
     stop_container,
     wait_container,
     exec_container,

@@ -63,6 +63,8 @@ void add_commands(const Options& app, Session& session) {
     add_kill(app, session);
     add_pause(app, session);
     add_resume(app, session);
+    add_update(app, session);
+    add_resize(app, session);
     add_wait(app, session);
     add_rm(app, session);
     add_inspect(app, session);

@@ -17,6 +17,7 @@ void add_inspect(const Options& app, Session& session);
 void add_kill(const Options& app, Session& session);
 void add_pause(const Options& app, Session& session);
 void add_ps(const Options& app, Session& session);
+void add_resize(const Options& app, Session& session);
 void add_resume(const Options& app, Session& session);
 void add_rm(const Options& app, Session& session);
 void add_run(const Options& app, Session& session);
@@ -25,6 +26,7 @@ void add_start(const Options& app, Session& session);
 void add_stop(const Options& app, Session& session);
 void add_top(const Options& app, Session& session);
 void add_tree(const Options& app, Session& session);
+void add_update(const Options& app, Session& session);
 void add_version(const Options& app, Session& session);
 void add_wait(const Options& app, Session& session);
 

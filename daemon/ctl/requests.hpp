@@ -56,6 +56,19 @@ struct ExecRequest {
                            std::optional<std::uint32_t> pid = {});
 [[nodiscard]] Request stop_container(std::string_view container, std::optional<double> seconds);
 
+/// New limits; what is absent stays as it is. Bytes, microseconds, counts; -1: no limit.
+struct UpdateRequest {
+    std::string container;
+    std::string resources;  // OCI's linux.resources as JSON: then the others do not count
+    std::optional<std::int64_t> memory, memory_swap, memory_reservation, cpu_quota, pids;
+    std::optional<std::uint64_t> cpu_period, cpu_shares, block_io_weight;
+    std::string cpus, mems;  // "0-3,7"; empty: absent
+};
+/// Throws invalid_argument when `resources` is no JSON.
+[[nodiscard]] Request update(const UpdateRequest& wish);
+
+[[nodiscard]] Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns);
+
 enum class Force { no, yes };
 /// `collection` is "sandboxes" or "containers"; `action` comes below the id, empty: the thing
 /// itself.

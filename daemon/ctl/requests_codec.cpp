@@ -1,3 +1,4 @@
+#include "covey/error.hpp"
 #include "ctl/requests.hpp"
 
 #include <fmt/format.h>
@@ -124,6 +125,34 @@ Request stop_container(std::string_view container, std::optional<double> seconds
     Request request{"POST", target("containers", container, "stop"), "", "", false};
     if (seconds) request.body = Json{{"timeout", *seconds}}.dump();
     return request;
+}
+
+Request update(const UpdateRequest& wish) {
+    Json resources = Json::object();
+    const auto add_number = [&](const char* object, const char* key, const auto& value) {
+        if (value) resources[object][key] = *value;
+    };
+    add_number("memory", "limit", wish.memory);
+    add_number("memory", "swap", wish.memory_swap);
+    add_number("memory", "reservation", wish.memory_reservation);
+    add_number("cpu", "shares", wish.cpu_shares);
+    add_number("cpu", "quota", wish.cpu_quota);
+    add_number("cpu", "period", wish.cpu_period);
+    if (!wish.cpus.empty()) resources["cpu"]["cpus"] = wish.cpus;
+    if (!wish.mems.empty()) resources["cpu"]["mems"] = wish.mems;
+    add_number("pids", "limit", wish.pids);
+    add_number("blockIO", "weight", wish.block_io_weight);
+    if (!wish.resources.empty()) resources = Json::parse(wish.resources, nullptr, false);
+    if (resources.is_discarded())
+        throw Error(Code::invalid_argument, "update: the resources are no JSON")
+            .with_fix("write OCI's linux.resources, as in {\"pids\": {\"limit\": 100}}");
+    return {"POST", target("containers", wish.container, "update"),
+            Json{{"resources", resources}}.dump(), "", false};
+}
+
+Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns) {
+    const Json body = {{"width", columns}, {"height", rows}};
+    return {"POST", target("containers", container, "resize"), body.dump(), "", false};
 }
 
 Request get(std::string_view collection, std::string_view id, std::string_view action) {

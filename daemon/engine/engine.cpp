@@ -91,6 +91,14 @@ asio::awaitable<void> Engine::kill_container(KillAction action) {
     return run_to_end(state_->executor, daemon::kill_container(state_, std::move(action)));
 }
 
+asio::awaitable<void> Engine::resize_container(ResizeAction action) {
+    return run_to_end(state_->executor, daemon::resize_container(state_, std::move(action)));
+}
+
+asio::awaitable<void> Engine::update_container(UpdateAction action) {
+    return run_to_end(state_->executor, daemon::update_container(state_, std::move(action)));
+}
+
 asio::awaitable<ContainerView> Engine::stop_container(StopContainerAction action) {
     return run_to_end(state_->executor, daemon::stop_container(state_, std::move(action)));
 }

@@ -109,6 +109,10 @@ class Engine {
     /// Every process of it stands still, or goes on. One that does so already: nothing.
     boost::asio::awaitable<ContainerView> pause_container(std::string id);
     boost::asio::awaitable<ContainerView> resume_container(std::string id);
+    /// Answers when the new limits are in force.
+    boost::asio::awaitable<void> update_container(UpdateAction action);
+    /// Throws failed_precondition when it has no terminal.
+    boost::asio::awaitable<void> resize_container(ResizeAction action);
     boost::asio::awaitable<ContainerView> stop_container(StopContainerAction action);
     boost::asio::awaitable<void> delete_container(std::string id, bool force);
     /// Nothing when `limit` is over first.

@@ -24,6 +24,8 @@ boost::asio::awaitable<ContainerView> start_container(StatePtr state, std::strin
 boost::asio::awaitable<void> kill_container(StatePtr state, KillAction action);
 boost::asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id);
 boost::asio::awaitable<ContainerView> resume_container(StatePtr state, std::string id);
+boost::asio::awaitable<void> update_container(StatePtr state, UpdateAction action);
+boost::asio::awaitable<void> resize_container(StatePtr state, ResizeAction action);
 /// So that it hears the signal that was sent to it. False: it goes on standing still.
 boost::asio::awaitable<bool> resume_to_stop(StatePtr state, SandboxPtr sandbox,
                                             ContainerPtr container);

@@ -1,5 +1,5 @@
-// Containers stand still and go on. What the shim answers is the truth, also about one that was
-// paused before coveyd came.
+// What can be changed of a container while it is there. Containers stand still and go on. What the
+// shim answers is the truth, also about one that was paused before coveyd came.
 #include "base/log.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
@@ -44,6 +44,29 @@ asio::awaitable<ContainerView> resume_container(StatePtr state, std::string id) 
     core::RequestBody wish = core::ResumeContainer{id};
     co_await carry_out(state, sandbox, container, std::move(wish));
     co_return Registry::view(*container);
+}
+
+asio::awaitable<void> update_container(StatePtr state, UpdateAction action) {
+    const auto guard = co_await state->locks->acquire(container_lock(action.container));
+    const auto container = state->registry.container(action.container);
+    require(*container, core::ContainerEvent::update);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    const auto link = sandbox->link;
+    core::RequestBody wish = core::UpdateContainer{action.container, std::move(action.resources)};
+    (void)co_await link->ask<core::Done>(std::move(wish));
+}
+
+asio::awaitable<void> resize_container(StatePtr state, ResizeAction action) {
+    const auto container = state->registry.container(action.container);
+    require(*container, core::ContainerEvent::resize);
+    const auto sandbox = state->registry.sandbox(container->request.sandbox);
+    require_open(*sandbox);
+    const BusyGuard busy(sandbox);
+    const auto link = sandbox->link;
+    core::RequestBody wish = core::ResizeContainer{action.container, action.rows, action.columns};
+    (void)co_await link->ask<core::Done>(std::move(wish));
 }
 
 asio::awaitable<bool> resume_to_stop(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {

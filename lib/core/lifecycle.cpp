@@ -31,6 +31,8 @@ constexpr std::array kContainerEvents{
     std::pair{CE::exec, std::string_view{"exec"}},
     std::pair{CE::pause, std::string_view{"pause"}},
     std::pair{CE::resume, std::string_view{"resume"}},
+    std::pair{CE::update, std::string_view{"update"}},
+    std::pair{CE::resize, std::string_view{"resize"}},
     std::pair{CE::exited, std::string_view{"exited"}},
     std::pair{CE::remove, std::string_view{"delete"}},
 };
@@ -52,21 +54,17 @@ constexpr std::array<SandboxTransition, 11> kSandboxTable{{
 // runtime.md: start only when created, kill only when created or running, delete only when stopped.
 // Paused is running that stands still: no exec, for nothing of it could begin. Pause and resume are
 // idempotent.
-constexpr std::array<ContainerTransition, 15> kContainerTable{{
-    {CS::creating, CE::made, CS::created},
-    {CS::creating, CE::failed, CS::stopped},
-    {CS::created, CE::start, CS::running},
-    {CS::created, CE::kill, CS::created},
-    {CS::created, CE::exited, CS::stopped},
-    {CS::running, CE::kill, CS::running},
-    {CS::running, CE::exec, CS::running},
-    {CS::running, CE::pause, CS::paused},
-    {CS::running, CE::resume, CS::running},
-    {CS::running, CE::exited, CS::stopped},
-    {CS::paused, CE::kill, CS::paused},
-    {CS::paused, CE::pause, CS::paused},
-    {CS::paused, CE::resume, CS::running},
-    {CS::paused, CE::exited, CS::stopped},
+constexpr std::array<ContainerTransition, 21> kContainerTable{{
+    {CS::creating, CE::made, CS::created},  {CS::creating, CE::failed, CS::stopped},
+    {CS::created, CE::start, CS::running},  {CS::created, CE::kill, CS::created},
+    {CS::created, CE::update, CS::created}, {CS::created, CE::resize, CS::created},
+    {CS::created, CE::exited, CS::stopped}, {CS::running, CE::kill, CS::running},
+    {CS::running, CE::exec, CS::running},   {CS::running, CE::pause, CS::paused},
+    {CS::running, CE::resume, CS::running}, {CS::running, CE::update, CS::running},
+    {CS::running, CE::resize, CS::running}, {CS::running, CE::exited, CS::stopped},
+    {CS::paused, CE::kill, CS::paused},     {CS::paused, CE::pause, CS::paused},
+    {CS::paused, CE::resume, CS::running},  {CS::paused, CE::update, CS::paused},
+    {CS::paused, CE::resize, CS::paused},   {CS::paused, CE::exited, CS::stopped},
     {CS::stopped, CE::remove, CS::stopped},
 }};
 

@@ -12,7 +12,19 @@
 namespace covey::core {
 
 enum class SandboxEvent { made, failed, add, stop, gone, remove };
-enum class ContainerEvent { made, failed, start, kill, exec, pause, resume, exited, remove };
+enum class ContainerEvent {
+    made,
+    failed,
+    start,
+    kill,
+    exec,
+    pause,
+    resume,
+    update,
+    resize,
+    exited,
+    remove
+};
 [[nodiscard]] std::string_view event_name(SandboxEvent event) noexcept;
 [[nodiscard]] std::string_view event_name(ContainerEvent event) noexcept;
 
@@ -49,6 +61,9 @@ struct ContainerTransition {
 }
 [[nodiscard]] inline bool can_resume(ContainerState state) noexcept {
     return allows(state, ContainerEvent::resume);
+}
+[[nodiscard]] inline bool can_update(ContainerState state) noexcept {
+    return allows(state, ContainerEvent::update);
 }
 /// It runs, if only after a resume.
 [[nodiscard]] inline bool has_started(ContainerState state) noexcept {

@@ -9,6 +9,8 @@
 //   KillContainer     Done
 //   PauseContainer    ContainerFacts     of one that is paused already too
 //   ResumeContainer   ContainerFacts     the same of one that runs
+//   UpdateContainer   Done               when the limits are in force
+//   ResizeContainer   Done
 //   DeleteContainer   Done               after the group is proved empty
 //   Exec              ExecFacts          with stdin, stdout, stderr; its answer with a pty's master
 //   KillExec          Done
@@ -52,6 +54,16 @@ struct PauseContainer {
 struct ResumeContainer {
     std::string id;
 };
+/// Other limits; what they do not name stays as it is.
+struct UpdateContainer {
+    std::string id;
+    std::string resources;  // OCI's linux.resources, JSON
+};
+/// Of its terminal.
+struct ResizeContainer {
+    std::string id;
+    std::uint16_t rows = 0, columns = 0;
+};
 struct DeleteContainer {
     std::string id;
     bool force = false;  // kill first
@@ -66,9 +78,9 @@ struct StopSandbox {};
 struct Status {};
 struct Shutdown {};
 
-using RequestBody =
-    std::variant<CreateSandbox, CreateContainer, StartContainer, KillContainer, PauseContainer,
-                 ResumeContainer, DeleteContainer, Exec, KillExec, StopSandbox, Status, Shutdown>;
+using RequestBody = std::variant<CreateSandbox, CreateContainer, StartContainer, KillContainer,
+                                 PauseContainer, ResumeContainer, UpdateContainer, ResizeContainer,
+                                 DeleteContainer, Exec, KillExec, StopSandbox, Status, Shutdown>;
 struct Request {
     std::uint64_t number = 0;  // chosen by the client, comes back with the answer
     RequestBody body;

@@ -28,6 +28,13 @@ Json put(const PauseContainer& request) {
 Json put(const ResumeContainer& request) {
     return Json{{"id", text_json(request.id)}};
 }
+Json put(const UpdateContainer& request) {
+    return Json{{"id", text_json(request.id)}, {"resources", text_json(request.resources)}};
+}
+Json put(const ResizeContainer& request) {
+    return Json{
+        {"id", text_json(request.id)}, {"rows", request.rows}, {"columns", request.columns}};
+}
 Json put(const DeleteContainer& request) {
     return Json{{"id", text_json(request.id)}, {"force", request.force}};
 }
@@ -53,7 +60,7 @@ struct Operation {
 };
 
 // In the order of RequestBody's alternatives.
-constexpr std::array<Operation, 12> kOperations{{
+constexpr std::array<Operation, 14> kOperations{{
     {"createSandbox",
      [](Fields& fields) -> RequestBody {
          return CreateSandbox{read_sandbox_config(fields.object("config"))};
@@ -75,6 +82,15 @@ constexpr std::array<Operation, 12> kOperations{{
      [](Fields& fields) -> RequestBody { return PauseContainer{fields.text("id")}; }},
     {"resumeContainer",
      [](Fields& fields) -> RequestBody { return ResumeContainer{fields.text("id")}; }},
+    {"updateContainer",
+     [](Fields& fields) -> RequestBody {
+         return UpdateContainer{fields.text("id"), fields.text("resources")};
+     }},
+    {"resizeContainer",
+     [](Fields& fields) -> RequestBody {
+         return ResizeContainer{fields.text("id"), fields.number<std::uint16_t>("rows"),
+                                fields.number<std::uint16_t>("columns")};
+     }},
     {"deleteContainer",
      [](Fields& fields) -> RequestBody {
          return DeleteContainer{fields.text("id"), fields.flag("force")};

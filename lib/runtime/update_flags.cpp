@@ -1,13 +1,11 @@
 #include "runtime/update_flags.hpp"
 
+#include "base/size.hpp"
 #include "base/text.hpp"
 #include "covey/error.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
-#include <limits>
 #include <optional>
 
 namespace covey::runtime {
@@ -41,24 +39,9 @@ std::optional<std::uint64_t> number(const std::string& value, std::string_view f
 }  // namespace
 
 std::int64_t parse_size(std::string_view text, std::string_view flag) {
-    constexpr std::string_view kUnits = "bkmgtp";
-    constexpr const char* kWanted = "a size such as 512m, 2g or -1";
-    if (text == "-1") return -1;
-    double value = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-    if (error != std::errc{} || value < 0) refuse(flag, text, kWanted);
-    std::string unit{rest, end};
-    for (auto& letter : unit)
-        letter = static_cast<char>(letter | 0x20);  // ASCII lower case
-    const auto power = unit.empty() ? 0 : kUnits.find(unit.front());
-    const bool is_known = unit.size() <= 1 || unit.substr(1) == "b" || unit.substr(1) == "ib";
-    if (power == kUnits.npos || !is_known || (power == 0 && unit.size() > 1))
-        refuse(flag, text, kWanted);
-    const double bytes = std::ldexp(value, static_cast<int>(10 * power));
-    if (bytes >= static_cast<double>(std::numeric_limits<std::int64_t>::max()))
-        refuse(flag, text, kWanted);
-    return static_cast<std::int64_t>(bytes);
+    const auto bytes = covey::parse_size(text);
+    if (!bytes) refuse(flag, text, "a size such as 512m, 2g or -1");
+    return *bytes;
 }
 
 void UpdateFlags::add_to(Flags& flags) {

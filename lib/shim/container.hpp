@@ -1,7 +1,7 @@
 // One container of the pod, from its launch to its end. container.cpp has its birth, ending.cpp its
-// end, execs.cpp the processes added to it, pausing.cpp its standstill. Its end is "its group is
-// empty", not "its init exited". Thread rule: the loop's thread. Nothing here waits: every step is
-// a callback of the loop.
+// end, execs.cpp the processes added to it, pausing.cpp its standstill and its limits. Its end is
+// "its group is empty", not "its init exited". Thread rule: the loop's thread. Nothing here waits:
+// every step is a callback of the loop.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -15,6 +15,7 @@
 #include "shim/pid1_router.hpp"
 #include "shim/sandbox.hpp"
 #include "shim/terminal_copy.hpp"
+#include "shim/updating.hpp"
 #include "sys/process.hpp"
 
 #include <functional>
@@ -63,6 +64,8 @@ class Container {
     void kill(const core::KillContainer& request);
     void pause(ReplyTo reply);
     void resume(ReplyTo reply);
+    void update(const std::string& resources, ReplyTo reply);
+    void resize(std::uint16_t rows, std::uint16_t columns);
     void remove(bool force, ReplyTo reply);
     void exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply);
     void kill_exec(const std::string& id);
@@ -144,6 +147,7 @@ class Container {
     UniqueFd spawner_group_;              // the shim's own, during the launch
     UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
+    std::unique_ptr<Updating> updating_;
     std::unique_ptr<TerminalCopy> terminal_;
     Pid1Router pid1_router_{context_.loop, [this]() -> Pid1Router::Target {
                                 if (main_exit_) return {};

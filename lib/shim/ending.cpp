@@ -48,6 +48,7 @@ void Container::kill_group() {
     if (!main_exit_) note_sent(SIGKILL);
     for (const auto& [id, exec] : execs_)
         exec->killed = true;
+    if (updating_) updating_->cancel();
     group_->kill();
 }
 
@@ -108,6 +109,7 @@ void Container::finish_if_empty() {
         return;
     for (const auto& [id, exec] : execs_)
         if (!exec->is_reaped()) return;
+    if (updating_ && !updating_->is_over()) return;  // it may be making folders of the group
     if (spawner_) {
         (void)sys::pidfd_send_signal(spawner_, SIGKILL);
         return;  // its end comes back here

@@ -1,4 +1,5 @@
-// A container's standstill: every process of its group, the execs' too, is frozen by the kernel.
+// What can be changed of a container while it is there. Its standstill: every process of its group,
+// the execs' too, is frozen by the kernel. Its limits. Its terminal's size.
 #include "core/lifecycle.hpp"
 #include "shim/clock.hpp"
 #include "shim/container.hpp"
@@ -55,6 +56,34 @@ void Container::resume(ReplyTo reply) {
         }
     }
     tell_facts(reply);
+}
+
+void Container::resize(std::uint16_t rows, std::uint16_t columns) {
+    if (!terminal_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("container '{}' has no terminal", facts_.config.id))
+            .with_fix("set process.terminal in the bundle's config.json before it is created");
+    terminal_->resize(rows, columns);
+}
+
+void Container::update(const std::string& resources, ReplyTo reply) {
+    if (!core::can_update(facts_.state) || main_exit_)
+        throw Error(Code::failed_precondition,
+                    fmt::format("cannot update container '{}': it is {}", facts_.config.id,
+                                main_exit_ ? "ending" : core::state_name(facts_.state)))
+            .with_fix("a container that has ended can only be deleted");
+    if (updating_ && !updating_->is_over())
+        throw Error(Code::failed_precondition,
+                    fmt::format("container '{}' is being updated", facts_.config.id))
+            .with_fix("try again when that is done");
+    updating_ = std::make_unique<Updating>(context_.loop, context_.host, *group_, resources,
+                                           [this, reply](std::optional<Error> problem) {
+                                               if (problem)
+                                                   context_.peers.reply(reply, std::move(*problem));
+                                               else
+                                                   context_.peers.reply(reply, core::Done{});
+                                               finish_if_empty();
+                                           });
 }
 
 }  // namespace covey::shim

@@ -49,6 +49,11 @@ void Shim::handle(ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> f
                 container(request.id).pause(reply);
             } else if constexpr (std::is_same_v<Kind, core::ResumeContainer>) {
                 container(request.id).resume(reply);
+            } else if constexpr (std::is_same_v<Kind, core::UpdateContainer>) {
+                container(request.id).update(request.resources, reply);
+            } else if constexpr (std::is_same_v<Kind, core::ResizeContainer>) {
+                container(request.id).resize(request.rows, request.columns);
+                peers_.reply(reply, core::Done{});
             } else if constexpr (std::is_same_v<Kind, core::DeleteContainer>) {
                 container(request.id).remove(request.force, reply);
             } else if constexpr (std::is_same_v<Kind, core::Exec>) {

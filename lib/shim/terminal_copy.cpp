@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace covey::shim {
@@ -63,6 +64,12 @@ void TerminalCopy::copy() {
         loop_.watch(master_, EPOLLIN, [this] { copy(); });
         watching_ = true;
     });
+}
+
+void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {
+    const winsize size{rows, columns, 0, 0};
+    if (::ioctl(master_.get(), TIOCSWINSZ, &size) != 0)
+        throw Error::from_errno(errno, "set the size of", "the terminal");
 }
 
 void TerminalCopy::drain() {

@@ -5,6 +5,8 @@
 #include "base/unique_fd.hpp"
 #include "shim/loop.hpp"
 
+#include <cstdint>
+
 namespace covey::shim {
 
 class TerminalCopy {
@@ -14,6 +16,8 @@ class TerminalCopy {
     TerminalCopy(const TerminalCopy&) = delete;
     TerminalCopy& operator=(const TerminalCopy&) = delete;
 
+    /// The window's size; the kernel tells the program by SIGWINCH.
+    void resize(std::uint16_t rows, std::uint16_t columns);
     /// What the program printed before it ended. Reads until the pty is empty.
     void drain();
 

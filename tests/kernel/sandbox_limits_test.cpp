@@ -1,8 +1,11 @@
 // What a container may use: cgroup limits on whatever hierarchies the host has, device nodes.
 #include "catch.hpp"
 #include "cgroup/cgroup.hpp"
+#include "core/client.hpp"
+#include "core/shim_process.hpp"
 #include "kernel/pod_lab.hpp"
 #include "support/requires.hpp"
+#include "sys/file.hpp"
 
 #include <filesystem>
 
@@ -18,6 +21,12 @@ std::string limit_of_app(const std::string& v2, const std::string& controller,
     const std::string group = "/covey/lab.pod/app.ctr/";
     const auto found = host.v1.find(controller);
     return text_of(found == host.v1.end() ? host.unified + group + v2 : found->second + group + v1);
+}
+
+void update(const Lab& lab, const std::string& id, const std::string& resources) {
+    const auto folder = sys::open_dir(lab.state()).or_throw("open", lab.state());
+    core::ShimClient client{core::connect_shim(folder)};
+    (void)client.call(core::UpdateContainer{id, resources}, kLong);
 }
 
 }  // namespace
@@ -55,6 +64,50 @@ TEST_CASE("a pids limit holds for execs too") {
     CHECK(eventually([] { return processes_of("app.ctr").size() == 20; }));
     container.remove(true);
     CHECK(processes_of("app.ctr").empty());
+}
+
+// Seen failing on v1 without gather(): the limit was written, and nobody was in its group.
+TEST_CASE("limits that come later hold for what runs already, and for execs") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto out = lab.folder() + "/out";
+    auto options = in_pod();
+    options.stdout_ = "file:" + out;
+    auto container = lab.start("app", probe_bundle({"fork", "10"}), options);
+    REQUIRE(eventually([&] { return text_of(out).ends_with("\n"); }));
+    CHECK(processes_of("app.ctr").size() == 11);
+    update(lab, "app", R"({"pids":{"limit":16},"memory":{"limit":67108864}})");
+    CHECK(limit_of_app("pids.max", "pids", "pids.max") == "16\n");
+    CHECK(limit_of_app("pids.current", "pids", "pids.current") == "11\n");
+    CHECK(limit_of_app("memory.max", "memory", "memory.limit_in_bytes") == "67108864\n");
+    CHECK(exec(container, {"exit", "7"}).status.exit_code == 7);
+    update(lab, "app", R"({"pids":{"limit":11}})");
+    CHECK(error_of([&] {
+              (void)exec(container, {"exit", "7"});
+          }).code() == Code::resource_exhausted);
+    CHECK(limit_of_app("memory.max", "memory", "memory.limit_in_bytes") == "67108864\n");
+    container.pause();
+    update(lab, "app", R"({"pids":{"limit":-1}})");
+    container.resume();
+    CHECK(exec(container, {"exit", "7"}).status.exit_code == 7);
+    container.remove(true);
+}
+
+TEST_CASE("limits that cannot be had change nothing, and the container's end is not held up") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    auto container = lab.start("app", probe_bundle({"hold"}));
+    const auto refusal = [&](const std::string& resources) {
+        return error_of([&] { update(lab, "app", resources); });
+    };
+    CHECK(refusal("{").code() == Code::invalid_spec);
+    CHECK(refusal(R"({"pids":{"limit":"many"}})").code() == Code::invalid_spec);
+    const auto lacking = refusal(R"({"pids":{"limit":9},"unified":{"nothing.max":"1"}})");
+    CHECK(lacking.code() == Code::unsupported_by_host);
+    CHECK(limit_of_app("pids.max", "pids", "pids.max") != "9\n");
+    container.kill(9);
+    REQUIRE(container.wait(kLong).has_value());
+    CHECK(refusal(R"({"pids":{"limit":9}})").code() == Code::failed_precondition);
 }
 
 TEST_CASE("memory above the limit ends the container and is told apart from a kill") {

@@ -20,9 +20,9 @@ constexpr ContainerState kContainerStates[] = {ContainerState::creating, Contain
                                                ContainerState::running, ContainerState::paused,
                                                ContainerState::stopped};
 constexpr ContainerEvent kContainerEvents[] = {
-    ContainerEvent::made,   ContainerEvent::failed, ContainerEvent::start,
-    ContainerEvent::kill,   ContainerEvent::exec,   ContainerEvent::pause,
-    ContainerEvent::resume, ContainerEvent::exited, ContainerEvent::remove};
+    ContainerEvent::made,   ContainerEvent::failed, ContainerEvent::start,  ContainerEvent::kill,
+    ContainerEvent::exec,   ContainerEvent::pause,  ContainerEvent::resume, ContainerEvent::update,
+    ContainerEvent::resize, ContainerEvent::exited, ContainerEvent::remove};
 
 /// Every pair either moves as its row says or is refused naming both words.
 template <typename States, typename Events, typename Rows>
@@ -73,6 +73,8 @@ TEST_CASE("predicates say what OCI says") {
         CHECK(can_exec(state) == (state == ContainerState::running));
         CHECK(can_pause(state) == has_started(state));
         CHECK(can_resume(state) == has_started(state));
+        CHECK(can_update(state) == can_kill(state));
+        CHECK(allows(state, ContainerEvent::resize) == can_kill(state));
         CHECK(can_delete(state) == (state == ContainerState::stopped));
     }
 }

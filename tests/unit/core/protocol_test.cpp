@@ -186,6 +186,12 @@ TEST_CASE("the short requests travel whole") {
     CHECK(std::get<StartContainer>(round_trip(StartContainer{"a"}).body).id == "a");
     CHECK(std::get<PauseContainer>(round_trip(PauseContainer{"a"}).body).id == "a");
     CHECK(std::get<ResumeContainer>(round_trip(ResumeContainer{"b"}).body).id == "b");
+    const auto update =
+        std::get<UpdateContainer>(round_trip(UpdateContainer{"a", R"({"pids":{"limit":7}})"}).body);
+    CHECK(update.resources == R"({"pids":{"limit":7}})");
+    const auto size = std::get<ResizeContainer>(round_trip(ResizeContainer{"a", 24, 80}).body);
+    CHECK(size.rows == 24);
+    CHECK(size.columns == 80);
     CHECK(std::get<KillExec>(round_trip(KillExec{"a", "b"}).body).exec == "b");
     (void)round_trip(StopSandbox{});
     (void)round_trip(Status{});

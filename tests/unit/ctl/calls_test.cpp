@@ -80,6 +80,39 @@ TEST_CASE("a debugger's request says only what was asked for") {
           R"("access":"observer","capabilities":{"add":["NET_RAW"]}})");
 }
 
+TEST_CASE("an update's request says only what was asked for") {
+    UpdateRequest wish;
+    wish.container = "app";
+    wish.pids = -1;
+    const Request plain = update(wish);
+    CHECK(plain.method == "POST");
+    CHECK(plain.target == "/v1/containers/app/update");
+    CHECK(plain.body == R"({"resources":{"pids":{"limit":-1}}})");
+    wish.memory = 64;
+    wish.memory_swap = -1;
+    wish.memory_reservation = 8;
+    wish.cpu_shares = 2;
+    wish.cpu_quota = 5000;
+    wish.cpu_period = 10000;
+    wish.cpus = "0-1";
+    wish.mems = "0";
+    wish.block_io_weight = 10;
+    CHECK(update(wish).body ==
+          R"({"resources":{"memory":{"limit":64,"swap":-1,"reservation":8},)"
+          R"("cpu":{"shares":2,"quota":5000,"period":10000,"cpus":"0-1","mems":"0"},)"
+          R"("pids":{"limit":-1},"blockIO":{"weight":10}}})");
+    wish.resources = R"({"rdma":{}})";
+    CHECK(update(wish).body == R"({"resources":{"rdma":{}}})");
+    wish.resources = "{";
+    CHECK_THROWS_AS(update(wish), Error);
+}
+
+TEST_CASE("a terminal's size is asked for in characters") {
+    const Request request = resize("app", 24, 80);
+    CHECK(request.target == "/v1/containers/app/resize");
+    CHECK(request.body == R"({"width":80,"height":24})");
+}
+
 TEST_CASE("a sandbox's namespaces are words or paths") {
     CreateSandboxRequest wish = web();
     CHECK(create_sandbox(wish).body == "{}");

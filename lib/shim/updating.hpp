@@ -1,0 +1,39 @@
+// A change of a container's limits under way: a child of the shim reads the wish and writes the
+// files, so that a fault in a parser costs one update and a slow reclaim of memory delays nobody.
+// Used by Container. Thread rule: the loop's thread.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
+#include "covey/error.hpp"
+#include "shim/loop.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace covey::shim {
+
+class Updating {
+  public:
+    /// `resources` is OCI's linux.resources. `done` is called once, when the child has been reaped,
+    /// with what went wrong; it may not destroy this object.
+    Updating(Loop& loop, const cgroup::Host& host, cgroup::Group& group,
+             const std::string& resources, std::function<void(std::optional<Error>)> done);
+    ~Updating();
+    Updating(const Updating&) = delete;
+    Updating& operator=(const Updating&) = delete;
+
+    [[nodiscard]] bool is_over() const noexcept { return !child_; }
+    /// The container is ending: nothing more is to be written. `done` comes all the same.
+    void cancel();
+
+  private:
+    void on_end();
+
+    Loop& loop_;
+    UniqueFd failure_, child_;
+    std::function<void(std::optional<Error>)> done_;
+};
+
+}  // namespace covey::shim
