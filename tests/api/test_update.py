@@ -152,5 +152,17 @@ class Resize(CoveyTest):
         self.assert_problem(self.resize(name, {"width": 80, "height": 24}), "failed_precondition", name, "stopped")
 
 
+class Fault(CoveyTest):
+    environment = {"COVEY_FAIL_AT": "container.update:1"}
+
+    def test_a_change_that_fails_leaves_the_container_as_it_was(self):
+        name = self.container(self.sandbox(), ["sleep", "1000"])
+        answer = self.client.post(f"/v1/containers/{name}/update", {"resources": {"pids": {"limit": 5}}})
+        self.assertIn("injected fault at container.update", answer.json["detail"])
+        self.assertEqual(self.client.get("/v1/containers/" + name).json["state"], "running")
+        self.assertEqual(self.client.exec(name, "true")[2], 0)
+        self.assertEqual(self.client.post(f"/v1/containers/{name}/stop", {"timeout": 0}).status, 200)
+
+
 if __name__ == "__main__":
     main()

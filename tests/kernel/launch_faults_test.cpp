@@ -35,6 +35,9 @@ const std::set<std::string> kNestedSteps{"container.freeze", "container.freeze_s
 const std::set<std::string> kAccessSteps{"launch.domain"};
 /// With another container's root to be seen: sharing_view_test.cpp.
 const std::set<std::string> kViewSteps{"launch.show_root"};
+/// Of a pod in a user namespace: userns_pod_test.cpp. Of a change of limits:
+/// tests/api/test_update.py.
+const std::set<std::string> kOtherSteps{"container.update", "sandbox.told", "sandbox.user"};
 const std::set<std::string> kStartSteps{"init.exec"};
 const std::set<std::string> kExecSteps{"exec.born",      "exec.cgroup",        "exec.clone",
                                        "exec.compile",   "exec.create_cgroup", "exec.drop",
@@ -260,7 +263,7 @@ TEST_CASE("a fault at any step of an exec by a private container's spawner leave
 TEST_CASE("every fault point of the source is in the tables above") {
     std::set<std::string> known;
     for (const auto* steps : {&kSandboxSteps, &kCreateSteps, &kNestedSteps, &kAccessSteps,
-                              &kViewSteps, &kStartSteps, &kExecSteps})
+                              &kViewSteps, &kOtherSteps, &kStartSteps, &kExecSteps})
         known.insert(steps->begin(), steps->end());
     std::set<std::string> found;
     const std::regex call{R"rx(fault_point\("([^"]+)"\))rx"};
