@@ -35,7 +35,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
         -Wno-null-dereference -Wno-error=maybe-uninitialized -Wno-error=restrict)
 endif()
 if(COVEY_SANITIZE)
-    target_compile_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer
+    # -g1: a report wants lines and no more; less to compile, assemble and link.
+    target_compile_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer -g1
         -fno-sanitize-recover=all -Wno-null-dereference -Wno-error=maybe-uninitialized -Wno-error=restrict)
     target_link_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE})
 endif()
