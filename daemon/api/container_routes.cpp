@@ -64,27 +64,14 @@ asio::awaitable<Response> remove(Call& call) {
     co_return Response{204, {}, {}, {}};
 }
 
-asio::awaitable<Response> start(Call& call) {
-    const std::string body = co_await call.exchange.body();
-    require_empty_body(body);
-    std::string id = call.id();
-    const ContainerView view = co_await call.engine.start_container(std::move(id));
-    co_return container_response(view);
-}
+/// start, pause, resume: they say nothing but what.
+using Change = asio::awaitable<ContainerView> (Engine::*)(std::string);
 
-asio::awaitable<Response> pause(Call& call) {
+asio::awaitable<Response> change(Call& call, Change wanted) {
     const std::string body = co_await call.exchange.body();
     require_empty_body(body);
     std::string id = call.id();
-    const ContainerView view = co_await call.engine.pause_container(std::move(id));
-    co_return container_response(view);
-}
-
-asio::awaitable<Response> resume(Call& call) {
-    const std::string body = co_await call.exchange.body();
-    require_empty_body(body);
-    std::string id = call.id();
-    const ContainerView view = co_await call.engine.resume_container(std::move(id));
+    const ContainerView view = co_await (call.engine.*wanted)(std::move(id));
     co_return container_response(view);
 }
 
@@ -146,9 +133,12 @@ asio::awaitable<Response> answer_container_call(Call& call) {
     if (operation == Operation::wait_container) co_return co_await wait(call);
     require_no_query(call.target.query);
     if (operation == Operation::put_container) co_return co_await create(call);
-    if (operation == Operation::start_container) co_return co_await start(call);
-    if (operation == Operation::pause_container) co_return co_await pause(call);
-    if (operation == Operation::resume_container) co_return co_await resume(call);
+    if (operation == Operation::start_container)
+        co_return co_await change(call, &Engine::start_container);
+    if (operation == Operation::pause_container)
+        co_return co_await change(call, &Engine::pause_container);
+    if (operation == Operation::resume_container)
+        co_return co_await change(call, &Engine::resume_container);
     if (operation == Operation::update_container) co_return co_await update(call);
     if (operation == Operation::resize_container) co_return co_await resize(call);
     if (operation == Operation::kill_container) co_return co_await kill(call);

@@ -20,30 +20,30 @@ asio::awaitable<void> carry_out(StatePtr state, SandboxPtr sandbox, ContainerPtr
     container_paused_or_resumed(*state, *container, std::move(facts));
 }
 
-}  // namespace
-
-asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id) {
+asio::awaitable<ContainerView> pause_or_resume(StatePtr state, std::string id,
+                                               core::ContainerEvent event, core::RequestBody wish) {
     const auto guard = co_await state->locks->acquire(container_lock(id));
     const auto container = state->registry.container(id);
-    require(*container, core::ContainerEvent::pause);
+    require(*container, event);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
     const BusyGuard busy(sandbox);
-    core::RequestBody wish = core::PauseContainer{id};
     co_await carry_out(state, sandbox, container, std::move(wish));
     co_return Registry::view(*container);
 }
 
+}  // namespace
+
+asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id) {
+    core::RequestBody wish = core::PauseContainer{id};
+    return pause_or_resume(std::move(state), std::move(id), core::ContainerEvent::pause,
+                           std::move(wish));
+}
+
 asio::awaitable<ContainerView> resume_container(StatePtr state, std::string id) {
-    const auto guard = co_await state->locks->acquire(container_lock(id));
-    const auto container = state->registry.container(id);
-    require(*container, core::ContainerEvent::resume);
-    const auto sandbox = state->registry.sandbox(container->request.sandbox);
-    require_open(*sandbox);
-    const BusyGuard busy(sandbox);
     core::RequestBody wish = core::ResumeContainer{id};
-    co_await carry_out(state, sandbox, container, std::move(wish));
-    co_return Registry::view(*container);
+    return pause_or_resume(std::move(state), std::move(id), core::ContainerEvent::resume,
+                           std::move(wish));
 }
 
 asio::awaitable<void> update_container(StatePtr state, UpdateAction action) {

@@ -2,9 +2,6 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
-#include "launch/copy_up.hpp"
-#include "launch/long_option.hpp"
-#include "launch/proc_context.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -12,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
@@ -22,64 +18,6 @@
 #include <unistd.h>
 
 namespace covey::launch {
-namespace {
-
-/// The kernel's own words about a failed fsconfig say which option it was.
-Error filesystem_error(FdRef context, int error, const std::string& what,
-                       const std::string& object) {
-    auto result = Error::from_errno(error, what, object);
-    if (auto message = sys::context_message(context); !message.empty())
-        result.add_cause("kernel: " + message);
-    return result;
-}
-
-/// mount_namespaces(7): flags of a mount that came from a more privileged namespace are locked.
-void check_flags(const Result<void>& set, const std::string& target) {
-    if (set) return;
-    auto error = Error::from_errno(set.error(), "set flags of", target);
-    if (set.error() == EPERM)
-        error.set_fix(
-            "the source's mount has flags (ro, nosuid, nodev, noexec, atime) that a user namespace "
-            "may not take away: leave their opposites out of the mount's options");
-    throw error;
-}
-
-void set_flags(FdRef mount, const plan::MountFlags& flags, const std::string& target) {
-    if ((flags.set | flags.clear) != 0)
-        check_flags(sys::set_attributes(mount, flags.set, flags.clear, 0, sys::Recursive::no),
-                    target);
-    if ((flags.recursive_set | flags.recursive_clear) != 0)
-        check_flags(sys::set_attributes(mount, flags.recursive_set, flags.recursive_clear, 0,
-                                        sys::Recursive::yes),
-                    target);
-}
-
-void set_propagation(FdRef mount, const plan::MountFlags& flags, const std::string& target) {
-    if (flags.propagation == 0) return;
-    sys::set_attributes(mount, 0, 0, flags.propagation,
-                        flags.propagation_recursive ? sys::Recursive::yes : sys::Recursive::no)
-        .or_throw("set propagation of", target);
-}
-
-void set_options(FdRef context, const std::string& type, const sys::MountOptions& options) {
-    for (const auto& [key, value] : options)
-        if (value.size() > kLongestOption)
-            set_long_option(context, type, key, value);
-        else if (const auto set = sys::configure(context, key, value); !set)
-            throw filesystem_error(context, set.error(), "set option",
-                                   value.empty() ? key : fmt::format("{}={}", key, value));
-}
-
-UniqueFd create_filesystem(FdRef context, const std::string& type, const sys::MountOptions& options,
-                           std::uint64_t attributes) {
-    set_options(context, type, options);
-    auto mount = sys::finish_filesystem(context, attributes);
-    if (!mount) throw filesystem_error(context, mount.error(), "create filesystem", type);
-    return std::move(mount).value();
-}
-
-}  // namespace
-
 RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
     : plan_(plan), sources_(sources), proc_(std::move(proc)) {
 }
@@ -181,126 +119,6 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
     attached_.reset();
 }
 
-void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
-                                    const std::string& target) {
-    set_flags(mount, flags, target);
-    const auto status = sys::stat_fd(mount).or_throw("stat", target);
-    const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
-    const auto place =
-        sys::make_target_in_root(root_, target, kind).or_throw("make mount point", target);
-    sys::attach(mount, place).or_throw("attach mount on", target);
-    // Propagation last: a mount in an anonymous namespace has no peers to join.
-    set_propagation(mount, flags, target);
-    attached_ = std::move(mount);
-}
-
-bool RootBuilder::is_remounted(std::size_t number) const {
-    return std::any_of(plan_.operations.begin(), plan_.operations.end(), [&](const auto& any) {
-        const auto* one = std::get_if<plan::Remount>(&any);
-        return one != nullptr && one->of == number;
-    });
-}
-
-/// By the descriptor that it was made with: whatever covers it or its path by now, it is that one.
-void RootBuilder::remount(const plan::Remount& operation) {
-    const auto& mount = mounts_.at(operation.of);
-    if (!operation.options.empty()) {
-        const auto context =
-            sys::open_mounted_filesystem(mount).or_throw("reconfigure", operation.target);
-        set_options(context, "tmpfs", operation.options);
-        if (const auto set = sys::finish_reconfiguration(context); !set)
-            throw filesystem_error(context, set.error(), "remount", operation.target);
-    }
-    set_flags(mount, operation.flags, operation.target);
-    set_propagation(mount, operation.flags, operation.target);
-}
-
-void RootBuilder::mount(const plan::MountFilesystem& operation) {
-    const auto context =
-        sys::open_filesystem(operation.type).or_throw("open filesystem type", operation.type);
-    if (const auto set = sys::configure(context, "source", operation.source); !set)
-        throw filesystem_error(context, set.error(), "set source", operation.source);
-    auto mount = create_filesystem(context, operation.type, operation.options,
-                                   operation.copy_up ? 0 : operation.flags.set);
-    if (operation.copy_up) copy_up(root_, operation.target, mount);
-    attach_with_flags(std::move(mount), operation.flags, operation.target);
-}
-
-void RootBuilder::mount(const plan::MountProc& operation) {
-    if (proc_.clone && operation.options.empty())
-        return attach_with_flags(std::move(proc_.clone), operation.flags, operation.target);
-    const auto make = [&] { return make_proc(operation); };
-    attach_with_flags(sight_.valid() ? make_in_sight(sight_, make) : make(), operation.flags,
-                      operation.target);
-}
-
-UniqueFd RootBuilder::make_proc(const plan::MountProc& operation) {
-    const auto own = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
-    FdRef context = own;
-    UniqueFd entered;
-    if (proc_.context.valid()) {
-        context = proc_.context;
-        used_proc_context_ = true;
-    } else if (proc_.pid_namespace.valid()) {
-        const auto set = sys::configure_fd(own, "pidns", proc_.pid_namespace);
-        const bool unknown = !set && set.error() == EINVAL;
-        if (unknown && proc_.may_enter) {
-            entered = open_proc_context(proc_.pid_namespace);
-            context = entered;
-        } else if (unknown)
-            throw Error(Code::resource_exhausted, "the sandbox has no procfs context left")
-                .with_fix(
-                    "on kernels before 6.18 a sandbox can make 8 containers with CAP_SYS_ADMIN in "
-                    "mode pod: "
-                    "create a new sandbox, or drop the capability");
-        else if (!set)
-            throw filesystem_error(own, set.error(), "set option", "pidns");
-    }
-    if (context.get() == own.get() || context.get() == entered.get())
-        sys::configure(context, "source", "proc").or_throw("set source", "proc");
-    return create_filesystem(context, "proc", operation.options, operation.flags.set);
-}
-
-void RootBuilder::mount_cgroup(std::size_t number, const plan::MountCgroup& operation) {
-    const auto found = sources_.cgroups.find(number);
-    if (found != sources_.cgroups.end() && !found->second.empty()) {
-        auto trees = std::move(found->second);
-        if (trees.front().name.empty())
-            return attach_with_flags(std::move(trees.front().tree), operation.flags,
-                                     operation.target);
-        return attach_cgroup_folders(std::move(trees), operation);
-    }
-    // Without a group and a namespace of its own there is nothing that is the container's.
-    if (!operation.own_namespace) return attach_cgroup_folders({}, operation);
-    // The launcher is in the container's group and in a cgroup namespace of its own by now, so the
-    // mount's root is that group and nothing above it.
-    const auto context =
-        sys::open_filesystem("cgroup2").or_throw("open filesystem type", "cgroup2");
-    auto mount = create_filesystem(context, "cgroup2", {}, operation.flags.set);
-    attach_with_flags(std::move(mount), operation.flags, operation.target);
-}
-
-void RootBuilder::attach_cgroup_folders(std::vector<CgroupTree> trees,
-                                        const plan::MountCgroup& operation) {
-    const auto context = sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
-    auto top = create_filesystem(context, "tmpfs", {{"mode", "0755"}}, 0);
-    for (const auto& folder : trees) {
-        sys::mkdir_at(top, folder.name, 0755).or_throw("make folder", folder.name);
-        for (const auto& link : folder.links)
-            if (::symlinkat(folder.name.c_str(), top.get(), link.c_str()) < 0)
-                throw Error::from_errno(errno, "make symlink", link);
-    }
-    attach_with_flags(std::move(top), operation.flags, operation.target);
-    for (auto& folder : trees)
-        attach_with_flags(std::move(folder.tree), operation.flags,
-                          operation.target + "/" + folder.name);
-}
-
-void RootBuilder::bind(std::size_t number, const plan::MountFlags& flags,
-                       const std::string& target) {
-    attach_with_flags(std::move(sources_.binds.at(number)), flags, target);
-}
-
 void RootBuilder::make_device(std::size_t number, const plan::MakeDevice& operation) {
     if (const auto from_host = sources_.devices.find(number); from_host != sources_.devices.end())
         return attach_with_flags(std::move(from_host->second), {}, operation.path);
@@ -348,17 +166,9 @@ void RootBuilder::mask(const std::string& path) {
         sys::attach(null, target.value()).or_throw("mask", path);
         return;
     }
-    UniqueFd cover;
-    if (empty_folder_) {
-        cover = sys::clone_tree(empty_folder_, "", sys::Recursive::no)
-                    .or_throw("clone", "empty folder");
-    } else {
-        const auto context =
-            sys::open_filesystem("tmpfs").or_throw("open filesystem type", "tmpfs");
-        cover = create_filesystem(
-            context, "tmpfs", {{"mode", "0555"}, {"size", "0"}, {"nr_inodes", "1"}},
-            MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    }
+    auto cover = empty_folder_ ? sys::clone_tree(empty_folder_, "", sys::Recursive::no)
+                                     .or_throw("clone", "empty folder")
+                               : make_empty_folder();
     sys::attach(cover, target.value()).or_throw("mask", path);
     if (!empty_folder_) empty_folder_ = std::move(cover);
 }

@@ -65,6 +65,7 @@ class RootBuilder {
     void mount(const plan::MountFilesystem& operation);
     void mount(const plan::MountProc& operation);
     [[nodiscard]] UniqueFd make_proc(const plan::MountProc& operation);
+    [[nodiscard]] static UniqueFd make_empty_folder();
     void mount_cgroup(std::size_t number, const plan::MountCgroup& operation);
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
     void remount(const plan::Remount& operation);
