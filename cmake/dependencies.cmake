@@ -8,6 +8,11 @@ add_library(covey::fmt ALIAS covey_fmt)
 target_include_directories(covey_fmt SYSTEM PUBLIC
     $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
 target_link_libraries(covey_fmt PRIVATE covey_options)
+# The json class itself is compiled once, too.
+add_library(covey_json STATIC ${PROJECT_SOURCE_DIR}/lib/base/json_compiled.cpp)
+add_library(covey::json ALIAS covey_json)
+target_include_directories(covey_json PUBLIC ${PROJECT_SOURCE_DIR}/lib)
+target_link_libraries(covey_json PRIVATE covey_options PUBLIC nlohmann_json::nlohmann_json)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(cap REQUIRED IMPORTED_TARGET libcap>=2.60)
 # The systemd cgroup driver is a program of its own, so nothing else needs libsystemd.

@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 # as json is header-only, fmt is in it, and no public header shows them. plan and launch are not in it: the
 # forking into pods is covey-shim's.
 add_library(covey_archive STATIC)
-foreach(folder base sys spec cgroup store core fmt)
+foreach(folder base sys spec cgroup store core fmt json)
     target_sources(covey_archive PRIVATE $<TARGET_OBJECTS:covey_${folder}>)
 endforeach()
 target_sources(covey_archive PUBLIC FILE_SET HEADERS

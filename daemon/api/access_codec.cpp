@@ -1,8 +1,7 @@
 #include "api/access_codec.hpp"
 
 #include "api/error_codec.hpp"
-
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 #include <array>
 #include <utility>

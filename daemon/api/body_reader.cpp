@@ -1,11 +1,11 @@
 #include "api/body_reader.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "spec/json_reader.hpp"
 #include "spec/problem.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

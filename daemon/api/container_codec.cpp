@@ -7,11 +7,11 @@
 #include "api/error_codec.hpp"
 #include "api/sandbox_codec.hpp"
 #include "base/id.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "sys/proc.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cmath>

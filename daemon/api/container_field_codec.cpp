@@ -1,9 +1,9 @@
 #include "api/container_field_codec.hpp"
 
 #include "api/capability_codec.hpp"
+#include "base/json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <string>

@@ -4,10 +4,10 @@
 #include "api/body_reader.hpp"
 #include "api/container_field_codec.hpp"
 #include "base/id.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,11 +1,11 @@
 #include "api/engine_container_codec.hpp"
 
 #include "api/error_codec.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "covey/error.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>

@@ -1,9 +1,9 @@
 #include "api/error_codec.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <new>
 #include <vector>

@@ -2,10 +2,10 @@
 
 #include "api/container_codec.hpp"
 #include "api/error_codec.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::daemon {
 

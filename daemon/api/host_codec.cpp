@@ -1,9 +1,8 @@
 #include "api/host_codec.hpp"
 
 #include "api/error_codec.hpp"
+#include "base/json.hpp"
 #include "covey/version.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <string>
 #include <utility>

@@ -1,7 +1,8 @@
 #include "api/id_mapping_codec.hpp"
 
+#include "base/json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cmath>

@@ -3,10 +3,10 @@
 #include "api/body_reader.hpp"
 #include "api/error_codec.hpp"
 #include "api/id_mapping_codec.hpp"
+#include "base/json.hpp"
 #include "spec/id_mappings.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,10 +1,10 @@
 #include "api/process_codec.hpp"
 
 #include "api/error_codec.hpp"
+#include "base/json.hpp"
 #include "spec/tables.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <iterator>
 #include <string>

@@ -6,10 +6,10 @@
 #include "api/error_codec.hpp"
 #include "api/id_mapping_codec.hpp"
 #include "base/id.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

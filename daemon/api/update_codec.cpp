@@ -2,9 +2,9 @@
 
 #include "api/body_reader.hpp"
 #include "base/id.hpp"
+#include "base/json.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <cmath>

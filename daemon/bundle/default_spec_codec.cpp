@@ -1,7 +1,6 @@
+#include "base/json.hpp"
 #include "bundle/default_spec.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace covey::bundle {
 namespace {

@@ -1,7 +1,7 @@
+#include "base/json.hpp"
 #include "ctl/answers.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <concepts>
 #include <utility>

@@ -1,8 +1,8 @@
+#include "base/json.hpp"
 #include "covey/error.hpp"
 #include "ctl/requests.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::ctl {
 namespace {

@@ -1,6 +1,5 @@
+#include "base/json.hpp"
 #include "engine/event_log.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace covey::daemon {
 

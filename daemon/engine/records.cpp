@@ -1,11 +1,10 @@
 #include "engine/records.hpp"
 
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "core/protocol.hpp"
 #include "store/record.hpp"
 #include "sys/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <array>
 

@@ -1,7 +1,6 @@
+#include "base/json.hpp"
 #include "core/codec.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <utility>

@@ -1,4 +1,5 @@
 #include "base/id.hpp"
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "core/engine_containers.hpp"
 #include "covey/error.hpp"
@@ -7,7 +8,6 @@
 #include "sys/file.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>

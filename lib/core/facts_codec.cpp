@@ -1,7 +1,6 @@
+#include "base/json.hpp"
 #include "core/codec.hpp"
 #include "core/protocol.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace covey::core {
 

@@ -1,9 +1,8 @@
 #include "core/json_fields.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <optional>

@@ -1,9 +1,8 @@
+#include "base/json.hpp"
 #include "core/json_fields.hpp"
 #include "core/sandbox_state.hpp"
 #include "store/record.hpp"
 #include "sys/proc.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace covey::core {
 namespace {

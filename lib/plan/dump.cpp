@@ -1,7 +1,8 @@
 #include "plan/dump.hpp"
 
+#include "base/json.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <limits>

@@ -1,7 +1,6 @@
+#include "base/json.hpp"
 #include "runtime/default_spec.hpp"
 #include "runtime/state_codec.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cstdint>
 

@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "cgroup/cgroup.hpp"
 #include "covey/error.hpp"
 #include "covey/version.hpp"
@@ -10,8 +11,6 @@
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/privileges.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

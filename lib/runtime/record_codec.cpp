@@ -1,7 +1,6 @@
+#include "base/json.hpp"
 #include "covey/error.hpp"
 #include "runtime/record.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace covey::runtime {
 namespace {

@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "runtime/registry.hpp"
 #include "store/engine_link.hpp"
@@ -5,8 +6,6 @@
 #include "store/state_dir.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstdlib>

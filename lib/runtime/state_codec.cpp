@@ -1,6 +1,6 @@
 #include "runtime/state_codec.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 namespace covey::runtime {
 namespace {

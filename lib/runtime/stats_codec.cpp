@@ -1,6 +1,6 @@
 #include "runtime/stats_codec.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 namespace covey::runtime {
 namespace {

@@ -1,9 +1,9 @@
 #include "spec/json_reader.hpp"
 
+#include "base/json.hpp"
 #include "spec/collector.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <string>

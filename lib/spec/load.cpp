@@ -1,10 +1,10 @@
 #include "spec/load.hpp"
 
+#include "base/json.hpp"
 #include "spec/json_reader.hpp"
 #include "spec/parse.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::spec {
 namespace {

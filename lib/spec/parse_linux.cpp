@@ -1,11 +1,11 @@
 // config-linux.md without resources and seccomp: namespaces, ids, devices, sysctl, paths, …
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 #include "spec/tables.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,9 +1,9 @@
 // config.md#mounts and the id mappings that mounts and user namespaces share.
+#include "base/json.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::spec {
 namespace {

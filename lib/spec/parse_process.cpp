@@ -1,11 +1,11 @@
 // config.md#process: what runs in the container, as whom and with which limits.
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 #include "spec/tables.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,9 +1,9 @@
 // config-linux.md, control groups: the limits of `linux.resources`.
+#include "base/json.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::spec {
 namespace {

@@ -1,11 +1,11 @@
 // config-linux.md, seccomp: names, arguments and what goes with which action. The texts stay as
 // they are; lib/plan gives them libseccomp's numbers.
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,9 +1,9 @@
 // The document itself: version, root, host names, hooks, annotations (config.md).
+#include "base/json.hpp"
 #include "spec/checks.hpp"
 #include "spec/parse.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace covey::spec {
 namespace {

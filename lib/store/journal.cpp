@@ -1,9 +1,8 @@
 #include "store/journal.hpp"
 
+#include "base/json.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <utility>

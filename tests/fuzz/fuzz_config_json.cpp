@@ -1,11 +1,10 @@
 // Any bytes as config.json and process.json: the answer is a model that keeps its promises or a
 // SpecError that can be shown; never another exception, never a crash, never two opinions on one
 // text.
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "spec/json_reader.hpp"
 #include "spec/load.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <cstdio>

@@ -1,10 +1,9 @@
 #include "kernel/pod_lab.hpp"
 
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>

@@ -1,12 +1,11 @@
 // A mount of type cgroup, read from inside: the container's own groups, whatever the host's layout,
 // and nothing above them. COVEY_RUNTIME=runc shows the same, but for the `unified` folder.
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "support/bundle.hpp"
 #include "support/requires.hpp"
 #include "support/run_program.hpp"
 #include "sys/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <map>

@@ -1,12 +1,11 @@
 // pause, resume, update, events and ps of the OCI command line, from outside. With
 // COVEY_RUNTIME=runc (or another runtime) they show that the tests ask for what others do too.
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "support/bundle.hpp"
 #include "support/requires.hpp"
 #include "support/run_program.hpp"
 #include "sys/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdlib>

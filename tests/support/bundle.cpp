@@ -1,6 +1,6 @@
 #include "support/bundle.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 #include <filesystem>
 #include <fstream>

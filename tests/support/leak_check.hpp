@@ -4,7 +4,8 @@
 // directories in every hierarchy, descriptors of the test process, files and descriptors that the
 // test asked to have watched.
 // A program that checks holds a lock, so that two of them do not see each other.
-// Thread rule: the test thread. Blocks up to 2 s where there is a leak.
+// Thread rule: the test thread. Blocks up to 5 s where there is a leak: an init may look for its
+// dead every 2 s only (under ctest the reaper does, at once).
 #pragma once
 
 #include <chrono>
@@ -21,7 +22,7 @@ struct Snapshot {
 [[nodiscard]] Snapshot take_snapshot();
 /// What there is now and was not `before`, a line each; waits that long for what is just ending.
 [[nodiscard]] std::vector<std::string> leaks_since(
-    const Snapshot& before, std::chrono::milliseconds patience = std::chrono::seconds{2});
+    const Snapshot& before, std::chrono::milliseconds patience = std::chrono::seconds{5});
 /// From now on every test case of this program ends with the check. `covey_test(… ROOT)` does it;
 /// others call it at namespace scope.
 bool enable_leak_check();

@@ -2,10 +2,9 @@
 #include "api/event_codec.hpp"
 #include "api/oci_codec.hpp"
 #include "api/sandbox_codec.hpp"
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <string>

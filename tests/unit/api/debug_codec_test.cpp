@@ -2,10 +2,9 @@
 #include "api/debug_codec.hpp"
 
 #include "api/container_codec.hpp"
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <string>

@@ -2,10 +2,9 @@
 
 #include "api/contract.hpp"
 #include "api/stream_codec.hpp"
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <new>

@@ -1,9 +1,8 @@
 // Processes in JSON, whatever they call themselves.
 #include "api/process_codec.hpp"
 
+#include "base/json.hpp"
 #include "catch.hpp"
-
-#include <nlohmann/json.hpp>
 
 using namespace covey;
 using namespace covey::daemon;

@@ -1,10 +1,9 @@
 #include "api/router.hpp"
 
 #include "api/contract.hpp"
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <set>
 #include <string>

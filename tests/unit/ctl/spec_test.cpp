@@ -1,9 +1,8 @@
 // The configuration that `covey run --rootfs` writes, and the options that go into it.
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
 #include "ctl/run_words.hpp"
-
-#include <nlohmann/json.hpp>
 
 using namespace covey::bundle;
 using namespace covey::ctl;

@@ -1,10 +1,9 @@
 // Configurations for the tests of lib/plan: what `runc spec` writes, and changes to it.
 #pragma once
 
+#include "base/json.hpp"
 #include "plan/compile.hpp"
 #include "spec/load.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <fstream>

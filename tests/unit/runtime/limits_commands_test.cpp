@@ -1,11 +1,10 @@
 // What pause, update, events and ps read and print, without a container.
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
 #include "runtime/duration.hpp"
 #include "runtime/stats_codec.hpp"
 #include "runtime/update_flags.hpp"
-
-#include <nlohmann/json.hpp>
 
 using covey::Error;
 using namespace covey::runtime;

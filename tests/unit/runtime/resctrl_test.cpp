@@ -2,12 +2,11 @@
 // by the test.
 #include "runtime/resctrl.hpp"
 
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
 #include "runtime/record.hpp"
 #include "unit/cgroup/fake_tree.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <functional>
 

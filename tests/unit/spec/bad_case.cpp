@@ -1,9 +1,8 @@
 #include "unit/spec/bad_case.hpp"
 
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "spec/load.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <vector>
 

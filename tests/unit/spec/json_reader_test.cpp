@@ -1,11 +1,10 @@
 #include "spec/json_reader.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "catch.hpp"
 #include "spec/load.hpp"
 #include "spec/problem.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <string>
 #include <vector>

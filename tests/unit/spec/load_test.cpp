@@ -1,9 +1,8 @@
 #include "spec/load.hpp"
 
+#include "base/json.hpp"
 #include "catch.hpp"
 #include "unit/spec/bad_case.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <string>
