@@ -33,6 +33,7 @@ int main(int count, char** words) {
     int status = 0;
     while (true) {
         const pid_t ended = wait(&status);
-        if (ended == program) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (ended == program)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
 }
