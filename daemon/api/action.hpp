@@ -123,6 +123,7 @@ struct UpdateAction {
 struct ResizeAction {
     std::string container;
     std::uint16_t rows = 0, columns = 0;
+    std::string exec;  // empty: the container's own terminal, not an exec's
 };
 
 /// POST /v1/containers/{id}/stop: SIGTERM, then SIGKILL to the whole container after `timeout`. One

@@ -18,7 +18,7 @@ namespace {
 using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 1> kBody{"resources"};
-constexpr std::array<std::string_view, 2> kSize{"height", "width"};
+constexpr std::array<std::string_view, 3> kSize{"exec", "height", "width"};
 // config-linux.md, control groups. What is not in here but in a bundle's: `devices` (what is open
 // stays open), memory's `kernel` and `useHierarchy` (Linux has neither any more).
 constexpr std::array<std::string_view, 8> kResources{
@@ -120,7 +120,11 @@ ResizeAction decode_resize(const std::string& id, std::string_view body) {
         if (*number != std::floor(*number)) reader.problem(key, "must be a whole number");
         return static_cast<std::uint16_t>(*number);
     };
-    ResizeAction action{id, read("height"), read("width")};
+    ResizeAction action{id, read("height"), read("width"), ""};
+    if (const auto exec = reader.text("exec")) {
+        if (!is_valid_id(*exec)) reader.problem("exec", "is no id of an exec");
+        action.exec = *exec;
+    }
     problems.throw_if_any();
     return action;
 }

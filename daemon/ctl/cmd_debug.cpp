@@ -3,8 +3,8 @@
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
 #include "ctl/commands.hpp"
-#include "ctl/relay.hpp"
 #include "ctl/requests.hpp"
+#include "ctl/run_exec.hpp"
 #include "ctl/run_words.hpp"
 #include "ctl/terminal.hpp"
 
@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include <unistd.h>
 
@@ -71,27 +70,9 @@ ExecRequest exec_wish(const DebugOptions& options) {
     wish.terminal = options.terminal;
     wish.streams_input = options.input;
     if (!options.terminal) return wish;
-    const FdRef input{STDIN_FILENO};
-    if (is_terminal(input)) {
-        const TerminalSize size = terminal_size(input);
-        wish.rows = size.rows;
-        wish.columns = size.columns;
-    }
     if (const char* term = std::getenv("TERM"); term != nullptr && *term != '\0')
         wish.env.push_back(fmt::format("TERM={}", term));
     return wish;
-}
-
-int work_in(const Session& session, const DebugOptions& options) {
-    const Request request = exec(exec_wish(options));
-    if (session.settings.curl) {
-        static_cast<void>(session.ask(request));
-        return 0;
-    }
-    std::optional<RawMode> raw;
-    const FdRef input{STDIN_FILENO};
-    if (options.terminal && options.input && is_terminal(input)) raw.emplace(input);
-    return relay_exec(session.settings.socket, request);
 }
 
 /// coveyd does it too, behind the last exec: nobody shall find it still there.
@@ -110,7 +91,7 @@ int run(const Session& session, DebugOptions options) {
     const auto made = session.ask(debug(wish));
     if (made) print_warnings(session, decode_container(*made).warnings);
     try {
-        const int exit_code = work_in(session, options);
+        const int exit_code = run_exec(session, exec_wish(options));
         if (made && wish.remove) remove_quietly(session, wish.id);
         if (made && !wish.remove && !session.settings.quiet)
             note(fmt::format("covey: debugger '{}' stays: covey exec -it {} -- sh", wish.id,

@@ -1,14 +1,10 @@
 // covey exec: a process in a running container, with its streams and its exit code.
 #include "covey/error.hpp"
 #include "ctl/commands.hpp"
-#include "ctl/relay.hpp"
 #include "ctl/requests.hpp"
-#include "ctl/terminal.hpp"
+#include "ctl/run_exec.hpp"
 
 #include <memory>
-#include <optional>
-
-#include <unistd.h>
 
 namespace covey::ctl {
 namespace {
@@ -26,22 +22,7 @@ int run(const Session& session, ExecOptions options) {
             .with_fix("put it last: covey exec CONTAINER -- CMD");
     wish.container = session.container_id(wish.container);
     wish.streams_input = options.input;
-
-    const FdRef input{STDIN_FILENO};
-    const bool here = wish.terminal && is_terminal(input);
-    if (here) {
-        const TerminalSize size = terminal_size(input);
-        wish.rows = size.rows;
-        wish.columns = size.columns;
-    }
-    const Request request = exec(wish);
-    if (session.settings.curl) {
-        static_cast<void>(session.ask(request));
-        return 0;
-    }
-    std::optional<RawMode> raw;
-    if (here && options.input) raw.emplace(input);
-    return relay_exec(session.settings.socket, request);
+    return run_exec(session, wish);
 }
 
 }  // namespace

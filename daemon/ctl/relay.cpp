@@ -4,12 +4,16 @@
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
 #include "ctl/frames.hpp"
+#include "ctl/requests.hpp"
+#include "ctl/terminal.hpp"
 #include "sys/file.hpp"
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace covey::ctl {
@@ -30,10 +34,24 @@ std::string read_once(FdRef fd) {
     return buffer;
 }
 
+/// SIGWINCH as a descriptor.
+UniqueFd take_window_changes() {
+    sigset_t change{};
+    sigemptyset(&change);
+    sigaddset(&change, SIGWINCH);
+    ::sigprocmask(SIG_BLOCK, &change, nullptr);
+    UniqueFd changes{::signalfd(-1, &change, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (!changes) throw Error::from_errno(errno, "make a signal descriptor");
+    return changes;
+}
+
 class ExecRelay {
   public:
-    ExecRelay(const std::string& socket_path, const Request& request)
-        : exchange_(socket_path, request),
+    ExecRelay(const std::string& socket_path, const Request& request, const std::string& container)
+        : socket_path_(socket_path),
+          container_(container),
+          window_changes_(container.empty() ? UniqueFd{} : take_window_changes()),
+          exchange_(socket_path, request),
           input_open_(request.streams_input),
           framed_(!request.accept.empty()) {}
 
@@ -51,15 +69,29 @@ class ExecRelay {
   private:
     void wait() {
         const bool sending = exchange_.wants_to_send();
-        std::array<pollfd, 2> waiting{
+        // Before the head of the answer has come nobody knows the exec's id.
+        const bool sizes = window_changes_ && exchange_.has_header();
+        std::array<pollfd, 3> waiting{
             pollfd{exchange_.fd().get(), static_cast<short>(POLLIN | (sending ? POLLOUT : 0)), 0},
             // One piece of input at a time: a process that does not read holds its writer up.
-            pollfd{input_open_ && !sending ? STDIN_FILENO : -1, POLLIN, 0}};
+            pollfd{input_open_ && !sending ? STDIN_FILENO : -1, POLLIN, 0},
+            pollfd{sizes ? window_changes_.get() : -1, POLLIN, 0}};
         if (::poll(waiting.data(), waiting.size(), -1) < 0) {
             if (errno == EINTR) return;
             throw Error::from_errno(errno, "wait for the process");
         }
         if (waiting[1].revents != 0) forward_input();
+        if (waiting[2].revents != 0) forward_size();
+    }
+
+    /// The exec may have ended meanwhile: then there is nobody to tell, and no error.
+    void forward_size() {
+        signalfd_siginfo change{};
+        if (::read(window_changes_.get(), &change, sizeof change) < 0) return;
+        const auto size = terminal_size(FdRef{STDIN_FILENO});
+        if (size.rows == 0 || size.columns == 0) return;
+        static_cast<void>(call(socket_path_, resize(container_, size.rows, size.columns,
+                                                    exchange_.field("Covey-Exec-Id"))));
     }
 
     void forward_input() {
@@ -106,6 +138,8 @@ class ExecRelay {
         return static_cast<int>(*code);
     }
 
+    std::string socket_path_, container_;
+    UniqueFd window_changes_;
     Exchange exchange_;
     FrameReader frames_;
     std::string problem_;
@@ -114,8 +148,9 @@ class ExecRelay {
 
 }  // namespace
 
-int relay_exec(const std::string& socket_path, const Request& request) {
-    return ExecRelay(socket_path, request).run();
+int relay_exec(const std::string& socket_path, const Request& request,
+               const std::string& follow_size_of) {
+    return ExecRelay(socket_path, request, follow_size_of).run();
 }
 
 void Pump::advance() {

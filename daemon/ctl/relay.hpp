@@ -12,8 +12,10 @@ namespace covey::ctl {
 
 /// Makes an exec call and carries its streams: standard input if `request.streams_input`, the
 /// answer to standard output and, where it is framed, standard error. Answers the process's exit
-/// code.
-[[nodiscard]] int relay_exec(const std::string& socket_path, const Request& request);
+/// code. `follow_size_of`: the container whose exec has a terminal that shall keep the size of this
+/// one, our standard input; empty: none. From then on SIGWINCH is blocked.
+[[nodiscard]] int relay_exec(const std::string& socket_path, const Request& request,
+                             const std::string& follow_size_of = {});
 
 /// One direction: what is read from `from` goes to `to`, never more than one buffer in between.
 class Pump {

@@ -67,7 +67,9 @@ struct UpdateRequest {
 /// Throws invalid_argument when `resources` is no JSON.
 [[nodiscard]] Request update(const UpdateRequest& wish);
 
-[[nodiscard]] Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns);
+/// `exec`: whose terminal it is; empty: the container's.
+[[nodiscard]] Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns,
+                             std::string_view exec = {});
 
 enum class Force { no, yes };
 /// `collection` is "sandboxes" or "containers"; `action` comes below the id, empty: the thing

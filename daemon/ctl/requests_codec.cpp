@@ -150,8 +150,10 @@ Request update(const UpdateRequest& wish) {
             Json{{"resources", resources}}.dump(), "", false};
 }
 
-Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns) {
-    const Json body = {{"width", columns}, {"height", rows}};
+Request resize(std::string_view container, std::uint16_t rows, std::uint16_t columns,
+               std::string_view exec) {
+    Json body = {{"width", columns}, {"height", rows}};
+    if (!exec.empty()) body["exec"] = exec;
     return {"POST", target("containers", container, "resize"), body.dump(), "", false};
 }
 

@@ -36,6 +36,7 @@ class ShimExec final : public ExecSession {
     ShimExec(StatePtr state, SandboxPtr sandbox, std::shared_ptr<ExecState> exec)
         : state_(std::move(state)), sandbox_(std::move(sandbox)), exec_(std::move(exec)) {}
     ~ShimExec() override {
+        exec_->terminal.reset();
         if (exec_->exit || state_->closed || !sandbox_->has_shim()) return;
         try {
             asio::co_spawn(state_->executor,
@@ -99,9 +100,11 @@ core::ExecConfig config_of(ExecAction action) {
     return config;
 }
 
-void take_terminal(ShimExec& session, std::vector<UniqueFd> fds, const Error& wrong_answer) {
+void take_terminal(ShimExec& session, ExecState& exec, std::vector<UniqueFd> fds,
+                   const Error& wrong_answer) {
     if (fds.size() != 1) throw Error(wrong_answer);
     sys::set_nonblocking(fds[0], true).or_throw("make non-blocking", "the exec's terminal");
+    exec.terminal = sys::duplicate(fds[0]).or_throw("duplicate", "the exec's terminal");
     session.output = sys::duplicate(fds[0]).or_throw("duplicate", "the exec's terminal");
     session.input = std::move(fds[0]);
 }
@@ -147,7 +150,7 @@ asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction ac
     state->publish_exec(*container, *facts, "exec.started");
     auto session = std::make_unique<ShimExec>(state, sandbox, running);
     if (config.terminal) {
-        take_terminal(*session, std::move(answer->fds), link->wrong_answer());
+        take_terminal(*session, *running, std::move(answer->fds), link->wrong_answer());
     } else {
         session->input = std::move(streams.our_input);
         session->output = std::move(streams.our_output);

@@ -4,6 +4,9 @@
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
+#include "sys/terminal.hpp"
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -30,6 +33,22 @@ asio::awaitable<ContainerView> pause_or_resume(StatePtr state, std::string id,
     const BusyGuard busy(sandbox);
     co_await carry_out(state, sandbox, container, std::move(wish));
     co_return Registry::view(*container);
+}
+
+/// The exec's terminal is coveyd's own: its client is served from here.
+void resize_exec(const SandboxEntry& sandbox, const ResizeAction& action) {
+    const auto at = sandbox.execs.find({action.container, action.exec});
+    if (at == sandbox.execs.end())
+        throw Error(Code::not_found, fmt::format("no exec '{}' runs in container '{}'", action.exec,
+                                                 action.container))
+            .with_fix("take the id from the header Covey-Exec-Id of the exec's answer");
+    if (!at->second->terminal)
+        throw Error(Code::failed_precondition,
+                    fmt::format("exec '{}' of container '{}' has no terminal", action.exec,
+                                action.container))
+            .with_fix("begin it with ?tty=true");
+    sys::set_terminal_size(at->second->terminal, action.rows, action.columns)
+        .or_throw("set the size of", "the exec's terminal");
 }
 
 }  // namespace
@@ -63,6 +82,10 @@ asio::awaitable<void> resize_container(StatePtr state, ResizeAction action) {
     require(*container, core::ContainerEvent::resize);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
+    if (!action.exec.empty()) {
+        resize_exec(*sandbox, action);
+        co_return;
+    }
     const BusyGuard busy(sandbox);
     const auto link = sandbox->link;
     core::RequestBody wish = core::ResizeContainer{action.container, action.rows, action.columns};

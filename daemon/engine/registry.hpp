@@ -38,6 +38,7 @@ struct ExecState {
     explicit ExecState(boost::asio::any_io_executor executor) : changed(std::move(executor)) {}
     core::ExecFacts facts;
     std::optional<core::ExitRecord> exit;
+    UniqueFd terminal;  // its master, to set its size; invalid: it has none
     Signal changed;
 };
 

@@ -3,6 +3,7 @@
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
+#include "sys/terminal.hpp"
 
 #include <cerrno>
 
@@ -35,8 +36,8 @@ Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
     if (slave < 0) throw Error::from_errno(errno, "open", "pty slave");
     terminal.slave = UniqueFd{slave};
     if (process.console_rows != 0 || process.console_columns != 0) {
-        const winsize size{process.console_rows, process.console_columns, 0, 0};
-        if (::ioctl(slave, TIOCSWINSZ, &size) < 0) throw Error::from_errno(errno, "resize", "pty");
+        sys::set_terminal_size(terminal.slave, process.console_rows, process.console_columns)
+            .or_throw("resize", "pty");
     }
     // A user namespace may have no group 5: then the one that devpts gave it stays.
     const bool owned = ::fchown(slave, process.uid, kTtyGroup) == 0 ||

@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/terminal.hpp"
 
 #include <array>
 #include <cerrno>
@@ -10,7 +11,6 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace covey::shim {
@@ -67,9 +67,7 @@ void TerminalCopy::copy() {
 }
 
 void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {
-    const winsize size{rows, columns, 0, 0};
-    if (::ioctl(master_.get(), TIOCSWINSZ, &size) != 0)
-        throw Error::from_errno(errno, "set the size of", "the terminal");
+    sys::set_terminal_size(master_, rows, columns).or_throw("set the size of", "the terminal");
 }
 
 void TerminalCopy::drain() {

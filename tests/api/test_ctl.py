@@ -5,6 +5,7 @@ import pathlib
 import pty
 import signal
 import subprocess
+import termios
 
 import bundles
 import helpers
@@ -189,6 +190,24 @@ class Inside(Ctl):
         os.close(leader)
         self.assertEqual(process.wait(20), 4)
         self.assertIn(b"a terminal", text)
+
+    def test_the_terminal_of_an_exec_keeps_the_size_of_ours(self):
+        self.run_shell()
+        leader, follower = pty.openpty()
+        termios.tcsetwinsize(leader, (24, 80))
+        process = self.start("exec", "-it", "shell", "--", "sh", "-c",
+                             "trap 'stty size; exit 4' WINCH; stty size; while true; do sleep 0.05; done",
+                             stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
+        os.close(follower)
+        shown = b""
+        while b"24 80" not in shown:
+            shown += os.read(leader, 4096)
+        termios.tcsetwinsize(leader, (43, 132))
+        process.send_signal(signal.SIGWINCH)  # ours is no controlling terminal, for which the kernel would
+        shown = helpers.read_to_end(leader)
+        os.close(leader)
+        self.assertEqual(process.wait(20), 4)
+        self.assertIn(b"43 132", shown)
 
     def test_the_tree_shows_pause_containers_and_execs(self):
         self.run_shell("--cap-add", "SYS_PTRACE")

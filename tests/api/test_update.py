@@ -2,8 +2,9 @@
 import os
 import pathlib
 import subprocess
+import urllib.parse
 
-from covey_client import BIN, CoveyTest, main, wait_for
+from covey_client import BIN, CoveyTest, UnixConnection, main, wait_for
 
 
 class Update(CoveyTest):
@@ -137,6 +138,27 @@ class Resize(CoveyTest):
         wait_for(lambda: "11 99" in out.read_text())
         self.assertIn("--width", covey(name).stderr)
         self.assertEqual(covey("--width", "70000", "--height", "1", name).returncode, 2)
+
+    def test_an_execs_terminal(self):
+        name = self.container(self.sandbox(), ["sleep", "1000"])
+
+        def exec_of(tty, script):
+            query = urllib.parse.urlencode([("cmd", "sh"), ("cmd", "-c"), ("cmd", script), ("tty", tty)])
+            stream = UnixConnection(self.daemon.socket, 30)
+            stream.request("POST", f"/v1/containers/{name}/exec?{query}")
+            answer = stream.getresponse()
+            return answer, answer.headers["Covey-Exec-Id"]
+        answer, one = exec_of("true", "trap 'stty size; exit' WINCH; echo ready; while true; do sleep 0.05; done")
+        while b"ready" not in answer.readline():
+            pass
+        self.assertEqual(self.resize(name, {"width": 99, "height": 33, "exec": one}).status, 204)
+        self.assertIn(b"33 99", answer.read())
+        wait_for(lambda: self.resize(name, {"width": 9, "height": 3, "exec": one}).status == 404)
+        self.assert_problem(self.resize(name, {"width": 9, "height": 3, "exec": one}), "not_found", one, name)
+        self.assert_problem(self.resize(name, {"width": 9, "height": 3, "exec": "../x"}), "invalid_argument", "/exec")
+        answer, plain = exec_of("false", "echo ready; sleep 1000")
+        self.assert_problem(self.resize(name, {"width": 9, "height": 3, "exec": plain}), "failed_precondition", plain, "no terminal")
+        answer.close()
 
     def test_one_without_a_terminal_and_sizes_that_are_none(self):
         name = self.container(self.sandbox(), ["sleep", "1000"])
