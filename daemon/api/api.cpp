@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -67,6 +68,7 @@ asio::awaitable<Response> answer_call(Call& call) {
         case Operation::get_version:
         case Operation::get_info:
         case Operation::get_health:
+        case Operation::get_metrics:
         case Operation::get_openapi:
         case Operation::list_errors:
         case Operation::get_error:
@@ -101,16 +103,18 @@ Response Api::problem(const Error& error, const Request& request) const {
     return problem_response(error, path_of(request), request.id);
 }
 
-asio::awaitable<void> Api::answer(Exchange& exchange) {
+asio::awaitable<void> Api::answer(Exchange& exchange, Outcome& outcome) {
     const Request& request = exchange.request();
     Target target = parse_target(request.target);
     Match match = match_route(request.method, target);
     if (match.route == nullptr) {
         Response refusal = method_not_allowed(request, match);
+        outcome.status = refusal.status;
         co_await exchange.respond(std::move(refusal));
         co_return;
     }
-    Call call{engine_, exchange, std::move(target), std::move(match)};
+    outcome.operation = match.route->operation_id;
+    Call call{engine_, exchange, requests_, std::move(target), std::move(match)};
     const Operation operation = call.match.route->operation;
     if (operation == Operation::exec_container) {
         co_await stream_exec(call);
@@ -118,14 +122,15 @@ asio::awaitable<void> Api::answer(Exchange& exchange) {
         co_await stream_events(call);
     } else {
         Response response = co_await answer_call(call);
+        outcome.status = response.status;
         co_await exchange.respond(std::move(response));
     }
 }
 
-asio::awaitable<void> Api::handle(Exchange& exchange) {
+asio::awaitable<void> Api::answer_or_problem(Exchange& exchange, Outcome& outcome) {
     std::exception_ptr failure;
     try {
-        co_await answer(exchange);
+        co_await answer(exchange, outcome);
     } catch (const ClientGone&) {
         throw;
     } catch (...) {
@@ -138,7 +143,23 @@ asio::awaitable<void> Api::handle(Exchange& exchange) {
     // The client sees a body that ends in the middle.
     if (exchange.begun()) throw ClientGone{};
     Response response = problem(error, exchange.request());
+    outcome.status = response.status;
     co_await exchange.respond(std::move(response));
+}
+
+asio::awaitable<void> Api::handle(Exchange& exchange) {
+    const auto begun = std::chrono::steady_clock::now();
+    Outcome outcome;
+    std::exception_ptr gone;  // the client; what it asked for was done all the same
+    try {
+        co_await answer_or_problem(exchange, outcome);
+    } catch (...) {
+        gone = std::current_exception();
+    }
+    if (!outcome.operation.empty())
+        requests_.count(outcome.operation, outcome.status,
+                        std::chrono::steady_clock::now() - begun);
+    if (gone) std::rethrow_exception(gone);
 }
 
 }  // namespace covey::daemon

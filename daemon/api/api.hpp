@@ -4,6 +4,7 @@
 #pragma once
 
 #include "api/exchange.hpp"
+#include "api/metrics.hpp"
 #include "base/unique_fd.hpp"
 #include "engine/engine.hpp"
 
@@ -24,8 +25,15 @@ class Api final : public Handler {
     [[nodiscard]] Response problem(const Error& error, const Request& request) const override;
 
   private:
-    boost::asio::awaitable<void> answer(Exchange& exchange);
+    /// What a request came to: of which route, and with which status.
+    struct Outcome {
+        std::string_view operation;  // empty: of none
+        unsigned status = 200;       // a stream's
+    };
+    boost::asio::awaitable<void> answer(Exchange& exchange, Outcome& outcome);
+    boost::asio::awaitable<void> answer_or_problem(Exchange& exchange, Outcome& outcome);
     Engine& engine_;
+    RequestCounters requests_;
     UniqueFd proc_;
 };
 

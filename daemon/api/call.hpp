@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/exchange.hpp"
+#include "api/metrics.hpp"
 #include "api/router.hpp"
 #include "api/target.hpp"
 #include "engine/engine.hpp"
@@ -15,6 +16,7 @@ namespace covey::daemon {
 struct Call {
     Engine& engine;
     Exchange& exchange;
+    const RequestCounters& requests;
     Target target;
     Match match;
 

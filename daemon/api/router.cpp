@@ -41,6 +41,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/v1/version", Operation::get_version, "getVersion"},
     Route{"GET", "/v1/info", Operation::get_info, "getInfo"},
     Route{"GET", "/v1/healthz", Operation::get_health, "getHealth"},
+    Route{"GET", "/metrics", Operation::get_metrics, "getMetrics"},
     Route{"GET", "/v1/openapi.json", Operation::get_openapi, "getOpenapi"},
     Route{"GET", "/v1/errors", Operation::list_errors, "listErrors"},
     Route{"GET", "/v1/errors/{code}", Operation::get_error, "getError"},

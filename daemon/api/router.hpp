@@ -41,6 +41,7 @@ enum class Operation : std::uint8_t {
     get_version,
     get_info,
     get_health,
+    get_metrics,
     get_openapi,
     list_errors,
     get_error,

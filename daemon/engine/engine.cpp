@@ -171,6 +171,10 @@ std::uint64_t Engine::newest_event() const {
     return state_->events->newest();
 }
 
+const EventCounters& Engine::event_counters() const {
+    return state_->events->counters();
+}
+
 std::vector<HostCheck> Engine::host_checks() const {
     return check_host(state_->surroundings->host(), state_->config.ids);
 }

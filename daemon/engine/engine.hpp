@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/action.hpp"
+#include "api/metrics.hpp"
 #include "base/unique_fd.hpp"
 #include "core/processes.hpp"
 #include "engine/id_range.hpp"
@@ -138,6 +139,8 @@ class Engine {
     [[nodiscard]] std::unique_ptr<EventReader> events(std::uint64_t since);
     /// seq of the newest event: the resourceVersion of lists.
     [[nodiscard]] std::uint64_t newest_event() const;
+    /// What happened since this coveyd began.
+    [[nodiscard]] const EventCounters& event_counters() const;
 
     [[nodiscard]] std::vector<HostCheck> host_checks() const;
     [[nodiscard]] const cgroup::Host& cgroup_host() const;

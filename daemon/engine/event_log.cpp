@@ -58,6 +58,7 @@ EventLog::EventLog(asio::any_io_executor executor, FdRef folder, std::size_t kep
 
 std::uint64_t EventLog::append(EventRecord event) {
     event.time = unix_microseconds();
+    counters_.count(event);
     if (waiting_.size() >= kept_) waiting_.pop_front();
     waiting_.push_back(encode_event(event));
     write_waiting();

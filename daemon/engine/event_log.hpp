@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/action.hpp"
+#include "api/metrics.hpp"
 #include "engine/async.hpp"
 #include "engine/engine.hpp"
 #include "store/journal.hpp"
@@ -34,6 +35,8 @@ class EventLog : public std::enable_shared_from_this<EventLog> {
     /// Throws compacted when events after `since` are no longer kept, or `since` was never given.
     [[nodiscard]] std::unique_ptr<EventReader> reader(std::uint64_t since);
     [[nodiscard]] std::uint64_t newest() const noexcept { return journal_.last_seq(); }
+    /// Of those that were appended, written or not.
+    [[nodiscard]] const EventCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const std::deque<store::JournalEntry>& entries() const noexcept {
         return journal_.entries();
     }
@@ -46,6 +49,7 @@ class EventLog : public std::enable_shared_from_this<EventLog> {
     store::Journal journal_;
     std::size_t kept_;
     std::deque<std::string> waiting_;
+    EventCounters counters_;
     Signal changed_;
 };
 

@@ -69,6 +69,8 @@ class Contract:
         if content_type == "application/x-ndjson":
             for line in body.splitlines():
                 self.validate(json.loads(line), schema)
+        elif content_type == "text/plain":
+            self.validate(body.decode(), schema)
         elif schema is not None:
             self.validate(json.loads(body), schema)
         return None
