@@ -150,7 +150,7 @@ TEST_CASE("a debugger's time goes on while there is no daemon") {
         Daemon daemon(world);
         pod_with_app(daemon);
         auto action = debugger(world);
-        action.ttl = 50ms;
+        action.ttl = 2s;  // far more than what this daemon has yet to do, on a slow machine too
         daemon.run(daemon.engine.debug(action));
         auto other = debugger(world, "long");
         other.ttl = 1h;
