@@ -46,7 +46,8 @@ struct World {
     [[nodiscard]] std::unique_ptr<daemon::Surroundings> surroundings();
 };
 
-/// One life of coveyd. Destroying it is SIGKILL: nothing that was under way goes on.
+/// One life of coveyd, which begins with its recovery. Destroying it is SIGKILL: nothing that was
+/// under way goes on.
 struct Daemon {
     explicit Daemon(World& around, daemon::EngineConfig config = {});
 
