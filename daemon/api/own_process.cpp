@@ -32,7 +32,7 @@ OwnProcess own_process() {
                              static_cast<double>(stat.start_time) / ticks;
     own.cpu_seconds = static_cast<double>(stat.cpu_ticks) / ticks;
     own.resident_bytes = stat.rss_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    own.open_descriptors = descriptors.size() - 2;  // without the two that this function has open
+    own.open_descriptors = descriptors.size() - 3;  // ours: proc, folder, and the listing's
     return own;
 }
 

@@ -10,10 +10,9 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
+#include <utility>
 
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace covey::ctl {
@@ -34,23 +33,11 @@ std::string read_once(FdRef fd) {
     return buffer;
 }
 
-/// SIGWINCH as a descriptor.
-UniqueFd take_window_changes() {
-    sigset_t change{};
-    sigemptyset(&change);
-    sigaddset(&change, SIGWINCH);
-    ::sigprocmask(SIG_BLOCK, &change, nullptr);
-    UniqueFd changes{::signalfd(-1, &change, SFD_CLOEXEC | SFD_NONBLOCK)};
-    if (!changes) throw Error::from_errno(errno, "make a signal descriptor");
-    return changes;
-}
-
 class ExecRelay {
   public:
-    ExecRelay(const std::string& socket_path, const Request& request, const std::string& container)
+    ExecRelay(const std::string& socket_path, const Request& request, FollowedSize size)
         : socket_path_(socket_path),
-          container_(container),
-          window_changes_(container.empty() ? UniqueFd{} : take_window_changes()),
+          followed_(std::move(size)),
           exchange_(socket_path, request),
           input_open_(request.streams_input),
           framed_(!request.accept.empty()) {}
@@ -70,12 +57,12 @@ class ExecRelay {
     void wait() {
         const bool sending = exchange_.wants_to_send();
         // Before the head of the answer has come nobody knows the exec's id.
-        const bool sizes = window_changes_ && exchange_.has_header();
+        const bool sizes = followed_.changes && exchange_.has_header();
         std::array<pollfd, 3> waiting{
             pollfd{exchange_.fd().get(), static_cast<short>(POLLIN | (sending ? POLLOUT : 0)), 0},
             // One piece of input at a time: a process that does not read holds its writer up.
             pollfd{input_open_ && !sending ? STDIN_FILENO : -1, POLLIN, 0},
-            pollfd{sizes ? window_changes_.get() : -1, POLLIN, 0}};
+            pollfd{sizes ? followed_.changes.get() : -1, POLLIN, 0}};
         if (::poll(waiting.data(), waiting.size(), -1) < 0) {
             if (errno == EINTR) return;
             throw Error::from_errno(errno, "wait for the process");
@@ -84,14 +71,18 @@ class ExecRelay {
         if (waiting[2].revents != 0) forward_size();
     }
 
-    /// The exec may have ended meanwhile: then there is nobody to tell, and no error.
+    /// Not worth an end of the session where it does not succeed: the exec may have ended
+    /// meanwhile, or coveyd be out of connections.
     void forward_size() {
-        signalfd_siginfo change{};
-        if (::read(window_changes_.get(), &change, sizeof change) < 0) return;
+        take_window_change(followed_.changes);
         const auto size = terminal_size(FdRef{STDIN_FILENO});
-        if (size.rows == 0 || size.columns == 0) return;
-        static_cast<void>(call(socket_path_, resize(container_, size.rows, size.columns,
-                                                    exchange_.field("Covey-Exec-Id"))));
+        const auto exec = exchange_.field("Covey-Exec-Id");
+        if (exec.empty() || size.rows == 0 || size.columns == 0) return;
+        try {
+            static_cast<void>(
+                call(socket_path_, resize(followed_.container, size.rows, size.columns, exec)));
+        } catch (const Error&) {  // said above
+        }
     }
 
     void forward_input() {
@@ -138,8 +129,8 @@ class ExecRelay {
         return static_cast<int>(*code);
     }
 
-    std::string socket_path_, container_;
-    UniqueFd window_changes_;
+    std::string socket_path_;
+    FollowedSize followed_;
     Exchange exchange_;
     FrameReader frames_;
     std::string problem_;
@@ -148,9 +139,8 @@ class ExecRelay {
 
 }  // namespace
 
-int relay_exec(const std::string& socket_path, const Request& request,
-               const std::string& follow_size_of) {
-    return ExecRelay(socket_path, request, follow_size_of).run();
+int relay_exec(const std::string& socket_path, const Request& request, FollowedSize size) {
+    return ExecRelay(socket_path, request, std::move(size)).run();
 }
 
 void Pump::advance() {

@@ -10,12 +10,18 @@
 
 namespace covey::ctl {
 
+/// Whose terminal keeps the size of this one, our standard input: that of an exec in `container`.
+/// `changes` as window_changes() gives them (ctl/terminal.hpp); invalid: nobody's does.
+struct FollowedSize {
+    std::string container;
+    UniqueFd changes;
+};
+
 /// Makes an exec call and carries its streams: standard input if `request.streams_input`, the
 /// answer to standard output and, where it is framed, standard error. Answers the process's exit
-/// code. `follow_size_of`: the container whose exec has a terminal that shall keep the size of this
-/// one, our standard input; empty: none. From then on SIGWINCH is blocked.
+/// code.
 [[nodiscard]] int relay_exec(const std::string& socket_path, const Request& request,
-                             const std::string& follow_size_of = {});
+                             FollowedSize size = {});
 
 /// One direction: what is read from `from` goes to `to`, never more than one buffer in between.
 class Pump {

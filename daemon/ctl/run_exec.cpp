@@ -4,6 +4,7 @@
 #include "ctl/terminal.hpp"
 
 #include <optional>
+#include <utility>
 
 #include <unistd.h>
 
@@ -12,6 +13,8 @@ namespace covey::ctl {
 int run_exec(const Session& session, ExecRequest wish) {
     const FdRef input{STDIN_FILENO};
     const bool here = wish.terminal && is_terminal(input);
+    FollowedSize followed;
+    if (here && !session.settings.curl) followed = {wish.container, window_changes()};
     if (here) {
         const TerminalSize size = terminal_size(input);
         wish.rows = size.rows;
@@ -24,7 +27,7 @@ int run_exec(const Session& session, ExecRequest wish) {
     }
     std::optional<RawMode> raw;
     if (here && wish.streams_input) raw.emplace(input);
-    return relay_exec(session.settings.socket, request, here ? wish.container : "");
+    return relay_exec(session.settings.socket, request, std::move(followed));
 }
 
 }  // namespace covey::ctl

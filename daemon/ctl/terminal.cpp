@@ -3,10 +3,12 @@
 #include "covey/error.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -20,6 +22,21 @@ TerminalSize terminal_size(FdRef fd) noexcept {
     winsize size{};
     if (::ioctl(fd.get(), TIOCGWINSZ, &size) != 0) return {};
     return {size.ws_row, size.ws_col};
+}
+
+UniqueFd window_changes() {
+    sigset_t change{};
+    sigemptyset(&change);
+    sigaddset(&change, SIGWINCH);
+    ::sigprocmask(SIG_BLOCK, &change, nullptr);
+    UniqueFd changes{::signalfd(-1, &change, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (!changes) throw Error::from_errno(errno, "make a signal descriptor");
+    return changes;
+}
+
+void take_window_change(FdRef changes) noexcept {
+    signalfd_siginfo change{};
+    [[maybe_unused]] const auto got = ::read(changes.get(), &change, sizeof change);
 }
 
 bool wants_color(FdRef fd) noexcept {

@@ -15,6 +15,10 @@ struct TerminalSize {
     std::uint16_t rows = 0, columns = 0;  // 0: unknown
 };
 [[nodiscard]] TerminalSize terminal_size(FdRef fd) noexcept;
+/// Readable when the size has changed since the last take_window_change(): SIGWINCH, which is
+/// blocked from now on. To be called before the first terminal_size(), so that no change is missed.
+[[nodiscard]] UniqueFd window_changes();
+void take_window_change(FdRef changes) noexcept;
 /// True for a terminal unless NO_COLOR is set (no-color.org) or TERM is "dumb".
 [[nodiscard]] bool wants_color(FdRef fd) noexcept;
 
