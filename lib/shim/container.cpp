@@ -4,12 +4,12 @@
 #include "base/rollback.hpp"
 #include "core/lifecycle.hpp"
 #include "core/protocol.hpp"
-#include "shim/clock.hpp"
 #include "shim/exec_state.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -43,7 +43,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     : context_(context) {
     facts_.config = std::move(config);
     facts_.state = core::ContainerState::creating;
-    facts_.created_at = unix_microseconds();
+    facts_.created_at = task::unix_microseconds();
     facts_.cgroup = context_.sandbox.facts().cgroup + "/" + facts_.config.id + ".ctr";
     check_target();
     Rollback rollback;
@@ -158,9 +158,9 @@ void Container::launch() {
                 ::pread(group_events_.get(), text.data(), text.size(), 0);
             finish_if_empty();
         });
-    launching_ = std::make_unique<Launching>(
+    launching_ = std::make_unique<task::Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
-        Launching::Callbacks{
+        task::Launching::Callbacks{
             [this](launch::Born born) { on_born(std::move(born)); },
             [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
             [this](const Error& error) { on_failed(error); }, [this] { on_closed(); },
@@ -227,7 +227,7 @@ void Container::on_born(launch::Born born) {
 
 void Container::take_terminal(UniqueFd master) {
     facts_.terminal = true;
-    terminal_ = std::make_unique<TerminalCopy>(
+    terminal_ = std::make_unique<task::TerminalCopy>(
         context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
@@ -295,7 +295,7 @@ void Container::start(ReplyTo reply) {
 void Container::on_closed() {
     if (facts_.state != core::ContainerState::created || !start_reply_) return;
     facts_.state = core::ContainerState::running;
-    facts_.started_at = unix_microseconds();
+    facts_.started_at = task::unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
     write_record();
     tell_facts(*std::exchange(start_reply_, std::nullopt));

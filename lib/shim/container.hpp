@@ -8,15 +8,15 @@
 #include "cgroup/cgroup.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
-#include "shim/launching.hpp"
-#include "shim/loop.hpp"
 #include "shim/neighbours.hpp"
 #include "shim/peers.hpp"
-#include "shim/pid1_router.hpp"
 #include "shim/sandbox.hpp"
-#include "shim/terminal_copy.hpp"
-#include "shim/updating.hpp"
 #include "sys/process.hpp"
+#include "task/launching.hpp"
+#include "task/loop.hpp"
+#include "task/pid1_router.hpp"
+#include "task/terminal_copy.hpp"
+#include "task/updating.hpp"
 
 #include <functional>
 #include <map>
@@ -29,7 +29,7 @@ namespace covey::shim {
 
 /// What every container needs of its shim.
 struct Context {
-    Loop& loop;
+    task::Loop& loop;
     Peers& peers;
     const cgroup::Host& host;
     FdRef folder;         // the sandbox's state folder
@@ -138,7 +138,7 @@ class Container {
     UniqueFd folder_;
     std::optional<cgroup::Group> group_;
     UniqueFd group_events_;
-    std::unique_ptr<Launching> launching_;
+    std::unique_ptr<task::Launching> launching_;
     UniqueFd main_;  // pidfd
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
@@ -147,18 +147,18 @@ class Container {
     UniqueFd spawner_group_;              // the shim's own, during the launch
     UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
-    std::unique_ptr<Updating> updating_;
-    std::unique_ptr<TerminalCopy> terminal_;
-    Pid1Router pid1_router_{context_.loop, [this]() -> Pid1Router::Target {
-                                if (main_exit_) return {};
-                                return {facts_.pid, main_};
-                            }};
+    std::unique_ptr<task::Updating> updating_;
+    std::unique_ptr<task::TerminalCopy> terminal_;
+    task::Pid1Router pid1_router_{context_.loop, [this]() -> task::Pid1Router::Target {
+                                      if (main_exit_) return {};
+                                      return {facts_.pid, main_};
+                                  }};
     std::optional<sys::ExitStatus> main_exit_;
     std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;
-    Loop::Timer recheck_ = 0;
+    task::Loop::Timer recheck_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();  // for callbacks that may outlive us
 };

@@ -1,12 +1,12 @@
 // How a container ends: its main process, then everything else in its group, then its files.
 #include "base/log.hpp"
 #include "core/lifecycle.hpp"
-#include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
 #include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -148,7 +148,7 @@ void Container::finish() {
     exit.signal = main_exit_->signal;
     exit.reason = reason_of_end();
     exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
-    exit.exited_at = unix_microseconds();
+    exit.exited_at = task::unix_microseconds();
     explain(exit, sent_signals_, 0);
     if (terminal_) terminal_->drain();
     terminal_.reset();

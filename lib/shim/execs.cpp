@@ -2,13 +2,13 @@
 #include "base/fault.hpp"
 #include "base/id.hpp"
 #include "launch/exec_join.hpp"
-#include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
 #include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -91,9 +91,9 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
                        .or_throw("clone", "launcher");
         if (launcher.pid == 0) run_exec_launcher(state.config, main_, fds, sockets.child);
     }
-    state.launching = std::make_unique<Launching>(
+    state.launching = std::make_unique<task::Launching>(
         context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
-        Launching::Callbacks{
+        task::Launching::Callbacks{
             [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
             [](const UniqueFd&) {},
             [this, &state](const Error& error) { on_exec_failed(state, error); },
@@ -155,7 +155,7 @@ void Container::tell_exec_exit(ExecState& state) {
         explain(exit, state.killed ? signal_bit(SIGKILL) : 0, state.ooms);
         exit.oom_killed = exit.sent_by == core::ExitRecord::Sender::kernel;
     }
-    exit.exited_at = unix_microseconds();
+    exit.exited_at = task::unix_microseconds();
     if (!state.failed)
         context_.peers.broadcast(core::ExecExited{state.facts.container, state.facts.exec, exit});
     forget_execs();

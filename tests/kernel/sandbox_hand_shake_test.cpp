@@ -2,9 +2,9 @@
 // so what they say comes in either order.
 #include "catch.hpp"
 #include "launch/message.hpp"
-#include "shim/launching.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/launching.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -17,7 +17,7 @@ namespace {
 
 struct Heard {
     std::string words;
-    shim::Launching::Callbacks callbacks() {
+    task::Launching::Callbacks callbacks() {
         return {
             [this](const launch::Born& born) { words += "born " + std::to_string(born.pid) + ";"; },
             [this](const UniqueFd& terminal) {
@@ -47,10 +47,10 @@ launch::Born birth() {
 }  // namespace
 
 TEST_CASE("an init that is ready before its launcher tells its birth is heard after it") {
-    shim::Loop loop;
+    task::Loop loop;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
     const auto terminal = own_pidfd();
     launch::send_ready(sockets.child, terminal);
     launching.drain();
@@ -64,10 +64,10 @@ TEST_CASE("an init that is ready before its launcher tells its birth is heard af
 }
 
 TEST_CASE("a launcher that ends without a word is told as such, once") {
-    shim::Loop loop;
+    task::Loop loop;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
     launch::send_ready(sockets.child, FdRef{-1});
     sockets.child.reset();
     launching.drain();
@@ -76,10 +76,10 @@ TEST_CASE("a launcher that ends without a word is told as such, once") {
 }
 
 TEST_CASE("what is no message of the hand-shake fails the launch") {
-    shim::Loop loop;
+    task::Loop loop;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    shim::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
     launch::send_born(sockets.child, birth());
     sys::send_packet(sockets.child, "?").or_throw("send");
     launching.drain();
@@ -87,7 +87,7 @@ TEST_CASE("what is no message of the hand-shake fails the launch") {
 }
 
 TEST_CASE("an init that fails before its launcher tells its birth is heard when it is known") {
-    shim::Loop loop;
+    task::Loop loop;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     auto launcher = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "launcher");
@@ -96,7 +96,7 @@ TEST_CASE("an init that fails before its launcher tells its birth is heard when 
         launch::send_born(sockets.child, birth());
         ::_exit(0);
     }
-    shim::Launching launching{loop, std::move(sockets.parent), std::move(launcher.pidfd),
+    task::Launching launching{loop, std::move(sockets.parent), std::move(launcher.pidfd),
                               heard.callbacks()};
     loop.after(std::chrono::milliseconds{100}, [&] { loop.stop(); });
     loop.run();

@@ -5,13 +5,13 @@
 
 #include "base/unique_fd.hpp"
 #include "launch/message.hpp"
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include <functional>
 #include <optional>
 #include <vector>
 
-namespace covey::shim {
+namespace covey::task {
 
 class Launching {
   public:
@@ -67,4 +67,4 @@ class Launching {
     std::optional<Error> failure_;  // not told yet
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task

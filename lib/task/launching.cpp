@@ -1,4 +1,4 @@
-#include "shim/launching.hpp"
+#include "task/launching.hpp"
 
 #include "sys/process.hpp"
 
@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-namespace covey::shim {
+namespace covey::task {
 namespace {
 
 constexpr std::chrono::seconds kLimit{30};
@@ -159,4 +159,4 @@ void Launching::on_child_ended() {
     callbacks_.launcher_ended();
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

@@ -9,7 +9,7 @@
 #include <functional>
 #include <map>
 
-namespace covey::shim {
+namespace covey::task {
 
 class Loop {
   public:
@@ -42,4 +42,4 @@ class Loop {
     bool stopped_ = false;
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task
