@@ -25,7 +25,7 @@
 namespace covey::shim {
 namespace {
 
-constexpr mode_t kFolderMode = 0700, kRecordMode = 0600;
+constexpr mode_t kFolderMode = 0700, kGateMode = 0600;
 
 UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
     const auto made = sys::mkdir_at(sandbox_folder, "containers", kFolderMode);
@@ -40,7 +40,11 @@ UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
 }  // namespace
 
 Container::Container(const Context& context, core::ContainerConfig config, ReplyTo reply)
-    : context_(context) {
+    : context_(context),
+      owner_(context.loop, "container " + config.id,
+             [this](const Error& error) { on_trouble(error); }),
+      record_(owner_, "container.json", facts_.record_stale,
+              [this] { return core::encode_facts(facts_); }) {
     facts_.config = std::move(config);
     facts_.state = core::ContainerState::creating;
     facts_.created_at = task::unix_microseconds();
@@ -50,7 +54,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     fault_point("container.folder");
     folder_ = make_folder(context_.folder, facts_.config.id);
     rollback.add([this] { remove_folder(); });
-    sys::mkfifo_at(folder_, launch::kGateName, kRecordMode).or_throw("make", launch::kGateName);
+    sys::mkfifo_at(folder_, launch::kGateName, kGateMode).or_throw("make", launch::kGateName);
     fault_point("container.cgroup");
     group_.emplace(cgroup::Group::create(context_.host, facts_.cgroup));
     rollback.add([this] { group_->remove(); });
@@ -59,12 +63,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     create_reply_ = reply;
 }
 
-Container::~Container() {
-    context_.loop.cancel(recheck_);
-    context_.loop.forget(main_);
-    context_.loop.forget(spawner_);
-    context_.loop.forget(group_events_);
-}
+Container::~Container() = default;
 
 const Container& Container::alive(std::string_view role, const std::string& id) const {
     const auto* const found = context_.find(id);
@@ -150,7 +149,7 @@ void Container::launch() {
     if (launcher.pid == 0) run_launcher(sockets.child);
     group_events_ = group_->open_events();
     if (group_events_)
-        context_.loop.watch(group_events_, EPOLLPRI, [this] {
+        group_watch_ = owner_.watch(group_events_, EPOLLPRI, [this] {
             // The event is pending until the file is read; a fresh descriptor has one from the
             // start.
             std::array<char, 64> text{};
@@ -159,7 +158,7 @@ void Container::launch() {
             finish_if_empty();
         });
     launching_ = std::make_unique<task::Launching>(
-        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
+        owner_, context_.reaper, std::move(sockets.parent), std::move(launcher.pidfd),
         task::Launching::Callbacks{
             [this](launch::Born born) { on_born(std::move(born)); },
             [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
@@ -171,8 +170,15 @@ void Container::launch() {
             [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
             [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); },
             [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
+    listener_ = context_.reaper.listen_first(owner_, [this] { hear_launches(); });
     target_namespace_.reset();
     spawner_group_.reset();
+}
+
+void Container::hear_launches() {
+    if (launching_ && !main_) launching_->drain();
+    for (const auto& [id, exec] : execs_)
+        if (exec->launching && !exec->process) exec->launching->drain();
 }
 
 plan::LaunchRequest Container::launch_request() const {
@@ -217,7 +223,7 @@ void Container::on_born(launch::Born born) {
     facts_.command = std::move(born.command);
     facts_.warnings = std::move(born.warnings);
     held_stdin_ = std::move(born.held_stdin);
-    context_.loop.watch(main_, EPOLLIN, [this] { on_main_exit(); });
+    expect_main();
     try {
         if (born.terminal) take_terminal(std::move(born.terminal));
     } catch (const Error& error) {
@@ -225,10 +231,20 @@ void Container::on_born(launch::Born born) {
     }
 }
 
+void Container::expect_main() {
+    try {
+        main_end_ = context_.reaper.expect(
+            main_, owner_, [this](const sys::ExitStatus& status) { on_main_exit(status); });
+    } catch (const Error&) {
+        main_exit_ = sys::ExitStatus{128 + SIGKILL, SIGKILL};  // it is no child of ours any more
+        throw;
+    }
+}
+
 void Container::take_terminal(UniqueFd master) {
     facts_.terminal = true;
     terminal_ = std::make_unique<task::TerminalCopy>(
-        context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
+        owner_, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
 pid_t Container::pod_number(const std::vector<pid_t>& numbers) const {
@@ -255,7 +271,7 @@ void Container::on_ready(UniqueFd terminal) {
         if (terminal) take_terminal(std::move(terminal));
         note_process();
         facts_.state = core::ContainerState::created;
-        write_record();
+        record_.write(folder_);
     } catch (const Error& error) {
         return on_failed(error);
     }
@@ -297,7 +313,7 @@ void Container::on_closed() {
     facts_.state = core::ContainerState::running;
     facts_.started_at = task::unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
-    write_record();
+    record_.write(folder_);
     tell_facts(*std::exchange(start_reply_, std::nullopt));
 }
 
@@ -306,11 +322,6 @@ void Container::tell_facts(ReplyTo reply) {
     // ever.
     if (!context_.peers.reply(reply, facts_))
         context_.peers.broadcast(core::ContainerStarted{facts_});
-}
-
-void Container::write_record() {
-    sys::replace_file_at(folder_, "container.json", core::encode_facts(facts_), kRecordMode)
-        .or_throw("write record of", facts_.config.id);
 }
 
 }  // namespace covey::shim

@@ -10,11 +10,13 @@
 #include "launch/launcher.hpp"
 #include "shim/neighbours.hpp"
 #include "shim/peers.hpp"
+#include "shim/record_file.hpp"
 #include "shim/sandbox.hpp"
 #include "sys/process.hpp"
 #include "task/launching.hpp"
 #include "task/loop.hpp"
 #include "task/pid1_router.hpp"
+#include "task/reaper.hpp"
 #include "task/terminal_copy.hpp"
 #include "task/updating.hpp"
 
@@ -30,6 +32,7 @@ namespace covey::shim {
 /// What every container needs of its shim.
 struct Context {
     task::Loop& loop;
+    task::Reaper& reaper;
     Peers& peers;
     const cgroup::Host& host;
     FdRef folder;         // the sandbox's state folder
@@ -77,8 +80,9 @@ class Container {
 
     /// Throws failed_precondition: it has not begun or has ended; `what` is what cannot be done.
     void require_started(std::string_view what) const;
-    /// On record too, or not at all.
     void become(core::ContainerState state);
+    /// An event of it threw: the way that it was on is taken again.
+    void on_trouble(const Error& error);
     /// The facts, to whoever asked or came after him.
     void tell_facts(ReplyTo reply);
     /// That container of the sandbox, whose main process is alive; throws not_found and
@@ -98,7 +102,9 @@ class Container {
     void on_closed();
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
-    void write_record();
+    void expect_main();
+    /// Reads what launches under way have been told of their children.
+    void hear_launches();
 
     [[nodiscard]] static std::uint64_t signal_bit(int signal) noexcept {
         return std::uint64_t{1} << (static_cast<unsigned>(signal) % 64U);
@@ -109,10 +115,13 @@ class Container {
     /// Out of memory, and who sent the signal; `sent` has the bits of ours, `ooms` the count
     /// when the process began.
     void explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const;
-    void on_main_exit();
+    void on_main_exit(sys::ExitStatus status);
     void finish_if_empty();
+    /// Looks again later: kills who is left, and ends what is over.
+    void recheck_later();
     void discard();
     void finish();
+    [[nodiscard]] core::ExitRecord describe_end();
     void remove_folder();
     [[nodiscard]] std::string reason_of_end() const;
 
@@ -128,28 +137,35 @@ class Container {
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
-    void on_exec_exit(ExecState& state);
+    void on_exec_exit(ExecState& state, sys::ExitStatus status);
+    void on_exec_trouble(ExecState& state, const Error& error);
     void tell_exec_exit(ExecState& state);
     void tell_exec_failure(ExecState& state);
     void forget_execs();
 
     const Context& context_;
     core::ContainerFacts facts_;
+    task::Owner owner_;
     UniqueFd folder_;
+    RecordFile record_;
     std::optional<cgroup::Group> group_;
     UniqueFd group_events_;
+    task::Watch group_watch_;
     std::unique_ptr<task::Launching> launching_;
     UniqueFd main_;  // pidfd
+    task::Reaper::Child main_end_;
+    task::Reaper::Listener listener_;
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     bool is_in_domain_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
-    UniqueFd spawner_group_;              // the shim's own, during the launch
-    UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
+    task::Reaper::Child spawner_end_;
+    UniqueFd spawner_group_;     // the shim's own, during the launch
+    UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;
-    task::Pid1Router pid1_router_{context_.loop, [this]() -> task::Pid1Router::Target {
+    task::Pid1Router pid1_router_{owner_, [this]() -> task::Pid1Router::Target {
                                       if (main_exit_) return {};
                                       return {facts_.pid, main_};
                                   }};
@@ -158,9 +174,10 @@ class Container {
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;
-    task::Loop::Timer recheck_ = 0;
+    std::optional<core::ExitRecord> end_;  // told when its group is gone
+    task::Timer recheck_, sweep_;
+    int rechecks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>();  // for callbacks that may outlive us
 };
 
 }  // namespace covey::shim

@@ -3,13 +3,13 @@
 #include "core/lifecycle.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
-#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "task/clock.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -87,13 +87,12 @@ void Container::remove(bool force, ReplyTo reply) {
     kill_group();
 }
 
-void Container::on_main_exit() {
+void Container::on_main_exit(sys::ExitStatus status) {
     // What it said before it ended must be heard first: a start's answer precedes the exit.
-    if (launching_) launching_->drain();
-    const auto status = sys::try_wait_process(main_);
-    if (status && !status.value()) return;
-    main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
-    context_.loop.forget(main_);
+    (void)owner_.guard([this] {
+        if (launching_) launching_->drain();
+    });
+    main_exit_ = status;
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::internal, "init ended before it was ready")
                       .with_fix("it was killed (out of memory?): look into the kernel's log"));
@@ -115,11 +114,7 @@ void Container::finish_if_empty() {
         return;  // its end comes back here
     }
     if (!group_->is_empty()) {
-        context_.loop.cancel(recheck_);
-        recheck_ = context_.loop.after(kRecheck, [this] {
-            group_->kill();  // who was forked while the first kill went round
-            finish_if_empty();
-        });
+        recheck_later();
         return;
     }
     if (facts_.state == core::ContainerState::creating)
@@ -128,9 +123,29 @@ void Container::finish_if_empty() {
         finish();
 }
 
+void Container::recheck_later() {
+    const auto wait = std::min(kRecheck * (1 + rechecks_++ / 50), kRecheck * 10);
+    recheck_ = owner_.after(wait, [this] {
+        group_->kill();  // who was forked while the first kill went round
+        finish_if_empty();
+    });
+}
+
+void Container::on_trouble(const Error& error) {
+    constexpr std::size_t kMostWarnings = 16;
+    if (facts_.warnings.size() < kMostWarnings) facts_.warnings.push_back(error.detail());
+    const bool is_unborn = facts_.state == core::ContainerState::creating && !launch_error_;
+    // Its create fails with that, and what that throws again comes back to here.
+    if (is_unborn && !owner_.guard([&] { on_failed(error); })) return;
+    if (launch_error_ || main_exit_) recheck_later();
+}
+
 void Container::discard() {
-    if (!main_) reap_unborn(context_.host, facts_.cgroup);
+    // Whoever of it has ended without a name (its launcher was killed between the clone of its
+    // process and the message of its birth) would keep its PID namespace from ending.
+    context_.reaper.sweep();
     group_->remove();
+    record_.stop();
     remove_folder();
     facts_.state = core::ContainerState::stopped;
     // Only now, when nothing of it is left.
@@ -142,32 +157,41 @@ void Container::discard() {
     ended();
 }
 
-void Container::finish() {
+core::ExitRecord Container::describe_end() {
     core::ExitRecord exit;
     exit.exit_code = main_exit_->code;
     exit.signal = main_exit_->signal;
-    exit.reason = reason_of_end();
-    exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
     exit.exited_at = task::unix_microseconds();
-    explain(exit, sent_signals_, 0);
-    if (terminal_) terminal_->drain();
+    // What cannot be found out (no descriptors, say) must not keep the end from being told.
+    (void)owner_.guard([&] {
+        exit.reason = reason_of_end();
+        exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
+        explain(exit, sent_signals_, 0);
+    });
+    return exit;
+}
+
+void Container::finish() {
+    if (!end_) end_ = describe_end();
+    if (terminal_) (void)owner_.guard([this] { terminal_->drain(); });
     terminal_.reset();
     held_stdin_.reset();
-    forget_execs();
-    context_.loop.forget(group_events_);
+    group_watch_.end();
     group_events_.reset();
+    forget_execs();
     group_->remove();
     facts_.state = core::ContainerState::stopped;
-    facts_.exit = exit;
+    facts_.exit = end_;
     facts_.pid = facts_.pod_pid = 0;
-    write_record();
+    record_.write(folder_);
     if (start_reply_)
         context_.peers.reply(
             *std::exchange(start_reply_, std::nullopt),
             Error(Code::failed_precondition, "the container ended before it could be started"));
-    context_.peers.broadcast(core::ContainerExited{facts_.config.id, exit});
+    context_.peers.broadcast(core::ContainerExited{facts_.config.id, *end_});
     const auto ended = context_.ended;
     if (!remove_replies_.empty()) {
+        record_.stop();
         remove_folder();
         for (const auto& reply : remove_replies_)
             context_.peers.reply(reply, core::Done{});

@@ -4,7 +4,6 @@
 #include "launch/exec_join.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
-#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
@@ -12,12 +11,16 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <utility>
 
-#include <sys/epoll.h>
-
 namespace covey::shim {
+namespace {
+
+constexpr std::chrono::milliseconds kRetry{20};
+
+}  // namespace
 
 std::vector<core::ExecFacts> Container::execs() const {
     std::vector<core::ExecFacts> result;
@@ -39,11 +42,16 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
                     "an exec needs stdin, stdout and stderr, or a terminal and none");
     if (execs_.contains(config.exec))
         throw Error(Code::already_exists, fmt::format("exec '{}' is there already", config.exec));
-    auto state = std::make_unique<ExecState>();
+    const auto id = config.exec;
+    auto state = std::make_unique<ExecState>(
+        context_.loop, std::move(config), [this, id](const Error& error) {
+            // Not from here on: it may be what is being destroyed.
+            if (const auto found = execs_.find(id); found != execs_.end())
+                on_exec_trouble(*found->second, error);
+        });
     state->facts.container = facts_.config.id;
-    state->facts.exec = config.exec;
-    state->facts.cgroup = facts_.cgroup + "/" + config.exec + ".exec";
-    state->config = std::move(config);
+    state->facts.exec = id;
+    state->facts.cgroup = facts_.cgroup + "/" + id + ".exec";
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
     state->ooms = group_->stats().oom_kills.value_or(0);
@@ -54,7 +62,6 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
         throw;
     }
     state->reply = reply;
-    const auto id = state->config.exec;
     execs_[id] = std::move(state);
 }
 
@@ -92,7 +99,7 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
         if (launcher.pid == 0) run_exec_launcher(state.config, main_, fds, sockets.child);
     }
     state.launching = std::make_unique<task::Launching>(
-        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
+        state.owner, context_.reaper, std::move(sockets.parent), std::move(launcher.pidfd),
         task::Launching::Callbacks{
             [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
             [](const UniqueFd&) {},
@@ -106,13 +113,29 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
     state.process = std::move(born.pidfd);
     state.terminal = std::move(born.terminal);
     state.facts.pid = born.pid;
-    context_.loop.watch(state.process, EPOLLIN, [this, &state] { on_exec_exit(state); });
+    state.end = context_.reaper.expect(
+        state.process, state.owner,
+        [this, &state](const sys::ExitStatus& status) { on_exec_exit(state, status); });
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     // It may have ended by now (a zombie still has its numbers): absent facts stay zero.
     if (const auto stat = sys::read_stat(proc, born.pid))
         state.facts.start_time = stat.value().start_time;
     const auto status = sys::read_status(proc, born.pid);
     if (status) state.facts.pod_pid = pod_number(status.value().ns_pids);
+}
+
+/// An event of it threw. One that could not be begun is undone, one that runs goes on.
+void Container::on_exec_trouble(ExecState& state, const Error& error) {
+    if (state.process && !state.exit && !state.end)
+        state.exit = sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    if (state.reply && !state.failed) {
+        (void)state.owner.guard([&] { on_exec_failed(state, error); });
+        return;
+    }
+    state.retry = state.owner.after(kRetry, [this, &state] {
+        if (state.failed) state.group->kill();
+        tell_exec_exit(state);
+    });
 }
 
 void Container::on_exec_failed(ExecState& state, const Error& error) {
@@ -134,12 +157,9 @@ void Container::on_exec_started(ExecState& state) {
     tell_exec_exit(state);
 }
 
-void Container::on_exec_exit(ExecState& state) {
+void Container::on_exec_exit(ExecState& state, sys::ExitStatus status) {
+    state.exit = status;
     state.launching->drain();
-    const auto status = sys::try_wait_process(state.process);
-    if (status && !status.value()) return;
-    state.exit = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
-    context_.loop.forget(state.process);
     tell_exec_exit(state);
 }
 
@@ -163,7 +183,7 @@ void Container::tell_exec_exit(ExecState& state) {
 }
 
 void Container::tell_exec_failure(ExecState& state) {
-    if (!state.process) reap_unborn(context_.host, state.facts.cgroup);
+    if (!state.process) context_.reaper.sweep();
     state.told = true;
     forget_execs();
     // Not earlier: whoever hears of the failure shall find nothing of the exec.
@@ -177,8 +197,7 @@ void Container::forget_execs() {
     for (auto& [id, state] : execs_)
         if (state && state->told && state->group->is_empty()) state->group->remove();
     // From the loop, as a callback of one of them may be on the stack.
-    context_.loop.after(std::chrono::milliseconds{0}, [this, alive = std::weak_ptr<int>{alive_}] {
-        if (alive.expired()) return;
+    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] {
         std::erase_if(execs_, [](const auto& entry) { return entry.second->told; });
     });
 }

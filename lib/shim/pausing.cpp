@@ -19,27 +19,16 @@ void Container::require_started(std::string_view what) const {
 }
 
 void Container::become(core::ContainerState state) {
-    const auto before = facts_;
     facts_.state = state;
     facts_.paused_at = state == core::ContainerState::paused ? task::unix_microseconds() : 0;
-    try {
-        write_record();
-    } catch (...) {
-        facts_ = before;
-        throw;
-    }
+    record_.write(folder_);
 }
 
 void Container::pause(ReplyTo reply) {
     require_started("pause");
     if (facts_.state == core::ContainerState::running) {
         context_.neighbours.pause(*this);
-        try {
-            become(core::ContainerState::paused);
-        } catch (...) {
-            context_.neighbours.resume(*this);
-            throw;
-        }
+        become(core::ContainerState::paused);
     }
     tell_facts(reply);
 }
@@ -47,13 +36,8 @@ void Container::pause(ReplyTo reply) {
 void Container::resume(ReplyTo reply) {
     require_started("resume");
     if (facts_.state == core::ContainerState::paused) {
+        context_.neighbours.resume(*this);
         become(core::ContainerState::running);
-        try {
-            context_.neighbours.resume(*this);
-        } catch (...) {
-            become(core::ContainerState::paused);
-            throw;
-        }
     }
     tell_facts(reply);
 }
@@ -77,7 +61,7 @@ void Container::update(const std::string& resources, ReplyTo reply) {
                     fmt::format("container '{}' is being updated", facts_.config.id))
             .with_fix("try again when that is done");
     updating_ =
-        std::make_unique<task::Updating>(context_.loop, context_.host, *group_, resources,
+        std::make_unique<task::Updating>(owner_, context_.reaper, context_.host, *group_, resources,
                                          [this, reply](std::optional<Error> problem) {
                                              if (problem)
                                                  context_.peers.reply(reply, std::move(*problem));

@@ -9,7 +9,6 @@
 #include "launch/sysctl.hpp"
 #include "launch/user_namespace.hpp"
 #include "shim/pod_namespaces.hpp"
-#include "shim/unborn.hpp"
 #include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -147,7 +146,7 @@ void Sandbox::clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgro
         (void)sys::wait_process(child.pidfd);
         if (!heard.failed && !pause_)
             heard.failed.emplace(Code::internal, "the sandbox's launcher ended without a word");
-        if (!pause_) reap_unborn(host_, facts_.cgroup + "/pause");
+        if (!pause_) group.kill();  // whoever was born without a word; the reaper waits for it
     }
     if (heard.failed) throw Error(*heard.failed);
     if (heard.contexts.empty()) return;
@@ -218,10 +217,7 @@ void Sandbox::kill_pause() {
     if (!sent && sent.error() != ESRCH) sent.or_throw("kill", "pause");
 }
 
-bool Sandbox::reap_pause() {
-    const auto status = sys::try_wait_process(pause_);
-    if (status && !status.value()) return false;
-    const auto end = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+void Sandbox::note_end(sys::ExitStatus end) {
     core::ExitRecord exit;
     exit.exit_code = end.code;
     exit.signal = end.signal;
@@ -231,7 +227,6 @@ bool Sandbox::reap_pause() {
     exit.oom_killed = !killed_ && was_out_of_memory();
     exit.sent_by = killed_ ? Sender::covey : exit.oom_killed ? Sender::kernel : Sender::unknown;
     facts_.exit = exit;
-    return true;
 }
 
 bool Sandbox::was_out_of_memory() const {

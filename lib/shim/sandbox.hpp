@@ -8,6 +8,7 @@
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
 #include "launch/sandbox_setup.hpp"
+#include "sys/process.hpp"
 
 #include <map>
 #include <string>
@@ -32,8 +33,8 @@ class Sandbox {
 
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
-    /// Reaps pause if it has ended, and notes how in the facts.
-    [[nodiscard]] bool reap_pause();
+    /// Notes in the facts how pause has ended.
+    void note_end(sys::ExitStatus status);
     /// After everything in it has ended.
     void remove_cgroup();
 

@@ -1,7 +1,6 @@
 #include "shim/shim.hpp"
 
 #include "core/protocol.hpp"
-#include "sys/file.hpp"
 #include "task/clock.hpp"
 
 #include <fmt/format.h>
@@ -11,17 +10,17 @@
 #include <utility>
 #include <variant>
 
-#include <sys/epoll.h>
-
 namespace covey::shim {
 namespace {
 
-constexpr mode_t kRecordMode = 0600;
+constexpr std::chrono::milliseconds kRetry{20};
 
 }  // namespace
 
 Shim::Shim(Inherited inherited)
-    : folder_(std::move(inherited.folder)),
+    : owner_(loop_, "sandbox", [this](const Error& error) { on_trouble(error); }),
+      reaper_(loop_),
+      folder_(std::move(inherited.folder)),
       pause_program_(std::move(inherited.pause)),
       seccomp_cache_(std::move(inherited.seccomp_cache)),
       host_(cgroup::detect()),
@@ -90,7 +89,7 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
     sandbox_.emplace(host_, request.config, pause_program_);
     neighbours_.emplace([this] { return containers_in_pod(); },
                         Strangers{host_, *sandbox_, [this] { return container_groups(); }});
-    context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, pause_program_,
+    context_.emplace(Context{loop_, reaper_, peers_, host_, folder_, seccomp_cache_, pause_program_,
                              *sandbox_, [this](const std::string& id) { forget(id); },
                              [this] { stop_if_over(); },
                              [this](const std::string& other) -> const Container* {
@@ -98,8 +97,12 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
                                  return found == containers_.end() ? nullptr : found->second.get();
                              },
                              *neighbours_});
-    loop_.watch(sandbox_->pause(), EPOLLIN, [this] { on_pause_event(); });
-    write_record();
+    auto& facts = sandbox_->facts();
+    record_.emplace(owner_, "sandbox.json", facts.record_stale,
+                    [&facts] { return core::encode_facts(facts); });
+    pause_end_ = reaper_.expect(sandbox_->pause(), owner_,
+                                [this](const sys::ExitStatus& status) { on_pause_end(status); });
+    record_->write(folder_);
     peers_.reply(reply, sandbox_->facts());
 }
 
@@ -142,6 +145,20 @@ void Shim::on(core::StopSandbox, ReplyTo reply) {
     stop_if_over();
 }
 
+/// An event of the sandbox's threw: the way to its end is taken again.
+void Shim::on_trouble(const Error& error) {
+    if (!sandbox_) return;
+    auto& facts = sandbox_->facts();
+    constexpr std::size_t kMostWarnings = 16;
+    if (facts.warnings.size() < kMostWarnings) facts.warnings.push_back(error.detail());
+    retry_ = owner_.after(kRetry, [this] {
+        if (sandbox_->facts().state == core::SandboxState::stopped)
+            bury();
+        else
+            stop_if_over();
+    });
+}
+
 void Shim::stop_if_over() {
     if (!sandbox_ || sandbox_->facts().state != core::SandboxState::stopping) return;
     for (const auto& [id, entry] : containers_)
@@ -149,28 +166,34 @@ void Shim::stop_if_over() {
     sandbox_->kill_pause();
 }
 
-void Shim::on_pause_event() {
-    if (!sandbox_->reap_pause()) return;
-    loop_.forget(sandbox_->pause());
+void Shim::on_pause_end(sys::ExitStatus status) {
     auto& facts = sandbox_->facts();
     facts.state = core::SandboxState::stopped;
     facts.stopped_at = task::unix_microseconds();
     facts.pause_pid = 0;
-    const std::string reason = stop_asked_ ? "stopped" : "pause was killed from outside the pod";
+    sandbox_->note_end(status);
+    bury();
+}
+
+void Shim::bury() {
+    if (buried_) return;
     // What is not in the pod's PID namespace (modes container and node) has outlived pause.
     std::vector<Container*> all;
     for (const auto& [id, entry] : containers_)
         all.push_back(entry.get());
     for (auto* entry : all)
         entry->kill_everything();
+    auto& facts = sandbox_->facts();
     try {
         sandbox_->remove_cgroup();
     } catch (const Error& error) {
         facts.warnings.push_back(error.detail());
     }
-    write_record();
+    buried_ = true;
+    record_->write(folder_);
     for (const auto& reply : std::exchange(stop_replies_, {}))
         peers_.reply(reply, facts);
+    const std::string reason = stop_asked_ ? "stopped" : "pause was killed from outside the pod";
     peers_.broadcast(core::SandboxStopped{reason, facts.exit});
 }
 
@@ -201,13 +224,7 @@ void Shim::forget(const std::string& id) {
     auto node = containers_.extract(id);
     if (node.empty()) return;
     forgotten_.push_back(std::move(node.mapped()));
-    loop_.after(std::chrono::milliseconds{0}, [this] { forgotten_.clear(); });
-}
-
-void Shim::write_record() {
-    sys::replace_file_at(folder_, "sandbox.json", core::encode_facts(sandbox_->facts()),
-                         kRecordMode)
-        .or_throw("write record of", sandbox_->facts().id);
+    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] { forgotten_.clear(); });
 }
 
 }  // namespace covey::shim

@@ -12,7 +12,6 @@
 #include <exception>
 #include <utility>
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace covey::shim {
@@ -27,10 +26,7 @@ void Container::on_spawner(launch::Spawner spawner) {
     is_in_domain_ = true;
     spawner_ = std::move(spawner.pidfd);
     spawner_control_ = std::move(spawner.control);
-    context_.loop.watch(spawner_, EPOLLIN, [this] {
-        const auto status = sys::try_wait_process(spawner_);
-        if (status && !status.value()) return;
-        context_.loop.forget(spawner_);
+    spawner_end_ = context_.reaper.expect(spawner_, owner_, [this](const sys::ExitStatus&) {
         spawner_.reset();
         spawner_control_.reset();
         finish_if_empty();

@@ -2,7 +2,6 @@
 
 #include "sys/process.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -23,15 +22,21 @@ bool has_input(FdRef socket) {
 
 }  // namespace
 
-Launching::Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks)
-    : loop_(loop),
+Launching::Launching(Owner& owner, Reaper& reaper, UniqueFd handshake, UniqueFd launcher,
+                     Callbacks callbacks)
+    : owner_(owner),
+      reaper_(reaper),
       handshake_(std::move(handshake)),
       launcher_(std::move(launcher)),
       callbacks_(std::move(callbacks)),
       awaits_launcher_(!launcher_) {
-    loop_.watch(handshake_, EPOLLIN, [this] { drain(); });
-    if (launcher_) loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
-    deadline_ = loop_.after(kLimit, [this] {
+    messages_ = owner_.watch(handshake_, EPOLLIN, [this] { drain(); });
+    if (launcher_)
+        launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus&) {
+            launcher_.reset();
+            on_child_ended();
+        });
+    deadline_ = owner_.after(kLimit, [this] {
         failed_ = true;
         callbacks_.failed(
             Error(Code::timeout, "the launch took longer than 30 s")
@@ -39,16 +44,8 @@ Launching::Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callback
     });
 }
 
-Launching::~Launching() {
-    cancel_deadline();
-    loop_.forget(handshake_);
-    loop_.forget(launcher_);
-    for (const auto& helper : helpers_)
-        loop_.forget(helper);
-}
-
 void Launching::cancel_deadline() {
-    loop_.cancel(std::exchange(deadline_, 0));
+    deadline_.cancel();
 }
 
 void Launching::drain() {
@@ -80,8 +77,12 @@ void Launching::handle(launch::Message message) {
         if (born_) on_ready();
     } else if (auto* helper = std::get_if<launch::Helper>(&message)) {
         awaits_launcher_ = false;
-        const int number = helpers_.emplace_back(std::move(helper->pidfd)).get();
-        loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
+        const int number = helper->pidfd.get();
+        auto end = reaper_.expect(helper->pidfd, owner_, [this, number](const sys::ExitStatus&) {
+            helpers_.erase(number);
+            on_child_ended();
+        });
+        helpers_[number] = {std::move(helper->pidfd), std::move(end)};
     } else if (std::holds_alternative<launch::NeighboursDue>(message)) {
         callbacks_.neighbours_due();
         try {
@@ -117,7 +118,7 @@ void Launching::on_ready() {
 
 void Launching::close() {
     cancel_deadline();
-    loop_.forget(handshake_);
+    messages_.end();
     handshake_.reset();
     // The spawner has ended, or could not clone it.
     const bool never_came = std::exchange(awaits_launcher_, false);
@@ -131,24 +132,6 @@ void Launching::close() {
         callbacks_.failed(
             Error(Code::internal, "the launcher ended without a word")
                 .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log"));
-}
-
-void Launching::reap() {
-    const auto status = sys::try_wait_process(launcher_);
-    if (status && !status.value()) return;
-    loop_.forget(launcher_);
-    launcher_.reset();
-    on_child_ended();
-}
-
-void Launching::reap_helper(int number) {
-    const auto found = std::find_if(helpers_.begin(), helpers_.end(),
-                                    [&](const auto& helper) { return helper.get() == number; });
-    const auto status = sys::try_wait_process(*found);
-    if (status && !status.value()) return;
-    loop_.forget(*found);
-    helpers_.erase(found);
-    on_child_ended();
 }
 
 void Launching::on_child_ended() {

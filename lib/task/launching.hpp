@@ -6,10 +6,11 @@
 #include "base/unique_fd.hpp"
 #include "launch/message.hpp"
 #include "task/loop.hpp"
+#include "task/reaper.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
-#include <vector>
 
 namespace covey::task {
 
@@ -34,8 +35,8 @@ class Launching {
         std::function<void(UniqueFd)> listener;
     };
     /// An invalid `launcher` is one that somebody else clones, and that comes as a Helper.
-    Launching(Loop& loop, UniqueFd handshake, UniqueFd launcher, Callbacks callbacks);
-    ~Launching();
+    Launching(Owner& owner, Reaper& reaper, UniqueFd handshake, UniqueFd launcher,
+              Callbacks callbacks);
     Launching(const Launching&) = delete;
     Launching& operator=(const Launching&) = delete;
 
@@ -53,15 +54,16 @@ class Launching {
     void on_ready();
     void tell_failure();
     void close();
-    void reap();
-    void reap_helper(int number);
     void on_child_ended();
 
-    Loop& loop_;
+    Owner& owner_;
+    Reaper& reaper_;
     UniqueFd handshake_, launcher_, terminal_;
-    std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
+    Watch messages_;
+    Reaper::Child launcher_end_;
+    std::map<int, std::pair<UniqueFd, Reaper::Child>> helpers_;  // besides launcher and init
     Callbacks callbacks_;
-    Loop::Timer deadline_ = 0;
+    Timer deadline_;
     bool awaits_launcher_;  // the spawner's child, which comes as a helper
     bool born_ = false, ready_ = false, failed_ = false;
     std::optional<Error> failure_;  // not told yet

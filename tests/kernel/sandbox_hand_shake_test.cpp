@@ -15,6 +15,12 @@ using namespace covey;
 
 namespace {
 
+struct World {
+    task::Loop loop;
+    task::Reaper reaper{loop};
+    task::Owner owner{loop, "launch", {}};
+};
+
 struct Heard {
     std::string words;
     task::Launching::Callbacks callbacks() {
@@ -47,10 +53,11 @@ launch::Born birth() {
 }  // namespace
 
 TEST_CASE("an init that is ready before its launcher tells its birth is heard after it") {
-    task::Loop loop;
+    World world;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{world.owner, world.reaper, std::move(sockets.parent), own_pidfd(),
+                              heard.callbacks()};
     const auto terminal = own_pidfd();
     launch::send_ready(sockets.child, terminal);
     launching.drain();
@@ -64,10 +71,11 @@ TEST_CASE("an init that is ready before its launcher tells its birth is heard af
 }
 
 TEST_CASE("a launcher that ends without a word is told as such, once") {
-    task::Loop loop;
+    World world;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{world.owner, world.reaper, std::move(sockets.parent), own_pidfd(),
+                              heard.callbacks()};
     launch::send_ready(sockets.child, FdRef{-1});
     sockets.child.reset();
     launching.drain();
@@ -76,10 +84,11 @@ TEST_CASE("a launcher that ends without a word is told as such, once") {
 }
 
 TEST_CASE("what is no message of the hand-shake fails the launch") {
-    task::Loop loop;
+    World world;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    task::Launching launching{loop, std::move(sockets.parent), own_pidfd(), heard.callbacks()};
+    task::Launching launching{world.owner, world.reaper, std::move(sockets.parent), own_pidfd(),
+                              heard.callbacks()};
     launch::send_born(sockets.child, birth());
     sys::send_packet(sockets.child, "?").or_throw("send");
     launching.drain();
@@ -87,7 +96,7 @@ TEST_CASE("what is no message of the hand-shake fails the launch") {
 }
 
 TEST_CASE("an init that fails before its launcher tells its birth is heard when it is known") {
-    task::Loop loop;
+    World world;
     Heard heard;
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     auto launcher = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "launcher");
@@ -96,9 +105,9 @@ TEST_CASE("an init that fails before its launcher tells its birth is heard when 
         launch::send_born(sockets.child, birth());
         ::_exit(0);
     }
-    task::Launching launching{loop, std::move(sockets.parent), std::move(launcher.pidfd),
-                              heard.callbacks()};
-    loop.after(std::chrono::milliseconds{100}, [&] { loop.stop(); });
-    loop.run();
+    task::Launching launching{world.owner, world.reaper, std::move(sockets.parent),
+                              std::move(launcher.pidfd), heard.callbacks()};
+    const auto end = world.owner.after(std::chrono::milliseconds{100}, [&] { world.loop.stop(); });
+    world.loop.run();
     CHECK(heard.words == "born 7;init fails;launcher ended;");
 }

@@ -289,6 +289,7 @@ int syscall_command(const Arguments& arguments) {
 using Command = int (*)(const Arguments&);
 const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> table{
+        {"burden", burden},
         {"cat", cat},
         {"daemonise", daemonise},
         {"echo", echo},
@@ -316,6 +317,7 @@ const std::map<std::string, Command>& commands() {
         {"stat", stat_command},
         {"state", state},
         {"syscall", syscall_command},
+        {"traced-thread", traced_thread},
         {"tty", tty},
         {"write", write_command},
     };

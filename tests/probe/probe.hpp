@@ -17,6 +17,8 @@ int mounts(const Arguments& arguments);
 int hostile(const Arguments& arguments);
 int hold(const Arguments& arguments);
 int prowl(const Arguments& arguments);
+int burden(const Arguments& arguments);
+int traced_thread(const Arguments& arguments);
 
 /// Runs one sub-command by name (the first word).
 int run(const Arguments& words);
