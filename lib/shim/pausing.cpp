@@ -76,7 +76,7 @@ void Container::update(const std::string& resources, ReplyTo reply) {
         throw Error(Code::failed_precondition,
                     fmt::format("container '{}' is being updated", facts_.config.id))
             .with_fix("try again when that is done");
-    updating_ = std::make_unique<Updating>(context_.loop, context_.host, *group_, resources,
+    updating_ = std::make_unique<Updating>(context_.loop, *group_, resources,
                                            [this, reply](std::optional<Error> problem) {
                                                if (problem)
                                                    context_.peers.reply(reply, std::move(*problem));

@@ -18,8 +18,8 @@ class Updating {
   public:
     /// `resources` is OCI's linux.resources. `done` is called once, when the child has been reaped,
     /// with what went wrong; it may not destroy this object.
-    Updating(Loop& loop, const cgroup::Host& host, cgroup::Group& group,
-             const std::string& resources, std::function<void(std::optional<Error>)> done);
+    Updating(Loop& loop, cgroup::Group& group, const std::string& resources,
+             std::function<void(std::optional<Error>)> done);
     ~Updating();
     Updating(const Updating&) = delete;
     Updating& operator=(const Updating&) = delete;

@@ -291,6 +291,7 @@ const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> table{
         {"cat", cat},
         {"daemonise", daemonise},
+        {"deep-groups", deep_groups},
         {"echo", echo},
         {"echo-error", echo_error},
         {"exit", exit_command},
@@ -305,6 +306,7 @@ const std::map<std::string, Command>& commands() {
         {"mounts", mounts},
         {"notify", notify_command},
         {"open", open_command},
+        {"own-cgroups", own_cgroups},
         {"prowl", prowl},
         {"ptrace", ptrace_command},
         {"read", read_command},
@@ -317,6 +319,8 @@ const std::map<std::string, Command>& commands() {
         {"state", state},
         {"syscall", syscall_command},
         {"tty", tty},
+        {"undying", undying},
+        {"wide-groups", wide_groups},
         {"write", write_command},
     };
     return table;
