@@ -13,6 +13,10 @@
 namespace covey::cgroup {
 namespace {
 
+// systemd as a container's init needs a depth of 7 and some 300 groups; a Kubernetes node in a
+// container, with systemd in its containers again, 16 and, for 250 pods, some 1,500.
+constexpr int kDeepest = 32, kMostBelow = 4096;
+
 /// Controllers that are mounted together ("cpu,cpuacct") share a mount point: each once.
 std::set<std::string> v1_mounts(const Host& host) {
     std::set<std::string> mounts;
@@ -92,6 +96,16 @@ Group Group::create(const Host& host, Placement placement) {
     throw cannot_create(host.identity_mount(), made.error(), dir);
 }
 
+Group Group::create_everywhere(const Host& host, Placement placement) {
+    auto group = create(host, std::move(placement));
+    Rollback rollback;
+    rollback.add([&group] { group.remove(); });
+    group.bound_below();
+    group.extend_to_v1();
+    rollback.release();
+    return group;
+}
+
 Group Group::create_or_take(const Host& host, Placement placement) {
     check_paths(placement);
     auto dir = host.identity_mount() + placement.path;
@@ -164,6 +178,15 @@ void Group::extend_to_v1(Forbidden forbidden) {
         if (!made) throw cannot_create(mount, made.error(), mount + path);
         if (cpuset != host_->v1.end() && cpuset->second == mount) inherit_cpuset(mount, path);
     }
+}
+
+void Group::bound_below() {
+    if (host_->unified.empty()) return;
+    for (const auto& [file, most] :
+         {std::pair{"cgroup.max.depth", kDeepest}, std::pair{"cgroup.max.descendants", kMostBelow}})
+        if (read_control(identity_, file) == "max")
+            sys::write_existing_at(identity_, file, std::to_string(most))
+                .or_throw("write", identity_dir() + "/" + file);
 }
 
 void Group::join(Identity identity) const {

@@ -24,6 +24,7 @@ namespace covey::runtime {
 namespace {
 
 constexpr std::chrono::seconds kLimit{10};
+constexpr std::chrono::seconds kKillLimit{2};  // for the proof that nobody is left
 
 Error not_running(const std::string& id) {
     return Error(Code::failed_precondition, fmt::format("container not running: {}", id));
@@ -41,11 +42,7 @@ void end_init(const ContainerView& view) {
 }  // namespace
 
 void end_group(cgroup::Group& group) {
-    group.kill();
-    if (!group.wait_empty(kLimit))
-        throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} s after its kill",
-                                               group.path(), kLimit.count()))
-            .with_fix("a process in it waits in the kernel (state D): try again when it is done");
+    group.end(kLimit);
     group.remove();
 }
 
@@ -74,7 +71,7 @@ void signal_all(const ContainerView& view, int signal) {
     const auto group = find_group(host, view.record);
     if (!group) return;
     if (signal == SIGKILL)
-        group->kill();
+        group->end(kKillLimit);
     else
         group->signal(signal);
 }

@@ -56,7 +56,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     rollback.add([this] { remove_folder(); });
     sys::mkfifo_at(folder_, launch::kGateName, kGateMode).or_throw("make", launch::kGateName);
     fault_point("container.cgroup");
-    group_.emplace(cgroup::Group::create(context_.host, facts_.cgroup));
+    group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
     rollback.add([this] { group_->remove(); });
     launch();
     rollback.release();
@@ -205,6 +205,7 @@ void Container::run_launcher(FdRef handshake) {
     input.pod.target = target_namespace_;
     input.cgroups = &context_.host;
     input.cgroup_path = facts_.cgroup;
+    input.device_rules = cgroup::DeviceRulesIn::program;
     input.state_folder = folder_;
     input.handshake = handshake;
     input.spawner.run = [this](FdRef control) { run_spawner(control); };

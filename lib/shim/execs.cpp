@@ -141,7 +141,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
 void Container::on_exec_failed(ExecState& state, const Error& error) {
     state.failed = true;
     state.error = error;
-    state.group->kill();
+    state.group->kill_exec(*group_);
     tell_exec_exit(state);
 }
 
@@ -151,7 +151,7 @@ void Container::on_exec_started(ExecState& state) {
         if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {
             // The client has left, and with it whoever holds the streams: nobody knows this exec.
             state.failed = true;
-            state.group->kill();
+            state.group->kill_exec(*group_);
         }
     }
     tell_exec_exit(state);
@@ -208,7 +208,7 @@ void Container::kill_exec(const std::string& id) {
         throw Error(Code::not_found,
                     fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
     found->second->killed = true;
-    found->second->group->kill();
+    found->second->group->kill_exec(*group_);
 }
 
 }  // namespace covey::shim

@@ -60,15 +60,14 @@ void Container::update(const std::string& resources, ReplyTo reply) {
         throw Error(Code::failed_precondition,
                     fmt::format("container '{}' is being updated", facts_.config.id))
             .with_fix("try again when that is done");
-    updating_ =
-        std::make_unique<task::Updating>(owner_, context_.reaper, context_.host, *group_, resources,
-                                         [this, reply](std::optional<Error> problem) {
-                                             if (problem)
-                                                 context_.peers.reply(reply, std::move(*problem));
-                                             else
-                                                 context_.peers.reply(reply, core::Done{});
-                                             finish_if_empty();
-                                         });
+    updating_ = std::make_unique<task::Updating>(
+        owner_, context_.reaper, *group_, resources, [this, reply](std::optional<Error> problem) {
+            if (problem)
+                context_.peers.reply(reply, std::move(*problem));
+            else
+                context_.peers.reply(reply, core::Done{});
+            finish_if_empty();
+        });
 }
 
 }  // namespace covey::shim

@@ -105,7 +105,7 @@ Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, Fd
 }
 
 void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program) {
-    auto group = cgroup::Group::create(host_, facts_.cgroup + "/pause");
+    auto group = cgroup::Group::create_everywhere(host_, facts_.cgroup + "/pause");
     launch::SandboxSetup setup;
     setup.hostname = hostname_for(config);
     setup.sysctls = config.sysctls;
@@ -128,7 +128,8 @@ void Sandbox::clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgro
         throw launch::namespace_limit_error("run coveyd in fewer containers");
     auto child = std::move(cloned).or_throw("clone", "pause");
     if (child.pid == 0) {
-        if (!group.clone_target().valid()) group.join(cgroup::Group::Identity::move);
+        group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
+                                                : cgroup::Group::Identity::move);
         if (inside) launch::run_sandbox_launcher(setup, flags);
         launch::run_sandbox_setup(setup);
     }

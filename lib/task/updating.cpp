@@ -1,7 +1,6 @@
 #include "task/updating.hpp"
 
 #include "base/fault.hpp"
-#include "cgroup/gather.hpp"
 #include "launch/message.hpp"
 #include "plan/resources.hpp"
 #include "spec/load.hpp"
@@ -18,18 +17,16 @@
 namespace covey::task {
 namespace {
 
-void update(const cgroup::Host& host, cgroup::Group& group, const std::string& resources) {
+void update(cgroup::Group& group, const std::string& resources) {
     fault_point("container.update");
     auto read = plan::limits_of(spec::load_resources(resources), plan::LimitsFor::update);
     if (!read.problems.empty()) throw spec::SpecError("resources", std::move(read.problems));
     group.apply(read.limits);
-    cgroup::gather(host, group);
 }
 
-[[noreturn]] void run_child(const cgroup::Host& host, cgroup::Group& group,
-                            const std::string& resources, FdRef failure) {
+[[noreturn]] void run_child(cgroup::Group& group, const std::string& resources, FdRef failure) {
     try {
-        update(host, group, resources);
+        update(group, resources);
         ::_exit(0);
     } catch (const Error& error) {
         launch::send_failed(failure, error);
@@ -41,12 +38,12 @@ void update(const cgroup::Host& host, cgroup::Group& group, const std::string& r
 
 }  // namespace
 
-Updating::Updating(Owner& owner, Reaper& reaper, const cgroup::Host& host, cgroup::Group& group,
-                   const std::string& resources, std::function<void(std::optional<Error>)> done)
+Updating::Updating(Owner& owner, Reaper& reaper, cgroup::Group& group, const std::string& resources,
+                   std::function<void(std::optional<Error>)> done)
     : done_(std::move(done)) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     auto child = sys::clone_process({0, SIGCHLD}).or_throw("clone", "a child to change limits");
-    if (child.pid == 0) run_child(host, group, resources, sockets.child);
+    if (child.pid == 0) run_child(group, resources, sockets.child);
     failure_ = std::move(sockets.parent);
     child_ = std::move(child.pidfd);
     end_ = reaper.expect(child_, owner, [this](const sys::ExitStatus& status) { on_end(status); });

@@ -19,8 +19,8 @@ class Updating {
   public:
     /// `resources` is OCI's linux.resources. `done` is called once, when the child has been reaped,
     /// with what went wrong; it may not destroy this object.
-    Updating(Owner& owner, Reaper& reaper, const cgroup::Host& host, cgroup::Group& group,
-             const std::string& resources, std::function<void(std::optional<Error>)> done);
+    Updating(Owner& owner, Reaper& reaper, cgroup::Group& group, const std::string& resources,
+             std::function<void(std::optional<Error>)> done);
     /// A child that is still at work is killed; the reaper waits for it.
     ~Updating();
     Updating(const Updating&) = delete;

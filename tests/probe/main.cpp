@@ -292,6 +292,7 @@ const std::map<std::string, Command>& commands() {
         {"burden", burden},
         {"cat", cat},
         {"daemonise", daemonise},
+        {"deep-groups", deep_groups},
         {"echo", echo},
         {"echo-error", echo_error},
         {"exit", exit_command},
@@ -306,6 +307,7 @@ const std::map<std::string, Command>& commands() {
         {"mounts", mounts},
         {"notify", notify_command},
         {"open", open_command},
+        {"own-cgroups", own_cgroups},
         {"prowl", prowl},
         {"ptrace", ptrace_command},
         {"read", read_command},
@@ -319,6 +321,8 @@ const std::map<std::string, Command>& commands() {
         {"syscall", syscall_command},
         {"traced-thread", traced_thread},
         {"tty", tty},
+        {"undying", undying},
+        {"wide-groups", wide_groups},
         {"write", write_command},
     };
     return table;
