@@ -143,6 +143,11 @@ class Group {
     /// `signal` to every process in the group and below, each by a pidfd of one that was found to
     /// be the group's; who is forked meanwhile may be missed (end() misses none).
     void signal(int signal) const;
+    /// Tells all to stand still and does not wait: stands_still() says when they do.
+    void begin_freeze() const;
+    /// Every task that begin_freeze() told has stopped (a group that is gone: true). On v1 those
+    /// that were forked meanwhile are told again.
+    [[nodiscard]] bool stands_still() const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
     /// Does not wait. On a hybrid host v1's freezer too, whoever used it. A group that is gone:
@@ -162,6 +167,8 @@ class Group {
     /// Removes the group and the groups below it from every hierarchy. All must be empty; retries
     /// EBUSY for up to 100 ms (dying tasks). Not there: success.
     void remove();
+    /// One try, of some milliseconds: false while something in it is ending, or much is below it.
+    [[nodiscard]] bool try_remove();
 
   private:
     Group(const Host& host, Placement placement, UniqueFd identity);

@@ -226,4 +226,18 @@ void Group::remove() {
     identity_.reset();
 }
 
+bool Group::try_remove() {
+    constexpr std::chrono::milliseconds kATry{2};
+    const auto is_removed = [&](const std::string& mount, const std::string& path) {
+        const auto removed = remove_group(mount, path, {}, kATry);
+        if (!removed && removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
+        return static_cast<bool>(removed);
+    };
+    for (const auto& mount : v1_mounts(*host_))
+        if (!is_removed(mount, placement_.in(mount))) return false;
+    if (!host_->unified.empty() && !is_removed(host_->unified, placement_.path)) return false;
+    identity_.reset();
+    return true;
+}
+
 }  // namespace covey::cgroup

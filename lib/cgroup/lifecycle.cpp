@@ -99,6 +99,24 @@ std::vector<pid_t> Group::processes() const {
     return pids;
 }
 
+void Group::begin_freeze() const {
+    if (!identity_) return;
+    const auto* const file = host_->unified.empty() ? "freezer.state" : "cgroup.freeze";
+    const auto told =
+        sys::write_existing_at(identity_, file, host_->unified.empty() ? "FROZEN" : "1");
+    if (!told && !is_gone(told.error())) told.or_throw("freeze cgroup", identity_dir());
+}
+
+bool Group::stands_still() const {
+    if (!identity_) return true;
+    if (host_->unified.empty()) {
+        begin_freeze();
+        return read_control(identity_, "freezer.state").value_or("FROZEN") == "FROZEN";
+    }
+    const auto events = read_control(identity_, "cgroup.events");
+    return !events || keyed_number(*events, "frozen") == 1U;
+}
+
 void Group::freeze() const {
     bool stopped = false;
     if (host_->unified.empty()) {

@@ -12,8 +12,6 @@ namespace covey::cgroup {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kBusyLimit{100};
-constexpr std::chrono::seconds kWholeLimit{5};
 
 void short_pause() {
     const timespec time{0, 500'000};
@@ -50,15 +48,16 @@ Result<void> remove_below(Place place, Clock::time_point deadline) {
 
 }  // namespace
 
-Result<void> remove_group(const std::string& mount, std::string_view path) {
+Result<void> remove_group(const std::string& mount, std::string_view path,
+                          std::chrono::milliseconds patience, std::chrono::milliseconds whole) {
     const auto above = parent_path(path);
     auto parent = above.empty() ? sys::open_dir(mount) : open_group(mount, above);
     if (!parent)
         return parent.error() == ENOENT ? Result<void>{} : Result<void>{Errno{parent.error()}};
     const auto name = path.substr(path.rfind('/') + 1);
-    const auto end = Clock::now() + kWholeLimit;
+    const auto end = Clock::now() + whole;
     auto removed = remove_one(parent.value(), name);
-    for (auto patience = Clock::now() + kBusyLimit; !removed && removed.error() == EBUSY;) {
+    for (const auto until = Clock::now() + patience; !removed && removed.error() == EBUSY;) {
         const auto group = open_beneath(parent.value(), name);
         if (!group) return group.error() == ENOENT ? Result<void>{} : Errno{group.error()};
         auto place = Place::at(group.value());
@@ -66,7 +65,7 @@ Result<void> remove_group(const std::string& mount, std::string_view path) {
         if (const auto below = remove_below(std::move(place).value(), end); !below)
             return below.error() == EAGAIN ? Result<void>{Errno{EBUSY}} : below;
         removed = remove_one(parent.value(), name);
-        if (removed || Clock::now() >= patience) return removed;
+        if (removed || Clock::now() >= until) return removed;
         short_pause();
     }
     return removed;

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,8 +29,11 @@ Result<UniqueFd> make_group(const std::string& mount, std::string_view path);
 Result<UniqueFd> ensure_group(const std::string& mount, std::string_view path);
 /// Removes the group and all below it, children first, with two descriptors however deep that is.
 /// EBUSY is tried again for up to 100 ms, because an exiting task keeps its group for a moment; and
-/// it ends after 5 s whatever is being made there. Not there: success.
-Result<void> remove_group(const std::string& mount, std::string_view path);
+/// it ends after 5 s whatever is being made there. Not there: success. Who must not wait has less
+/// `patience`, and less for the `whole` walk.
+Result<void> remove_group(const std::string& mount, std::string_view path,
+                          std::chrono::milliseconds patience = std::chrono::milliseconds{100},
+                          std::chrono::milliseconds whole = std::chrono::seconds{5});
 
 /// openat2 of a group below `dir`: O_PATH, never out of the tree (Linux 5.6).
 Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative);

@@ -58,7 +58,7 @@ void NestedLaunch::launch(const Steps& steps) {
     ask_for_stillness(handshake_);
     const auto between = clone_between(std::move(sockets.child), steps);
     try {
-        finish(between);
+        finish(between, steps);
     } catch (const Error& error) {
         // Before the socket closes: init ends then, and its end must not be heard before the
         // reason.
@@ -67,10 +67,11 @@ void NestedLaunch::launch(const Steps& steps) {
     }
 }
 
-void NestedLaunch::finish(FdRef between) {
+void NestedLaunch::finish(FdRef between, const Steps& steps) {
     await_drop(between);
     fault_point("nested.dropped");
     send_dropped(handshake_);
+    steps.on_dropped();
     builder_.finish_proc(proc_source());
     sys::send_packet(socket_, kGo).or_throw("send", "go");
 }
@@ -88,6 +89,8 @@ int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
     try {
         (void)sys::set_name("covey:between");
         NestedEnd end{socket, opens_proc_, builder_.descriptors()};
+        end.not_for_init.insert(end.not_for_init.end(), steps.not_for_init.begin(),
+                                steps.not_for_init.end());
         socket_.reset();
         fault_point("nested.between");
         auto child = sys::clone_process({CLONE_PARENT | CLONE_NEWPID, 0, FdRef{-1}});

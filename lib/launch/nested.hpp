@@ -38,6 +38,10 @@ class NestedLaunch {
         std::function<void(const NestedEnd& end)> run_init;
         /// In the process between, as soon as init is there: nobody else is to wait for it.
         std::function<void(UniqueFd pidfd)> tell_born;
+        /// The neighbours go on; before init does.
+        std::function<void()> on_dropped;
+        /// What the launcher needs for that, and init must not have.
+        std::vector<int> not_for_init;
     };
     /// In the launcher, whose children are born in the pod's namespace by now. Returns when init
     /// has its /proc and goes on.
@@ -46,7 +50,7 @@ class NestedLaunch {
   private:
     UniqueFd clone_between(UniqueFd socket, const Steps& steps);
     [[nodiscard]] int run_between(FdRef socket, const Steps& steps);
-    void finish(FdRef between);
+    void finish(FdRef between, const Steps& steps);
     void await_word(FdRef between);
     void await_drop(FdRef between);
     [[nodiscard]] ProcSource proc_source();

@@ -10,6 +10,7 @@
 #include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/process.hpp"
+#include "task/reaper.hpp"
 
 #include <fmt/format.h>
 
@@ -18,12 +19,10 @@
 #include <csignal>
 #include <optional>
 
-#include <sys/wait.h>
-
 namespace covey::runtime {
 namespace {
 
-constexpr std::chrono::seconds kLimit{10};
+constexpr std::chrono::seconds kLimit{4};
 constexpr std::chrono::seconds kKillLimit{2};  // for the proof that nobody is left
 
 Error not_running(const std::string& id) {
@@ -47,9 +46,7 @@ void end_group(cgroup::Group& group) {
 }
 
 void reap_children() noexcept {
-    siginfo_t info{};
-    while (::waitid(P_ALL, 0, &info, WEXITED | __WALL) == 0 || errno == EINTR) {
-    }
+    task::reap_all_children(kLimit);
 }
 
 void signal_init(const ContainerView& view, int signal) {

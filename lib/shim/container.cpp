@@ -63,7 +63,9 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     create_reply_ = reply;
 }
 
-Container::~Container() = default;
+Container::~Container() {
+    let_neighbours_go();
+}
 
 const Container& Container::alive(std::string_view role, const std::string& id) const {
     const auto* const found = context_.find(id);
@@ -123,11 +125,21 @@ const cgroup::Group* Container::group() const noexcept {
 }
 
 void Container::on_neighbours_due() {
-    try {
-        stillness_ = Stillness{context_.neighbours};
-    } catch (const Error& error) {
-        on_failed(error);
-    }
+    if (hold_ != 0 || launch_error_) return;
+    hold_ = context_.stillness.hold([this](const std::optional<Error>& error) {
+        if (error)
+            on_failed(*error);
+        else
+            launching_->go();
+    });
+}
+
+void Container::let_neighbours_go() noexcept {
+    context_.stillness.let_go(std::exchange(hold_, 0));
+}
+
+task::Members::Found Container::as_member() const {
+    return {facts_.cgroup, fmt::format("container '{}'", facts_.config.id)};
 }
 
 void Container::launch() {
@@ -164,21 +176,28 @@ void Container::launch() {
             [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
             [this](const Error& error) { on_failed(error); }, [this] { on_closed(); },
             [this] {
-                stillness_.end();
+                let_neighbours_go();
                 finish_if_empty();
             },
-            [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
+            [this] { on_neighbours_due(); }, [this] { let_neighbours_go(); },
             [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); },
             [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
-    listener_ = context_.reaper.listen_first(owner_, [this] { hear_launches(); });
+    listener_ = context_.reaper.listen_first(owner_, [this] { return hear_launches(); });
     target_namespace_.reset();
     spawner_group_.reset();
 }
 
-void Container::hear_launches() {
-    if (launching_ && !main_) launching_->drain();
+bool Container::hear_launches() {
+    std::vector<task::Launching*> launches{launching_.get()};
     for (const auto& [id, exec] : execs_)
-        if (exec->launching && !exec->process) exec->launching->drain();
+        launches.push_back(exec->launching.get());
+    bool all = true;
+    for (auto* const launch : launches) {
+        if (launch == nullptr) continue;
+        if (launch->open()) launch->drain();
+        all = all && !launch->launcher_alive();
+    }
+    return all;
 }
 
 plan::LaunchRequest Container::launch_request() const {
@@ -263,11 +282,14 @@ void Container::note_process() {
         sys::read_stat(proc, facts_.pid).or_throw("read stat of", "init").start_time;
     const auto status = sys::read_status(proc, facts_.pid).or_throw("read status of", "init");
     facts_.pod_pid = pod_number(status.ns_pids);
+    // It has cut its privileges: what it can never have, nobody who comes after it can.
+    in_own_user_namespace_ = task::is_in_own_user_namespace(proc, facts_.pid);
+    reaches_ = in_own_user_namespace_ && task::is_enough_to_reach(status.cap_bounding);
 }
 
 void Container::on_ready(UniqueFd terminal) {
     if (launch_error_) return;
-    stillness_.end();
+    let_neighbours_go();
     try {
         if (terminal) take_terminal(std::move(terminal));
         note_process();
@@ -283,8 +305,7 @@ void Container::on_failed(const Error& error) {
     if (facts_.state == core::ContainerState::creating) {
         if (launch_error_) return;
         launch_error_ = error;
-        stillness_.end();
-        group_->kill();
+        group_->kill();  // first: whoever is privileged in the pod; then the neighbours go on
         finish_if_empty();
     } else if (start_reply_) {
         // init ends by itself; its exit comes as of any other container.
@@ -305,7 +326,7 @@ void Container::start(ReplyTo reply) {
             .with_code(Code::failed_precondition)
             .with_fix("the container's init has ended: delete the container");
     start_reply_ = reply;
-    if (is_among_pod()) context_.neighbours.join(*this);
+    if (could_reach_newborn()) context_.stillness.join(as_member());
     sys::write_all(gate.value(), "s").or_throw("write start gate of", facts_.config.id);
 }
 

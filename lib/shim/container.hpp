@@ -8,11 +8,10 @@
 #include "cgroup/cgroup.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
-#include "shim/neighbours.hpp"
-#include "shim/peers.hpp"
+#include "shim/context.hpp"
 #include "shim/record_file.hpp"
-#include "shim/sandbox.hpp"
 #include "sys/process.hpp"
+#include "task/freezing.hpp"
 #include "task/launching.hpp"
 #include "task/loop.hpp"
 #include "task/pid1_router.hpp"
@@ -20,6 +19,7 @@
 #include "task/terminal_copy.hpp"
 #include "task/updating.hpp"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,25 +28,6 @@
 #include <vector>
 
 namespace covey::shim {
-
-/// What every container needs of its shim.
-struct Context {
-    task::Loop& loop;
-    task::Reaper& reaper;
-    Peers& peers;
-    const cgroup::Host& host;
-    FdRef folder;         // the sandbox's state folder
-    FdRef seccomp_cache;  // folder of compiled filters
-    FdRef pause;          // the program that does nothing
-    Sandbox& sandbox;
-    /// The container's object may go now (it is destroyed later, from the loop).
-    std::function<void(const std::string& id)> forget;
-    /// It has become `stopped`, or its launch failed.
-    std::function<void()> ended;
-    /// Null: there is none of that id.
-    std::function<const Container*(const std::string& id)> find;
-    Neighbours& neighbours;
-};
 
 class Container {
   public:
@@ -60,6 +41,9 @@ class Container {
     [[nodiscard]] std::vector<core::ExecFacts> execs() const;
     /// Its processes are members of the pod's PID namespace itself, and it has run its program.
     [[nodiscard]] bool is_among_pod() const;
+    /// One of its processes, now or later, could look into a privileged newborn of the pod.
+    [[nodiscard]] bool could_reach_newborn() const { return reaches_ && is_among_pod(); }
+    [[nodiscard]] task::Members::Found as_member() const;
     /// Null: it has ended.
     [[nodiscard]] const cgroup::Group* group() const noexcept;
 
@@ -72,8 +56,10 @@ class Container {
     void remove(bool force, ReplyTo reply);
     void exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply);
     void kill_exec(const std::string& id);
-    /// For the end of the sandbox.
-    void kill_everything();
+    /// For the end of the sandbox. What cannot be done now is done later.
+    void kill_everything() noexcept;
+    /// Who or what keeps it from ending: "process 4711 (sh), state D, waits in nfs_wait".
+    [[nodiscard]] std::string in_the_way() const;
 
   private:
     struct ExecState;
@@ -83,6 +69,10 @@ class Container {
     void become(core::ContainerState state);
     /// An event of it threw: the way that it was on is taken again.
     void on_trouble(const Error& error);
+    void on_stopped(bool stands);
+    void tell_pausers(const std::optional<Error>& error);
+    /// Pause and resume wait while a launch holds the pod still, some milliseconds.
+    bool waits_for_launch(ReplyTo reply, void (Container::*what)(ReplyTo));
     /// The facts, to whoever asked or came after him.
     void tell_facts(ReplyTo reply);
     /// That container of the sandbox, whose main process is alive; throws not_found and
@@ -93,6 +83,7 @@ class Container {
     [[nodiscard]] const Container* home() const;
     void launch();
     void on_neighbours_due();
+    void let_neighbours_go() noexcept;
     [[noreturn]] void run_launcher(FdRef handshake);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
     void on_born(launch::Born born);
@@ -103,8 +94,8 @@ class Container {
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
     void expect_main();
-    /// Reads what launches under way have been told of their children.
-    void hear_launches();
+    /// Reads what launches under way have been told of their children; false: there may be more.
+    bool hear_launches();
 
     [[nodiscard]] static std::uint64_t signal_bit(int signal) noexcept {
         return std::uint64_t{1} << (static_cast<unsigned>(signal) % 64U);
@@ -119,6 +110,14 @@ class Container {
     void finish_if_empty();
     /// Looks again later: kills who is left, and ends what is over.
     void recheck_later();
+    void recheck_in(std::chrono::milliseconds wait);
+    /// False: not yet; whoever asks comes again.
+    [[nodiscard]] bool is_group_removed() noexcept;
+    void announce_end();
+    /// Once it is stopped: what is left goes, and whoever asked for that is told.
+    void complete_removal();
+    /// Those who wait for the end are told who is in its way.
+    void give_up_removal();
     void discard();
     void finish();
     [[nodiscard]] core::ExitRecord describe_end();
@@ -142,6 +141,7 @@ class Container {
     void tell_exec_exit(ExecState& state);
     void tell_exec_failure(ExecState& state);
     void forget_execs();
+    void sweep_execs();
 
     const Context& context_;
     core::ContainerFacts facts_;
@@ -162,7 +162,12 @@ class Container {
     task::Reaper::Child spawner_end_;
     UniqueFd spawner_group_;     // the shim's own, during the launch
     UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
-    Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
+    std::uint64_t hold_ = 0;  // while a launch in mode nested has a privileged process in the pod
+    bool reaches_ = false, in_own_user_namespace_ = true;
+    std::unique_ptr<task::Freezing> pausing_;
+    std::vector<ReplyTo> pausers_;
+    std::map<std::uint64_t, task::Timer> waiting_;  // pauses and resumes, by their number
+    std::uint64_t next_wait_ = 1;
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;
     task::Pid1Router pid1_router_{owner_, [this]() -> task::Pid1Router::Target {
@@ -175,7 +180,9 @@ class Container {
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;
     std::optional<core::ExitRecord> end_;  // told when its group is gone
-    task::Timer recheck_, sweep_;
+    std::chrono::steady_clock::time_point emptied_at_;
+    bool group_gone_ = false;
+    task::Timer recheck_, sweep_, removal_, removal_deadline_;
     int rechecks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
 };

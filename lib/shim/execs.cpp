@@ -52,13 +52,17 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     state->facts.container = facts_.config.id;
     state->facts.exec = id;
     state->facts.cgroup = facts_.cgroup + "/" + id + ".exec";
+    // For good: what the exec leaves behind has it as well.
+    if (in_own_user_namespace_ && task::is_enough_to_reach(state->config.add_capabilities))
+        reaches_ = true;
+    if (could_reach_newborn()) context_.stillness.join(as_member());
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
     state->ooms = group_->stats().oom_kills.value_or(0);
     try {
         launch_exec(*state, std::move(fds));
     } catch (...) {
-        state->group->remove();
+        (void)state->group->try_remove();
         throw;
     }
     state->reply = reply;
@@ -133,7 +137,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
         return;
     }
     state.retry = state.owner.after(kRetry, [this, &state] {
-        if (state.failed) state.group->kill();
+        if (state.failed) state.group->kill_exec(*group_);
         tell_exec_exit(state);
     });
 }
@@ -192,14 +196,29 @@ void Container::tell_exec_failure(ExecState& state) {
 }
 
 void Container::forget_execs() {
-    // A process that an exec left running in the background keeps its group until the container's
-    // end.
     for (auto& [id, state] : execs_)
-        if (state && state->told && state->group->is_empty()) state->group->remove();
+        if (state->told)
+            (void)state->owner.guard([&] {
+                if (state->group->is_empty()) (void)state->group->try_remove();
+            });
     // From the loop, as a callback of one of them may be on the stack.
-    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] {
-        std::erase_if(execs_, [](const auto& entry) { return entry.second->told; });
+    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] { sweep_execs(); });
+}
+
+void Container::sweep_execs() {
+    bool again = false;
+    std::erase_if(execs_, [&](const auto& entry) {
+        auto& state = *entry.second;
+        if (!state.told) return false;
+        // A process that an exec left running in the background keeps its group until the
+        // container's end.
+        bool is_over = true;
+        (void)state.owner.guard(
+            [&] { is_over = !state.group->is_empty() || state.group->try_remove(); });
+        again = again || !is_over;
+        return is_over;
     });
+    if (again) sweep_ = owner_.after(kRetry, [this] { sweep_execs(); });
 }
 
 void Container::kill_exec(const std::string& id) {

@@ -58,18 +58,25 @@ void Peers::serve(std::uint64_t id) {
         auto packet = sys::receive_packet(found->second->socket);
         if (!packet && packet.error() == EAGAIN) return;
         if (!packet || packet.value().data.empty()) return drop(id);
-        std::uint64_t number = 0;
-        try {
+        ReplyTo to{id, 0};
+        answer(to, [&] {
             auto request = core::decode_request(packet.value().data);
-            number = request.number;
-            handler_({id, number}, std::move(request.body), std::move(packet.value().fds));
-        } catch (const Error& error) {
-            reply({id, number}, error);
-        } catch (const std::bad_alloc&) {
-            reply({id, number}, Error::from_errno(ENOMEM, "serve", "a request"));
-        } catch (const std::exception& error) {
-            reply({id, number}, Error(Code::internal, error.what()));
-        }
+            to.number = request.number;
+            answer(to,
+                   [&] { handler_(to, std::move(request.body), std::move(packet.value().fds)); });
+        });
+    }
+}
+
+void Peers::answer(ReplyTo to, const task::Callback& serve) noexcept {
+    try {
+        serve();
+    } catch (const Error& error) {
+        reply(to, error);
+    } catch (const std::bad_alloc&) {
+        drop(to.client);
+    } catch (const std::exception& error) {
+        reply(to, Error(Code::internal, error.what()));
     }
 }
 

@@ -30,6 +30,8 @@ class Peers {
     /// False when the client has left, or could not be told and was dropped: nobody heard it.
     bool reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {}) noexcept;
     /// A client that cannot be told is dropped: it comes again and asks for what there is.
+    /// Runs `serve`; what that throws is the answer.
+    void answer(ReplyTo to, const task::Callback& serve) noexcept;
     void broadcast(const core::Event& event) noexcept;
 
   private:

@@ -85,11 +85,6 @@ void Launching::handle(launch::Message message) {
         helpers_[number] = {std::move(helper->pidfd), std::move(end)};
     } else if (std::holds_alternative<launch::NeighboursDue>(message)) {
         callbacks_.neighbours_due();
-        try {
-            launch::send_go(handshake_);
-        } catch (const Error&) {
-            // The launcher has ended: the end of its stream tells that.
-        }
     } else if (auto* spawner = std::get_if<launch::Spawner>(&message)) {
         callbacks_.spawner(std::move(*spawner));
     } else if (auto* filter = std::get_if<launch::SeccompListener>(&message)) {
@@ -104,6 +99,15 @@ void Launching::handle(launch::Message message) {
         // A quick init fails before the launcher has told its birth. Who tidied up now would kill
         // the launcher, and nobody would ever know whom to reap.
         if (born_ || !launcher_alive()) tell_failure();
+    }
+}
+
+void Launching::go() {
+    if (!handshake_) return;
+    try {
+        launch::send_go(handshake_);
+    } catch (const Error&) {
+        // The launcher has ended: the end of its stream tells that.
     }
 }
 

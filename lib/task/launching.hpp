@@ -27,7 +27,7 @@ class Launching {
         /// And with it every helper.
         std::function<void()> launcher_ended;
         /// Those who could look at a privileged process in the pod are to stand still until
-        /// `dropped` (or the launch's failure). The launcher waits for the callback's return.
+        /// `dropped` (or the launch's failure). The launcher waits for go().
         std::function<void()> neighbours_due;
         std::function<void()> dropped;
         std::function<void(launch::Spawner)> spawner;
@@ -46,6 +46,8 @@ class Launching {
         return launcher_.valid() || !helpers_.empty() || awaits_launcher_;
     }
     [[nodiscard]] bool open() const noexcept { return handshake_.valid(); }
+    /// The neighbours stand still.
+    void go();
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
 

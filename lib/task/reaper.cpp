@@ -86,6 +86,13 @@ void Reaper::Child::forget() noexcept {
     std::erase_if(reaper->expected_, [&](const auto& entry) { return entry.second.id == id_; });
 }
 
+void Reaper::Child::look() {
+    if (reaper_ == nullptr) return;
+    const auto found = std::find_if(reaper_->expected_.begin(), reaper_->expected_.end(),
+                                    [&](const auto& entry) { return entry.second.id == id_; });
+    if (found != reaper_->expected_.end()) reaper_->give_zombie(found->first);
+}
+
 Reaper::Listener& Reaper::Listener::operator=(Listener&& other) noexcept {
     if (this == &other) return *this;
     forget();
@@ -111,14 +118,14 @@ Reaper::Child Reaper::expect(FdRef pidfd, Owner& owner, Ended ended) {
     const auto number = sys::pidfd_number(pidfd).or_throw("look up a child of", owner.name());
     const auto id = next_id_++;
     // Edge-triggered: it tells once, and most often when SIGCHLD has told already.
-    auto watch = owner_.watch(pidfd, EPOLLIN | EPOLLET, [this, number] { on_held(number); });
+    auto watch = owner_.watch(pidfd, EPOLLIN | EPOLLET, [this, number] { give_zombie(number); });
     expected_.emplace(number, Expected{id, &owner, std::move(ended), std::move(watch)});
     return {*this, id};
 }
 
 /// A zombie whose tracer, perhaps hostile, has not waited for it: waitid does not tell its parent
 /// of it until then (wait_consider_task in the kernel's source).
-void Reaper::on_held(pid_t pid) {
+void Reaper::give_zombie(pid_t pid) {
     sweep();
     if (!expected_.contains(pid)) return;
     const auto proc = sys::open_proc().or_throw("open", "/proc");
@@ -131,7 +138,7 @@ void Reaper::on_held(pid_t pid) {
         give(pid, {WEXITSTATUS(how), 0});
 }
 
-Reaper::Listener Reaper::listen_first(Owner& owner, Callback listen) {
+Reaper::Listener Reaper::listen_first(Owner& owner, Hears listen) {
     const auto id = next_id_++;
     listeners_[id] = {&owner, std::move(listen)};
     return {*this, id};
@@ -157,27 +164,45 @@ void Reaper::sweep() {
         more_ = owner_.after(std::chrono::milliseconds{0}, [this] { sweep(); });
 }
 
-/// False: nobody has ended.
+/// False: nobody has ended who may be reaped now.
 bool Reaper::reap_one() {
     // Looked at first, for its number is its own until it is reaped.
     const auto ended = any_child(WEXITED | WNOWAIT);
     if (!ended) return false;
-    const auto pid = ended->si_pid;
-    if (!expected_.contains(pid)) {
-        // Whoever listens may stop to, or another may begin to.
-        std::vector<std::uint64_t> ids;
-        for (const auto& [id, listener] : listeners_)
-            ids.push_back(id);
-        for (const auto id : ids)
-            if (const auto found = listeners_.find(id); found != listeners_.end()) {
-                const auto [owner, listen] = found->second;
-                (void)owner->guard(listen);
-            }
-    }
+    // An unknown one stands before all others in the kernel's list: those are asked for one by one.
+    if (!expected_.contains(ended->si_pid) && !has_heard_all() &&
+        !expected_.contains(ended->si_pid))
+        return reap_known();
+    return reap(ended->si_pid);
+}
+
+bool Reaper::reap_known() {
+    std::vector<pid_t> pids;
+    for (const auto& [pid, expected] : expected_)
+        pids.push_back(pid);
+    return std::count_if(pids.begin(), pids.end(), [&](pid_t pid) { return reap(pid); }) > 0;
+}
+
+bool Reaper::has_heard_all() {
+    // Whoever listens may stop to, or another may begin to.
+    std::vector<std::uint64_t> ids;
+    for (const auto& [id, listener] : listeners_)
+        ids.push_back(id);
+    bool all = true;
+    for (const auto id : ids)
+        if (const auto found = listeners_.find(id); found != listeners_.end()) {
+            const auto [owner, listen] = found->second;
+            const auto& hears = listen;
+            (void)owner->guard([&] { all = hears() && all; });
+        }
+    return all;
+}
+
+bool Reaper::reap(pid_t pid) {
     siginfo_t info{};
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | __WALL) < 0 ||
         info.si_pid == 0)
-        return errno == EINTR;  // should not be: then not again and again
+        return false;
     give(pid, status_of(info));
     return true;
 }

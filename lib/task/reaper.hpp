@@ -41,6 +41,9 @@ class Reaper {
         Child& operator=(const Child&) = delete;
         ~Child() { forget(); }
         void forget() noexcept;
+        /// All of it has ended, its group says so: told now, even if a tracer keeps a thread of it
+        /// that has ended to itself.
+        void look();
         [[nodiscard]] explicit operator bool() const noexcept { return reaper_ != nullptr; }
 
       private:
@@ -57,8 +60,11 @@ class Reaper {
     /// the descriptor is closed.
     [[nodiscard]] Child expect(FdRef pidfd, Owner& owner, Ended ended);
 
+    /// False: somebody may still be told of a child that he has not heard of.
+    using Hears = std::function<bool()>;
     /// `listen` is called before an unknown child is reaped, for as long as the object lives: a
-    /// launch under way may have been told of it, and has not read that yet.
+    /// launch under way reads what it has been told. While one says that it may be told more,
+    /// unknown children wait, and their status with them.
     class Listener {
       public:
         Listener() = default;
@@ -76,7 +82,7 @@ class Reaper {
         Reaper* reaper_ = nullptr;
         std::uint64_t id_ = 0;
     };
-    [[nodiscard]] Listener listen_first(Owner& owner, Callback listen);
+    [[nodiscard]] Listener listen_first(Owner& owner, Hears listen);
 
     /// Reaps all that has ended by now, at most some hundred: the rest in the loop's next turn.
     void sweep();
@@ -90,15 +96,18 @@ class Reaper {
     };
     void take_signals();
     bool reap_one();
+    bool reap_known();
+    bool has_heard_all();
+    bool reap(pid_t pid);
     void give(pid_t pid, sys::ExitStatus status);
-    void on_held(pid_t pid);
+    void give_zombie(pid_t pid);
 
     Owner owner_;
     UniqueFd signals_;
     Watch watch_;
     Timer more_;
     std::multimap<pid_t, Expected> expected_;
-    std::map<std::uint64_t, std::pair<Owner*, Callback>> listeners_;
+    std::map<std::uint64_t, std::pair<Owner*, Hears>> listeners_;
     std::uint64_t next_id_ = 1;
     bool sweeping_ = false;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,7 +29,48 @@ void* be_traced(void*) {
     return nullptr;
 }
 
+void* idle(void*) {
+    wait_for_ever();
+}
+
 }  // namespace
+
+/// `two-threads`: both wait.
+int two_threads(const Arguments&) {
+    pthread_t thread{};
+    if (pthread_create(&thread, nullptr, idle, nullptr) != 0) return 1;
+    say("both");
+    wait_for_ever();
+}
+
+/// `unfreezable`: execve(2) waits in the kernel for the end of a thread that a child of its own
+/// traces and does not wait for: no freezer stops it. Without any capability.
+int unfreezable(const Arguments&) {
+    static pid_t traced = 0;
+    pthread_t thread{};
+    const auto begin = [](void* told) -> void* {
+        *static_cast<pid_t*>(told) = static_cast<pid_t>(syscall(SYS_gettid));
+        wait_for_ever();
+    };
+    if (pthread_create(&thread, nullptr, begin, &traced) != 0) return 1;
+    while (*static_cast<volatile pid_t*>(&traced) == 0)
+        usleep(1000);
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) != 0) return 1;
+    if (fork() == 0) {
+        const long seized = ptrace(PTRACE_SEIZE, traced, nullptr, nullptr);
+        const char word = seized == 0 ? 'y' : 'n';
+        (void)!write(ready[1], &word, 1);
+        wait_for_ever();
+    }
+    char word = 'n';
+    (void)!read(ready[0], &word, 1);
+    say(word == 'y' ? "held" : "not held");
+    char* const words[] = {const_cast<char*>("probe"), const_cast<char*>("sleep"),
+                           const_cast<char*>("forever"), nullptr};
+    execv("/bin/probe", words);
+    return 1;
+}
 
 /// `burden NUMBER`: so many children of the parent's that have ended at once; then it waits.
 int burden(const Arguments& arguments) {

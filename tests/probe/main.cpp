@@ -321,7 +321,9 @@ const std::map<std::string, Command>& commands() {
         {"syscall", syscall_command},
         {"traced-thread", traced_thread},
         {"tty", tty},
+        {"two-threads", two_threads},
         {"undying", undying},
+        {"unfreezable", unfreezable},
         {"wide-groups", wide_groups},
         {"write", write_command},
     };

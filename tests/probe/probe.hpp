@@ -19,6 +19,8 @@ int hold(const Arguments& arguments);
 int prowl(const Arguments& arguments);
 int burden(const Arguments& arguments);
 int traced_thread(const Arguments& arguments);
+int two_threads(const Arguments& arguments);
+int unfreezable(const Arguments& arguments);
 int undying(const Arguments& arguments);
 int deep_groups(const Arguments& arguments);
 int wide_groups(const Arguments& arguments);

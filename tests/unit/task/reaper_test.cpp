@@ -100,9 +100,29 @@ TEST_CASE("who may have been told of a child reads that before it is reaped as a
         if (!end)
             end = world.reaper.expect(child.pidfd, world.owner,
                                       [&](const auto& told) { status = told; });
+        return true;
     });
     REQUIRE(turn_until(world.loop, [&] { return status.has_value(); }));
     CHECK(status->code == 3);
+}
+
+TEST_CASE("while somebody may still be told of a child, unknown ones wait and known ones do not") {
+    World world;
+    bool may_hear_more = true;
+    const auto listener = world.reaper.listen_first(world.owner, [&] { return !may_hear_more; });
+    const auto unknown = child_that([] { ::_exit(3); });
+    REQUIRE(sys::wait_ended(unknown.pidfd, 5000));
+    const auto known = child_that([] { ::_exit(4); });
+    std::optional<sys::ExitStatus> status, late;
+    const auto end =
+        world.reaper.expect(known.pidfd, world.owner, [&](const auto& told) { status = told; });
+    REQUIRE(turn_until(world.loop, [&] { return status.has_value(); }));
+    CHECK(status->code == 4);
+    REQUIRE(has_children());
+    const auto late_end =
+        world.reaper.expect(unknown.pidfd, world.owner, [&](const auto& told) { late = told; });
+    REQUIRE(turn_until(world.loop, [&] { return late.has_value(); }));
+    CHECK(late->code == 3);
 }
 
 TEST_CASE("what an expecter or a listener throws is its own, and the next child is reaped") {
@@ -114,7 +134,7 @@ TEST_CASE("what an expecter or a listener throws is its own, and the next child 
     REQUIRE(turn_until(world.loop, [&] { return !world.trouble.empty(); }));
     CHECK(world.trouble == "the expecter's");
     const auto listener = world.reaper.listen_first(
-        world.owner, [] { throw Error(Code::internal, "the listener's"); });
+        world.owner, []() -> bool { throw Error(Code::internal, "the listener's"); });
     (void)child_that([] {});
     REQUIRE(world.until_no_child());
     CHECK(world.trouble == "the listener's");
