@@ -29,6 +29,10 @@ class HostSurroundings final : public Surroundings {
     void kill_group(const std::string& cgroup) override {
         if (const auto group = open_group(cgroup)) group->kill();
     }
+    std::string survivors(const std::string& cgroup) override {
+        const auto group = open_group(cgroup);
+        return group ? group->survivors() : std::string{};
+    }
     bool remove_group(const std::string& cgroup) override {
         auto group = open_group(cgroup);
         if (!group) return true;

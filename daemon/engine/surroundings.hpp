@@ -25,6 +25,8 @@ class Surroundings {
     virtual void unpin(FdRef folder) = 0;
     /// SIGKILL to everything in the group; not there: nothing. Does not wait on v2.
     virtual void kill_group(const std::string& cgroup) = 0;
+    /// Who is left in it, for an error.
+    [[nodiscard]] virtual std::string survivors(const std::string& cgroup) = 0;
     /// Removes the group in every hierarchy. False while a process is left in it.
     virtual bool remove_group(const std::string& cgroup) = 0;
     /// A pidfd of exactly that process; nothing when it is gone.

@@ -128,7 +128,8 @@ asio::awaitable<void> clear_group(StatePtr state, std::string cgroup, millisecon
     while (!state->surroundings->remove_group(cgroup)) {
         if (Clock::now() >= deadline)
             throw Error(Code::timeout,
-                        fmt::format("processes are left in cgroup {} after SIGKILL", cgroup))
+                        fmt::format("processes are left in cgroup {} after SIGKILL: {}", cgroup,
+                                    state->surroundings->survivors(cgroup)))
                 .with_fix(
                     "they wait in the kernel (state D), often for a mount; try again when it "
                     "answers");

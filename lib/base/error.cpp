@@ -66,6 +66,9 @@ Code code_from_errno(int error) noexcept {
         case ENFILE:
         case EAGAIN:
         case EDQUOT:
+        case ETOOMANYREFS:
+        case EUSERS:
+        case ENOBUFS:
             return Code::resource_exhausted;
         case ENOSYS:
         case EOPNOTSUPP:

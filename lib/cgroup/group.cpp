@@ -13,6 +13,10 @@
 namespace covey::cgroup {
 namespace {
 
+// systemd as a container's init needs a depth of 7 and some 300 groups; a Kubernetes node in a
+// container, with systemd in its containers again, 16 and, for 250 pods, some 1,500.
+constexpr int kDeepest = 32, kMostBelow = 4096;
+
 /// Controllers that are mounted together ("cpu,cpuacct") share a mount point: each once.
 std::set<std::string> v1_mounts(const Host& host) {
     std::set<std::string> mounts;
@@ -92,6 +96,16 @@ Group Group::create(const Host& host, Placement placement) {
     throw cannot_create(host.identity_mount(), made.error(), dir);
 }
 
+Group Group::create_everywhere(const Host& host, Placement placement) {
+    auto group = create(host, std::move(placement));
+    Rollback rollback;
+    rollback.add([&group] { group.remove(); });
+    group.bound_below();
+    group.extend_to_v1();
+    rollback.release();
+    return group;
+}
+
 Group Group::create_or_take(const Host& host, Placement placement) {
     check_paths(placement);
     auto dir = host.identity_mount() + placement.path;
@@ -166,6 +180,15 @@ void Group::extend_to_v1(Forbidden forbidden) {
     }
 }
 
+void Group::bound_below() {
+    if (host_->unified.empty()) return;
+    for (const auto& [file, most] :
+         {std::pair{"cgroup.max.depth", kDeepest}, std::pair{"cgroup.max.descendants", kMostBelow}})
+        if (read_control(identity_, file) == "max")
+            sys::write_existing_at(identity_, file, std::to_string(most))
+                .or_throw("write", identity_dir() + "/" + file);
+}
+
 void Group::join(Identity identity) const {
     const bool v1_only = host_->unified.empty();
     if (identity == Identity::move)
@@ -201,6 +224,20 @@ void Group::remove() {
         remove_in(mount, placement_.in(mount));
     if (!host_->unified.empty()) remove_in(host_->unified, placement_.path);
     identity_.reset();
+}
+
+bool Group::try_remove() {
+    constexpr std::chrono::milliseconds kATry{2};
+    const auto is_removed = [&](const std::string& mount, const std::string& path) {
+        const auto removed = remove_group(mount, path, {}, kATry);
+        if (!removed && removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
+        return static_cast<bool>(removed);
+    };
+    for (const auto& mount : v1_mounts(*host_))
+        if (!is_removed(mount, placement_.in(mount))) return false;
+    if (!host_->unified.empty() && !is_removed(host_->unified, placement_.path)) return false;
+    identity_.reset();
+    return true;
 }
 
 }  // namespace covey::cgroup

@@ -5,6 +5,7 @@
 #include "launch/launcher.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
+#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -40,9 +41,11 @@ std::string_view state_name(EngineContainerState state) noexcept {
 }
 
 EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host, FdRef proc) {
+    const auto process = sys::pidfd_open(container.pid);
     const auto stat = sys::read_stat(proc, container.pid);
-    const bool alive = stat && stat.value().start_time == container.start_time &&
-                       stat.value().state != 'Z' && stat.value().state != 'X';
+    // Not by its state: a zombie is also a process whose first thread has ended before the others.
+    const bool alive = process && stat && stat.value().start_time == container.start_time &&
+                       !sys::wait_ended(process.value(), 0);
     if (!alive) return {};
     if (!container.cgroup.empty()) {
         const auto group = cgroup::identity_of(host, proc, container.pid);

@@ -58,6 +58,9 @@ struct SandboxFacts {
     std::int64_t stopped_at = 0;
     std::vector<std::string> warnings;
     std::optional<ExitRecord> exit;  // of pause
+    /// What is on disk is older than this: it could not be written (a full or failing disk), and
+    /// is tried again.
+    bool record_stale = false;
 };
 
 /// "null", "file:/path", "fifo:/path"; for stdin also "hold".
@@ -90,6 +93,7 @@ struct ContainerFacts {
     std::int64_t created_at = 0, started_at = 0;
     std::int64_t paused_at = 0;  // only in the state paused
     std::optional<ExitRecord> exit;
+    bool record_stale = false;  // as the sandbox's
 };
 
 struct ExecConfig {

@@ -1,6 +1,7 @@
 #include "launch/launcher.hpp"
 
 #include "base/fault.hpp"
+#include "cgroup/lifted_quota.hpp"
 #include "launch/context.hpp"
 #include "launch/device_rules.hpp"
 #include "launch/identity.hpp"
@@ -103,6 +104,7 @@ class Launcher {
     spec::Hooks hooks_;
     Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
+    cgroup::LiftedQuota quota_;  // of a nested container, until its neighbours go on
     World world_;
     std::string program_;
     bool opens_proc_ = false;
@@ -171,6 +173,7 @@ void Launcher::enter_cgroup() {
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
+    if (is_nested()) quota_ = cgroup::LiftedQuota{*input_.cgroups, group};
     if (auto warning = apply_device_rules(group, plan_, input_.device_rules))
         plan_.warnings.push_back(std::move(*warning));
     open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
@@ -218,6 +221,8 @@ void Launcher::drop_host() {
         if (fd.valid()) keep.push_back(fd.get());
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
+    const auto quota = quota_.descriptors();
+    keep.insert(keep.end(), quota.begin(), quota.end());
     for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
         keep.push_back(static_cast<int>(3 + i));
     sys::close_all_except(keep).or_throw("close", "host descriptors");
@@ -247,11 +252,13 @@ void Launcher::launch_nested() {
     namespaces_.enter_pid();
     tell_prepared();
     fault_point("launch.clone");
-    NestedLaunch{*builder_, channel_, opens_proc_}.launch([this](const NestedEnd& end) {
-        auto input = init_input();
-        input.nested = &end;
-        run_init(input);
-    });
+    NestedLaunch{*builder_, channel_, opens_proc_}.launch({[this](const NestedEnd& end) {
+                                                               auto input = init_input();
+                                                               input.nested = &end;
+                                                               run_init(input);
+                                                           },
+                                                           [this] { quota_.restore(); },
+                                                           quota_.descriptors()});
 }
 
 /// What init has no use for once its streams are in place.
