@@ -38,6 +38,15 @@ Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative);
 /// resource_exhausted when there are more groups than a walk visits.
 [[nodiscard]] std::vector<pid_t> processes_of(FdRef group);
 
+/// The group below a container's in which its processes are ("/…/nginx.ctr/main"), if that is one
+/// of Covey's own: other groups' members are their engine's to arrange. Empty: it has none.
+[[nodiscard]] std::string seat_below(std::string_view path);
+/// Of v1: limits of a group's hold for all below it, so they can stand above `main`. Not so blkio,
+/// net_cls and net_prio, which know the group alone.
+[[nodiscard]] bool holds_for_all_below(std::string_view v1_controller) noexcept;
+/// Opens the seat in that hierarchy if it is there, else the group.
+Result<UniqueFd> open_seat(const std::string& mount, std::string_view path);
+
 /// Whether one is in the group or below. More groups than a walk visits are not taken for empty.
 [[nodiscard]] bool has_processes(FdRef group);
 
