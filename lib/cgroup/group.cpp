@@ -145,6 +145,7 @@ Group Group::complete_scope(const Host& host, Placement placement, pid_t first) 
     for (const auto& mount : mounts)
         if (mount != host.identity_mount()) complete(mount);
     auto group = open(host, placement);
+    group.bound_below();
     group.extend_to_v1();
     if (group.is_frozen()) group.thaw();
     rollback.release();
@@ -219,6 +220,11 @@ void Group::remove() {
     const auto remove_in = [&](const std::string& mount, const std::string& path) {
         const auto removed = remove_group(mount, path);
         if (removed) return;
+        if (removed.error() == EAGAIN)
+            throw Error(Code::timeout, fmt::format("remove cgroup {}{}: groups below it are left "
+                                                   "after 5 s",
+                                                   mount, path))
+                .with_fix("try again: each time there are fewer");
         if (removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
         throw Error(Code::failed_precondition,
                     fmt::format("remove cgroup {}{}: {} processes are still in it or below", mount,

@@ -103,7 +103,14 @@ void Group::kill_within(const Group* container) const {
 
 void Group::end(milliseconds limit) const {
     const auto deadline = Clock::now() + limit;
-    for (kill(); !wait_empty(kAgain); kill())
+    const auto kill_some = [&] {
+        try {
+            kill();
+        } catch (const Error& error) {
+            if (error.code() != Code::timeout) throw;  // v1: here it is told with who is left
+        }
+    };
+    for (kill_some(); !wait_empty(kAgain); kill_some())
         if (Clock::now() >= deadline)
             throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} ms after SIGKILL: {}",
                                                    path(), limit.count(), survivors()))

@@ -34,6 +34,11 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     }
     Rollback rollback;
     rollback.add([&group] { group->remove(); });
+    try {
+        group->bound_below();
+    } catch (const Error& error) {
+        if (!is_rootless || !is_forbidden(error)) throw;  // what it took is another's to bound
+    }
     group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
     rollback.release();
     return group;

@@ -28,7 +28,7 @@ Result<UniqueFd> make_group(const std::string& mount, std::string_view path);
 Result<UniqueFd> ensure_group(const std::string& mount, std::string_view path);
 /// Removes the group and all below it, children first, with two descriptors however deep that is.
 /// EBUSY is tried again for up to 100 ms, because an exiting task keeps its group for a moment; and
-/// it ends after 5 s whatever is being made there. Not there: success.
+/// it ends after 5 s whatever is being made there (EAGAIN). Not there: success.
 Result<void> remove_group(const std::string& mount, std::string_view path);
 
 /// openat2 of a group below `dir`: O_PATH, never out of the tree (Linux 5.6).

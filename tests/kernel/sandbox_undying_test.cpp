@@ -109,14 +109,14 @@ TEST_CASE("a container that mounts its own cgroup lifts none of its limits") {
     const auto out = lab.folder() + "/out";
     const auto limited =
         R"({"linux":{"resources":{"pids":{"limit":33},"memory":{"limit":67108864}}}})";
-    const auto [type, file, limit] =
-        GENERATE(std::tuple{"pids", "pids.max", "33\n"},
-                 std::tuple{"memory", "memory.limit_in_bytes", "67108864\n"});
+    const auto [type, file, limit, none] =
+        GENERATE(std::tuple{"pids", "pids.max", "33\n", "max"},
+                 std::tuple{"memory", "memory.limit_in_bytes", "67108864\n", "-1"});
     INFO(type);
     const auto own = std::string{"/tmp/"} + file;
     // What it may write is a group below the one that limits it.
     auto container = lab.start("app",
-                               probe_bundle({"own-cgroups", type, "/tmp", "write", own, "-1", "--",
+                               probe_bundle({"own-cgroups", type, "/tmp", "write", own, none, "--",
                                              "read", own, "--", "sleep", "forever"},
                                             limited),
                                writing_to(out));
