@@ -64,8 +64,9 @@ void thaw_on_the_way(const Host& host, const std::set<pid_t>& pids, const Placem
     for (const pid_t pid : pids) {
         const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
         // Deeper than the kernel tells: all that is below is looked at.
-        if (!text && text.error() == ENAMETOOLONG) return thaw_foreign_freezer(host, top);
         const auto own = text ? cgroup_of(text.value(), "freezer") : std::nullopt;
+        if (text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold))
+            return thaw_foreign_freezer(host, top);
         if (!own) continue;
         const auto path = below_root(*own, root == host.v1_roots.end() ? "" : root->second);
         for (std::string_view at = path; is_in_group(at, top.in(mount)); at = parent_path(at))

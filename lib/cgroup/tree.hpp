@@ -60,6 +60,8 @@ Result<UniqueFd> open_seat(const std::string& mount, std::string_view path);
 /// from the root down is copied from the group above. The group exists.
 void inherit_cpuset(const std::string& mount, std::string_view path);
 
+/// How much of a path /proc/<pid>/cgroup tells: the rest is missing without a word (PATH_MAX).
+inline constexpr std::size_t kLongestTold = 4095;
 /// The path that /proc/<pid>/cgroup has for a v1 controller, or for the v2 tree (""): a line is
 /// "id:controllers:path", v2's is "0::path" (cgroups(7)).
 [[nodiscard]] std::optional<std::string> cgroup_of(std::string_view text,
