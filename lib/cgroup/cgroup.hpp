@@ -185,8 +185,8 @@ class Group {
 
 /// The identity path of a process ("/covey/web.pod/nginx.ctr"; "/" for the root), from
 /// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
-/// the host's mount shows, and for one so deep that the kernel does not tell its path (PATH_MAX, in
-/// any hierarchy). `proc` is the host's /proc opened by the caller.
+/// the host's mount shows. Of one so deep that the kernel cuts its path off (PATH_MAX): of a group
+/// above it. `proc` is the host's /proc opened by the caller.
 [[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
 
 /// Whether `group` is `above` or below it: paths of the identity hierarchy.
