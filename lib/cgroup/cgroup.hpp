@@ -7,6 +7,8 @@
 // hierarchy, but sits in its root, could write the host's groups there (docs/decisions/016).
 //
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
+// A container's own processes are in `main` below its group, in the hierarchies whose limits hold
+// for what is below: so who writes to the root of the container's cgroup namespace lifts no limit.
 // The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
 // OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
@@ -83,7 +85,7 @@ class Group {
     /// Throws already_exists if the last component is there already. On failure nothing is left.
     static Group create(const Host& host, Placement placement);
     /// The same in every hierarchy that is mounted, with bounds for what is made below it
-    /// (bound_below): for whatever is not Covey's own code.
+    /// (bound_below), and for a container `main`: for whatever is not Covey's own code.
     static Group create_everywhere(const Host& host, Placement placement);
     /// The same for a path that an engine chose: a group that is there already is taken, with what
     /// is below it, as long as no hierarchy has a process in it (else failed_precondition).
@@ -99,7 +101,8 @@ class Group {
     [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
     /// Directory of the identity hierarchy, absolute on the host.
     [[nodiscard]] std::string identity_dir() const;
-    /// For clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the child calls join().
+    /// Where its processes are: for clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the
+    /// child calls join().
     [[nodiscard]] FdRef clone_target() const noexcept;
     /// cgroup id (inode of the identity directory).
     [[nodiscard]] std::uint64_t id() const;
@@ -120,6 +123,9 @@ class Group {
     /// v2: how deep and how many groups may be below this one, unless somebody has said so already.
     /// What is made below is walked through by Covey; v1 has no such bound.
     void bound_below();
+    /// v2: what is in `main` may limit itself by every controller that the group has: for a
+    /// container that is lent its cgroup. No effect without `main`.
+    void pass_on_controllers() const;
     /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
     /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
     /// says so (it was not born there by CLONE_INTO_CGROUP). About 25 µs for each hierarchy.
@@ -173,9 +179,11 @@ class Group {
   private:
     Group(const Host& host, Placement placement, UniqueFd identity);
     void kill_within(const Group* container) const;
+    void make_seats();
     const Host* host_;
     Placement placement_;
     UniqueFd identity_;
+    UniqueFd seat_;  // v2: `main`, if it has one
 };
 
 /// The caller's own group in the v2 tree, for clone3(CLONE_INTO_CGROUP); invalid where there is
@@ -184,8 +192,8 @@ class Group {
 
 /// The identity path of a process ("/covey/web.pod/nginx.ctr"; "/" for the root), from
 /// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
-/// the host's mount shows, and for one so deep that the kernel does not tell its path (PATH_MAX, in
-/// any hierarchy). `proc` is the host's /proc opened by the caller.
+/// the host's mount shows. Of one so deep that the kernel cuts its path off (PATH_MAX): of a group
+/// above it. `proc` is the host's /proc opened by the caller.
 [[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
 
 /// Whether `group` is `above` or below it: paths of the identity hierarchy.

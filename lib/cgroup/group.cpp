@@ -83,6 +83,9 @@ const std::string& Host::identity_mount() const {
 
 Group::Group(const Host& host, Placement placement, UniqueFd identity)
     : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
+    const auto seat = seat_below(placement_.path);
+    if (host.unified.empty() || seat.empty()) return;
+    if (auto opened = open_group(host.unified, seat)) seat_ = std::move(opened).value();
 }
 
 Group Group::create(const Host& host, Placement placement) {
@@ -102,6 +105,7 @@ Group Group::create_everywhere(const Host& host, Placement placement) {
     rollback.add([&group] { group.remove(); });
     group.bound_below();
     group.extend_to_v1();
+    group.make_seats();
     rollback.release();
     return group;
 }
@@ -141,6 +145,7 @@ Group Group::complete_scope(const Host& host, Placement placement, pid_t first) 
     for (const auto& mount : mounts)
         if (mount != host.identity_mount()) complete(mount);
     auto group = open(host, placement);
+    group.bound_below();
     group.extend_to_v1();
     if (group.is_frozen()) group.thaw();
     rollback.release();
@@ -162,7 +167,8 @@ std::string Group::identity_dir() const {
 }
 
 FdRef Group::clone_target() const noexcept {
-    return host_->unified.empty() ? FdRef{-1} : identity_.ref();
+    if (host_->unified.empty()) return FdRef{-1};
+    return seat_ ? seat_.ref() : identity_.ref();
 }
 
 std::uint64_t Group::id() const {
@@ -199,7 +205,7 @@ void Group::join(Identity identity) const {
         // limits that hold for it are those of the nearest group above.
         for (std::string_view path = placement_.in(mount); !path.empty() && path != kDefaultParent;
              path = parent_path(path)) {
-            auto group = open_group(mount, path);
+            auto group = open_seat(mount, path);
             if (!group && group.error() == ENOENT) continue;
             const auto dir = mount + std::string{path};
             const bool is_above = path.size() != placement_.in(mount).size();
@@ -214,6 +220,11 @@ void Group::remove() {
     const auto remove_in = [&](const std::string& mount, const std::string& path) {
         const auto removed = remove_group(mount, path);
         if (removed) return;
+        if (removed.error() == EAGAIN)
+            throw Error(Code::timeout, fmt::format("remove cgroup {}{}: groups below it are left "
+                                                   "after 5 s",
+                                                   mount, path))
+                .with_fix("try again: each time there are fewer");
         if (removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
         throw Error(Code::failed_precondition,
                     fmt::format("remove cgroup {}{}: {} processes are still in it or below", mount,
@@ -224,6 +235,7 @@ void Group::remove() {
         remove_in(mount, placement_.in(mount));
     if (!host_->unified.empty()) remove_in(host_->unified, placement_.path);
     identity_.reset();
+    seat_.reset();
 }
 
 bool Group::try_remove() {

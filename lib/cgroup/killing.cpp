@@ -53,27 +53,25 @@ void kill_members(FdRef group, bool thaws, std::set<pid_t>& found) {
     });
 }
 
-/// A v1 freezer holds even SIGKILL. Every group from where the process is up to `top`: the others
-/// of the container stay as it has put them.
-void thaw_on_the_way(const Host& host, FdRef proc, pid_t pid, const Placement& top) {
-    const auto& mount = host.v1.at("freezer");
+/// A v1 freezer holds even SIGKILL. Every group from where one of the processes is up to `top`: the
+/// others of the container stay as it has put them.
+void thaw_on_the_way(const Host& host, const std::set<pid_t>& pids, const Placement& top) {
+    const auto freezer = host.v1.find("freezer");
+    if (freezer == host.v1.end()) return;
+    const auto& mount = freezer->second;
     const auto root = host.v1_roots.find(mount);
-    const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
-    // Deeper than the kernel tells: all that is below is looked at.
-    if (!text && text.error() == ENAMETOOLONG) {
-        if (const auto group = open_group(mount, top.in(mount)))
-            (void)walk_groups(group.value(), [](const Visit& visit) {
-                thaw_v1(visit.group);
-                return Onward::yes;
-            });
-        return;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    for (const pid_t pid : pids) {
+        const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
+        // Deeper than the kernel tells: all that is below is looked at.
+        const auto own = text ? cgroup_of(text.value(), "freezer") : std::nullopt;
+        if (text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold))
+            return thaw_foreign_freezer(host, top);
+        if (!own) continue;
+        const auto path = below_root(*own, root == host.v1_roots.end() ? "" : root->second);
+        for (std::string_view at = path; is_in_group(at, top.in(mount)); at = parent_path(at))
+            if (const auto group = open_group(mount, at)) thaw_v1(group.value());
     }
-    if (!text) return;
-    const auto own = cgroup_of(text.value(), "freezer");
-    if (!own) return;
-    const auto path = below_root(*own, root == host.v1_roots.end() ? "" : root->second);
-    for (std::string_view at = path; is_in_group(at, top.in(mount)); at = parent_path(at))
-        if (const auto group = open_group(mount, at)) thaw_v1(group.value());
 }
 
 }  // namespace
@@ -91,11 +89,7 @@ void Group::kill_within(const Group* container) const {
     for (int round = 0; round < kMostRounds && !is_empty(); ++round) {
         const auto known = found.size();
         kill_members(identity_, round > 0, found);
-        if (container != nullptr && host_->v1.contains("freezer")) {
-            const auto proc = sys::open_proc().or_throw("open", "/proc");
-            for (const pid_t pid : found)
-                thaw_on_the_way(*host_, proc, pid, container->placement_);
-        }
+        if (container != nullptr) thaw_on_the_way(*host_, found, container->placement_);
         if (found.size() == known) return;
         write_kill(identity_, identity_dir());
     }
@@ -103,7 +97,14 @@ void Group::kill_within(const Group* container) const {
 
 void Group::end(milliseconds limit) const {
     const auto deadline = Clock::now() + limit;
-    for (kill(); !wait_empty(kAgain); kill())
+    const auto kill_some = [&] {
+        try {
+            kill();
+        } catch (const Error& error) {
+            if (error.code() != Code::timeout) throw;  // v1: here it is told with who is left
+        }
+    };
+    for (kill_some(); !wait_empty(kAgain); kill_some())
         if (Clock::now() >= deadline)
             throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} ms after SIGKILL: {}",
                                                    path(), limit.count(), survivors()))

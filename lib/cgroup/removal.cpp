@@ -3,6 +3,7 @@
 #include "cgroup/walk.hpp"
 #include "sys/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -56,16 +57,19 @@ Result<void> remove_group(const std::string& mount, std::string_view path,
         return parent.error() == ENOENT ? Result<void>{} : Result<void>{Errno{parent.error()}};
     const auto name = path.substr(path.rfind('/') + 1);
     const auto end = Clock::now() + whole;
+    auto until = Clock::time_point::max();
     auto removed = remove_one(parent.value(), name);
-    for (const auto until = Clock::now() + patience; !removed && removed.error() == EBUSY;) {
+    while (!removed && removed.error() == EBUSY) {
         const auto group = open_beneath(parent.value(), name);
         if (!group) return group.error() == ENOENT ? Result<void>{} : Errno{group.error()};
         auto place = Place::at(group.value());
+        if (!place && place.error() == ENOENT) return {};
         if (!place) return Errno{place.error()};
-        if (const auto below = remove_below(std::move(place).value(), end); !below)
-            return below.error() == EAGAIN ? Result<void>{Errno{EBUSY}} : below;
+        if (const auto below = remove_below(std::move(place).value(), end); !below) return below;
         removed = remove_one(parent.value(), name);
-        if (removed || Clock::now() >= until) return removed;
+        if (removed || patience.count() == 0 || Clock::now() >= until) return removed;
+        // From the end of the first time through all, which may have been long.
+        until = std::min(until, Clock::now() + patience);
         short_pause();
     }
     return removed;

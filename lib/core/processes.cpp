@@ -1,6 +1,7 @@
 #include "core/processes.hpp"
 
 #include "base/text.hpp"
+#include "cgroup/walk.hpp"
 #include "core/process_reader.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
@@ -20,30 +21,18 @@
 namespace covey::core {
 namespace {
 
-constexpr std::size_t kLongestProcs = 8U << 20U;
 constexpr std::size_t kWorthAThread = 128;  // processes: 3 ms of work, a thread costs 50 µs
 constexpr unsigned kMostThreads = 8;        // more would only wait for the kernel's locks
-constexpr int kDeepestGroup = 16;           // containers may make groups of their own below theirs
 
-/// `<id>.ctr` below the pod and `<id>.exec` below a container name their owner; what a container
-/// makes below its own group is its own, whatever it is called.
-ProcessOwner owner_below(const ProcessOwner& above, std::string_view name) {
+/// `<id>.ctr` directly below the pod and `<id>.exec` directly below a container name their owner;
+/// what a container makes, in `main` or below, is its own, whatever it is called.
+ProcessOwner owner_below(const ProcessOwner& above, std::string_view name, std::size_t depth) {
     constexpr std::string_view kContainer = ".ctr", kExec = ".exec";
-    if (above.container.empty() && name.ends_with(kContainer))
+    if (depth == 1 && name.ends_with(kContainer))
         return {std::string{name.substr(0, name.size() - kContainer.size())}, ""};
-    if (!above.container.empty() && above.exec.empty() && name.ends_with(kExec))
+    if (depth == 2 && !above.container.empty() && name.ends_with(kExec))
         return {above.container, std::string{name.substr(0, name.size() - kExec.size())}};
     return above;
-}
-
-std::vector<pid_t> processes_in(FdRef group) {
-    const auto text = sys::read_file_at(group, "cgroup.procs", kLongestProcs);
-    std::vector<pid_t> pids;
-    if (!text) return pids;  // the group is gone, or threaded: nobody to list
-    for (const auto line : split(text.value(), '\n'))
-        if (const auto pid = parse_u32(line)) pids.push_back(static_cast<pid_t>(*pid));
-    std::sort(pids.begin(), pids.end());
-    return pids;
 }
 
 struct Member {
@@ -51,19 +40,19 @@ struct Member {
     ProcessOwner owner;
 };
 
-void walk(FdRef group, const ProcessOwner& owner, int depth, std::vector<Member>& members) {
-    for (const pid_t pid : processes_in(group))
-        members.push_back({pid, owner});
-    if (depth == kDeepestGroup) return;
-    for (const auto& name : sys::list_folders(group).value_or({}))
-        if (const auto child = sys::open_dir_at(group, name))
-            walk(child.value(), owner_below(owner, name), depth + 1, members);
-}
-
 /// Sorted by number.
 std::vector<Member> members_of(FdRef pod) {
     std::vector<Member> members;
-    walk(pod, {}, 0, members);
+    std::vector<ProcessOwner> owners;  // of the groups on the way to where the walk is
+    // More groups than a walk visits (v1): those that were seen.
+    (void)cgroup::walk_groups(pod, [&](const cgroup::Visit& visit) {
+        owners.resize(visit.depth);
+        owners.push_back(visit.depth == 0 ? ProcessOwner{}
+                                          : owner_below(owners.back(), visit.name, visit.depth));
+        for (const pid_t pid : cgroup::listed_processes(visit.group))
+            members.push_back({pid, owners.back()});
+        return cgroup::Onward::yes;
+    });
     std::sort(members.begin(), members.end(),
               [](const auto& left, const auto& right) { return left.pid < right.pid; });
     return members;
@@ -131,15 +120,6 @@ void drop_gone(const std::vector<Member>& now, std::vector<PodProcess>& processe
         return at == now.end() || at->pid != process.pid ||
                at->owner.container != process.container || at->owner.exec != process.exec;
     });
-}
-
-void collect(FdRef group, int depth, std::vector<pid_t>& pids) {
-    for (const auto pid : processes_in(group))
-        pids.push_back(pid);
-    if (depth == kDeepestGroup) return;
-    for (const auto& name : sys::list_folders(group).value_or({}))
-        if (const auto child = sys::open_dir_at(group, name))
-            collect(child.value(), depth + 1, pids);
 }
 
 /// Who may be a zombie of the pod's. In a big pod the fewer reads are those of all others on the
@@ -219,8 +199,9 @@ void mark_orphans(std::vector<PodProcess>& processes) {
 
 ProcessOwner owner_of_group(std::string_view below) {
     ProcessOwner owner;
+    std::size_t depth = 0;
     for (const auto name : split(below, '/'))
-        owner = owner_below(owner, name);
+        if (!name.empty()) owner = owner_below(owner, name, ++depth);
     return owner;
 }
 
@@ -231,7 +212,11 @@ std::optional<PodProcess> read_process(FdRef proc, pid_t pid, std::uint64_t pod_
 std::vector<pid_t> processes_below(const cgroup::Host& host, const std::string& group) {
     std::vector<pid_t> pids;
     if (const auto folder = sys::open_dir(host.identity_mount() + group))
-        collect(folder.value(), 0, pids);
+        (void)cgroup::walk_groups(folder.value(), [&](const cgroup::Visit& visit) {
+            for (const pid_t pid : cgroup::listed_processes(visit.group))
+                pids.push_back(pid);
+            return cgroup::Onward::yes;
+        });
     return pids;
 }
 

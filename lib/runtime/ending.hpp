@@ -18,7 +18,8 @@ void reap_children() noexcept;
 
 /// To init. Throws failed_precondition "container not running" when it has ended.
 void signal_init(const ContainerView& view, int signal);
-/// To every process of the container, init alive or not; nobody left is success.
+/// To every process of the container, init alive or not; nobody left is success. SIGKILL: until
+/// nobody is left, at most 2 s, then timeout.
 void signal_all(const ContainerView& view, int signal);
 
 /// The folder is locked. Whatever state the container is in.

@@ -87,8 +87,13 @@ void Sandbox::clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgro
         throw launch::namespace_limit_error("run coveyd in fewer containers");
     auto child = std::move(cloned).or_throw("clone", "pause");
     if (child.pid == 0) {
-        group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
-                                                : cgroup::Group::Identity::move);
+        try {
+            group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
+                                                    : cgroup::Group::Identity::move);
+        } catch (const Error& error) {
+            launch::send_failed(setup.handshake, error);
+            ::_exit(1);
+        }
         if (inside) launch::run_sandbox_launcher(setup, flags);
         launch::run_sandbox_setup(setup);
     }

@@ -39,7 +39,7 @@ std::set<std::string> seen_by(Container& container) {
 bool is_frozen(const std::string& container) {
     static const auto host = cgroup::detect();
     const auto group = host.identity_mount() + "/covey/lab.pod/" + container + ".ctr/";
-    REQUIRE(text_of(group + "cgroup.procs") != "");
+    REQUIRE(text_of(group + (host.unified.empty() ? "" : "main/") + "cgroup.procs") != "");
     if (host.unified.empty()) return text_of(group + "freezer.state") != "THAWED\n";
     return text_of(group + "cgroup.freeze") != "0\n" ||
            text_of(group + "cgroup.events").find("frozen 0\n") == std::string::npos;

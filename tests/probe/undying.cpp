@@ -1,10 +1,10 @@
 // What is hard to end or to clear away, for tests of the end of a container:
 // `undying [FILE]`: its first thread ends, another goes on and appends a byte to FILE every 10 ms.
-// `deep-groups FOLDER N [ENTER]`, `wide-groups FOLDER N`: cgroups below FOLDER, one in the other or
-// side by side; says how many there are and what stopped it. ENTER: goes into the last one, by that
-// file (cgroup.procs).
-// `own-cgroups TYPE FOLDER SUB-COMMAND…`: runs it in a user, mount and cgroup namespace of its own
-// in which TYPE (cgroup2, or the name of a v1 controller) is mounted on FOLDER.
+// `deep-groups FOLDER N [ENTER [NAME]]`, `wide-groups FOLDER N`: cgroups below FOLDER, one in the
+// other or side by side; says how many there are and what stopped it. ENTER: goes into the last
+// one, by that file (cgroup.procs). `own-cgroups TYPE FOLDER SUB-COMMAND…`: runs it in a user,
+// mount and cgroup namespace of its own in which TYPE (cgroup2, or the name of a v1 controller) is
+// mounted on FOLDER.
 #include "probe.hpp"
 
 #include <cerrno>
@@ -40,7 +40,8 @@ void go_on(const std::string& file, pid_t first) {
     while (state_of(first) != 'Z')
         pause_for(1);
     say("ready");
-    const int out = file.empty() ? -1 : open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT, 0644);
+    const int out =
+        file.empty() ? -1 : open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     while (true) {
         if (out >= 0 && write(out, "x", 1) != 1) _exit(1);
         pause_for(10);
@@ -55,7 +56,9 @@ int make_groups(const Arguments& arguments, bool deep) {
     long made = 0;
     int error = 0;
     for (; made < wanted; ++made) {
-        const auto name = deep ? std::string{"d"} : "w" + std::to_string(made);
+        const auto name = !deep                  ? "w" + std::to_string(made)
+                          : arguments.size() > 3 ? arguments[3]
+                                                 : std::string{"d"};
         if (mkdirat(folder, name.c_str(), 0755) != 0) {
             error = errno;
             break;
@@ -87,8 +90,9 @@ bool write_text(const char* path, const std::string& text) {
 
 int undying(const Arguments& arguments) {
     const auto file = arguments.empty() ? std::string{} : arguments[0];
-    std::thread{go_on, file, getpid()}.detach();
+    std::thread other{go_on, file, getpid()};
     syscall(SYS_exit, 0);  // this thread's end, not the process's
+    other.join();          // not reached
     return 1;
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("processes are attributed by their cgroup") {
     is(1, 101, "a.b", "");
     is(2, 102, "a.b", "");
     is(3, 103, "a.b", "e1");
-    is(4, 104, "a.b", "x");
+    is(4, 104, "a.b", "");
     is(5, 105, "a.b", "e1");
     is(6, 106, "other", "");
 }
