@@ -190,6 +190,8 @@ void run_exec_launcher(const ExecInput& input) noexcept {
     try {
         (void)sys::set_name("covey:launcher");
         // As in run_launcher.
+        if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
+        // As in run_launcher.
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
         ExecLauncher{input}.run();
         ::_exit(0);
