@@ -110,6 +110,7 @@ class Engines(CoveyTest):
             self.assertEqual((shown["sandbox"], shown["name"]), ("", ""), name)
 
     def test_what_would_change_it_is_refused_naming_the_engine(self):
+        self.root = str(self.folder / "elsewhere")
         self.create("theirs", {"io.container.manager": "libpod"})
         wait_for(lambda: self.listed().get("theirs"), 5, "the container")
         for call in (lambda: self.client.post("/v1/containers/theirs/start"),

@@ -259,7 +259,7 @@ class Sharing(OciTest):
         with open(out, "wb") as file:
             hunter = subprocess.Popen([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], env=self.env, stdout=file,
                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        wait_for(lambda: one in os.listdir(self.root) and self.status(one) == "running", what="the hunter")
+        wait_for(lambda: '"running"' in self.call("state", one).stdout, what="the hunter")
         for _ in range(25):
             prey, _ = self.member("sleep", "forever", pid="nested")
             self.ok("delete", "--force", prey)
@@ -360,7 +360,7 @@ class Sharing(OciTest):
                 with open(out, "wb") as file:
                     hunter = subprocess.Popen([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], env=self.env, stdout=file,
                                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-                wait_for(lambda o=one: o in os.listdir(self.root) and self.status(o) == "running", what="the hunter")
+                wait_for(lambda o=one: '"running"' in self.call("state", o).stdout, what="the hunter")
                 spawner = self.record(one)["spawner"]
                 for _ in range(15):
                     self.assertIn(self.call("exec", one, "probe", "kill", str(spawner), "9").stdout.strip(), ("ESRCH", "EPERM"))
