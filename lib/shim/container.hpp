@@ -89,13 +89,17 @@ class Container {
     [[nodiscard]] const Container* home() const;
     void launch();
     void on_neighbours_due();
-    [[noreturn]] void run_launcher(FdRef handshake);
+    [[noreturn]] void run_launcher(launch::ChannelRefs channels);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
+    [[nodiscard]] task::Launching::Callbacks launch_callbacks();
     void on_born(launch::Born born);
     void on_ready(UniqueFd terminal);
     void take_terminal(UniqueFd master);
     void on_failed(const Error& error);
-    void on_closed();
+    void on_executed();
+    /// Throws failed_precondition: init has ended.
+    [[nodiscard]] UniqueFd open_gate() const;
+    void ring(FdRef gate) const;
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
     void write_record();
@@ -117,14 +121,17 @@ class Container {
     [[nodiscard]] std::string reason_of_end() const;
 
     void launch_exec(ExecState& state, std::vector<UniqueFd> fds);
+    [[nodiscard]] task::Launching::Callbacks exec_callbacks(ExecState& state);
     /// In a launcher: `fds` as Exec's.
     [[noreturn]] void run_exec_launcher(const core::ExecConfig& config, FdRef init,
-                                        const std::vector<UniqueFd>& fds, FdRef handshake);
-    void on_spawner(launch::Spawner spawner);
+                                        const std::vector<UniqueFd>& fds,
+                                        launch::ChannelRefs channels);
+    void on_spawner(launch::KeepSpawner spawner);
     /// In the spawner: until the shim lets go of the other end.
     [[noreturn]] void run_spawner(FdRef control);
     void spawn(const core::ExecConfig& config, std::vector<UniqueFd>& fds);
-    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds, FdRef handshake);
+    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds,
+                     launch::ChannelRefs channels);
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
@@ -144,8 +151,9 @@ class Container {
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     bool is_in_domain_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
-    UniqueFd spawner_group_;              // the shim's own, during the launch
-    UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
+    pid_t spawner_pid_ = 0;
+    UniqueFd spawner_group_;     // the shim's own, during the launch
+    UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;

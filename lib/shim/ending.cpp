@@ -89,10 +89,11 @@ void Container::remove(bool force, ReplyTo reply) {
 
 void Container::on_main_exit() {
     // What it said before it ended must be heard first: a start's answer precedes the exit.
-    if (launching_) launching_->drain();
+    if (launching_) launching_->settle();
     const auto status = sys::try_wait_process(main_);
     if (status && !status.value()) return;
     main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    if (launching_) launching_->init_ended();
     context_.loop.forget(main_);
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::internal, "init ended before it was ready")

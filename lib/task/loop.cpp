@@ -70,6 +70,7 @@ void Loop::run_due_timers() {
 }
 
 void Loop::run() {
+    stopped_ = false;
     std::array<epoll_event, 16> events{};
     while (!stopped_) {
         const int count =
