@@ -1,6 +1,7 @@
 #include "base/fault.hpp"
 #include "base/log.hpp"
 #include "core/lifecycle.hpp"
+#include "engine/lending.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
@@ -195,6 +196,7 @@ asio::awaitable<ContainerView> start_container(StatePtr state, std::string id) {
     require(*container, core::ContainerEvent::start);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
+    refuse_lending(*state, *sandbox, *container);
     const BusyGuard busy(sandbox);
     container->starting = true;
     const auto link = sandbox->link;

@@ -67,6 +67,15 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
 
 std::string engine_of(const std::map<std::string, std::string>& annotations, std::string_view root,
                       std::string_view bundle) {
+    // What an engine says of itself on the command line counts before annotations, which may be a
+    // tenant's. Docker's and BuildKit's shims are containerd's: their own marks come first.
+    constexpr std::array kPaths{Mark{"/moby", "docker"}, Mark{"/docker/", "docker"},
+                                Mark{"/buildkit/", "buildkit"}, Mark{"/buildah", "buildah"},
+                                Mark{"/containerd/", "containerd"}};
+    for (const auto& mark : kPaths)
+        if (root.find(mark.text) != std::string_view::npos ||
+            bundle.find(mark.text) != std::string_view::npos)
+            return std::string{mark.engine};
     if (const auto manager = annotations.find("io.container.manager");
         manager != annotations.end()) {
         if (manager->second == "libpod") return "podman";
@@ -79,14 +88,6 @@ std::string engine_of(const std::map<std::string, std::string>& annotations, std
     for (const auto& mark : kKeys)
         if (const auto first = annotations.lower_bound(std::string{mark.text});
             first != annotations.end() && first->first.starts_with(mark.text))
-            return std::string{mark.engine};
-    // Docker's and BuildKit's shims are containerd's: their own marks come first.
-    constexpr std::array kPaths{Mark{"/moby", "docker"}, Mark{"/docker/", "docker"},
-                                Mark{"/buildkit/", "buildkit"}, Mark{"/buildah", "buildah"},
-                                Mark{"/containerd/", "containerd"}};
-    for (const auto& mark : kPaths)
-        if (root.find(mark.text) != std::string_view::npos ||
-            bundle.find(mark.text) != std::string_view::npos)
             return std::string{mark.engine};
     return "oci";
 }

@@ -201,7 +201,8 @@ void run_exec_launcher(const ExecInput& input) noexcept {
     ExecLauncher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
-        // As in run_launcher.
+        // Both as in run_launcher.
+        if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
         launcher.run();
         ::_exit(0);

@@ -55,7 +55,8 @@ class Launcher {
         read_and_compile();
         open_on_host();
         // After all that looks at processes of the host or the pod, before any group is joined.
-        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access, plan_.warnings);
+        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access,
+                                            namespaces_.pid(), plan_.warnings);
             scope != 0)
             enter_domain(scope, input_.spawner, input_.channels.launcher);
         enter_cgroup();
@@ -350,6 +351,9 @@ void run_launcher(const LaunchInput& input) noexcept {
     Launcher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
+        // A newborn is in its process group until it has a session, and whoever traces it then
+        // could have it signal the group: only this launch.
+        if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
         // Without privilege it could not write its own /proc files then; entering the user
         // namespace, which it needs anyway, makes it so (commit_creds in the kernel's source).
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
