@@ -38,7 +38,7 @@ std::string identity_of(const Host& host, FdRef proc, pid_t pid) {
     constexpr std::size_t kLimit = 1U << 16U;
     const auto name = std::to_string(pid) + "/cgroup";
     const auto text = sys::read_file_at(proc, name, kLimit);
-    // No kernel that cuts off: nobody of ours can be told apart, so it is told to be outside.
+    // A kernel that refuses instead of cutting off: whose it is cannot be told.
     if (!text && text.error() == ENAMETOOLONG) return "/../(longer than PATH_MAX)";
     if (!text && (text.error() == ENOENT || text.error() == ESRCH)) return {};
     if (!text) throw Error::from_errno(text.error(), "read", "/proc/" + name);
