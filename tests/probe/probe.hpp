@@ -17,6 +17,7 @@ int mounts(const Arguments& arguments);
 int hostile(const Arguments& arguments);
 int hold(const Arguments& arguments);
 int prowl(const Arguments& arguments);
+int key(const Arguments& arguments);
 
 /// Runs one sub-command by name (the first word).
 int run(const Arguments& words);
