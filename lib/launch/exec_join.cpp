@@ -8,6 +8,7 @@
 #include "launch/message.hpp"
 #include "launch/program.hpp"
 #include "launch/seccomp_agent.hpp"
+#include "launch/stream_file.hpp"
 #include "launch/terminal.hpp"
 #include "launch/user_namespace.hpp"
 #include "spec/id_mappings.hpp"
@@ -15,6 +16,7 @@
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/path.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
@@ -24,6 +26,7 @@
 #include <optional>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace covey::launch {
@@ -70,9 +73,9 @@ void ExecLauncher::compile() {
     const auto& uids = by_sandbox ? input_.request.sandbox.uid_mappings : spec.linux.uid_mappings;
     if (process_.user_namespace) keyring_owner_ = spec::host_id(uids, 0);
     if (!process_.terminal) {
-        stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
-        stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
-        stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
+        stdio_.in = take_stream(input_.in, "stdin");
+        stdio_.out = take_stream(input_.out, "stdout");
+        stdio_.err = take_stream(input_.err, "stderr");
         give_pipes_on_host(stdio_, process_, uids);
     }
 }
@@ -134,7 +137,10 @@ void ExecLauncher::join_namespaces() {
 
 void ExecLauncher::find_world() {
     const auto root = sys::open_dir("/").or_throw("open", "/");
-    if (process_.terminal) terminal_ = open_terminal(root, process_);
+    if (process_.terminal) {
+        const auto pts = sys::open_in_root(root, "/dev/pts", O_PATH | O_DIRECTORY);
+        terminal_ = open_terminal(pts ? pts.value().ref() : FdRef{-1}, process_);
+    }
     program_ = find_program(root, process_.args, process_.env, process_.cwd);
 }
 
