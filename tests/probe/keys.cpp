@@ -47,12 +47,12 @@ int join(const std::string& name) {
     return say_result(syscall(SYS_keyctl, KEYCTL_SETPERM, serial, kOpenToAll));
 }
 
-/// The account of the user until nothing more goes in; what is in it stays while the session does.
+/// The account of the user until nothing more goes in: not one key, however small, and so no
+/// keyring. What is in it stays while the session does.
 int fill() {
     long made = 0;
-    for (std::size_t size = 4000; size > 0; size /= 2)
-        while (made < 1000 && add("filler-" + std::to_string(made), std::string(size, 'x')) >= 0)
-            ++made;
+    while (made < 1000 && add("filler-" + std::to_string(made), "x") >= 0)
+        ++made;
     say("{\"keys\":" + std::to_string(made) + ",\"errno\":" + quoted(strerrorname_np(errno)) + "}");
     return 0;
 }
