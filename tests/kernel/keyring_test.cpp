@@ -14,6 +14,7 @@
 
 #include <linux/keyctl.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -108,6 +109,12 @@ TEST_CASE("a full account of keys does not keep anybody in the caller's keyring"
             ++i;
         if (errno != EDQUOT) return 204;
         ::setfsuid(0);
+        // The keys stay as long as somebody has the keyring that they are in.
+        if (::fork() == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            while (true)
+                ::pause();
+        }
         const auto refused = sys::join_new_session_keyring();
         if (refused || refused.error() != EDQUOT) return 205;
         launch::use_own_keyring({});
