@@ -191,7 +191,7 @@ TEST_CASE("what is no stream is refused by what it is") {
     CHECK(lab.run({"cat", "--", "exit", "6"}, "{}", options).status.exit_code == 6);
 }
 
-// Seen failing at the code before decision 017: a file of the container's words in a folder of the host.
+// Seen failing at the code before decision 017: the container's words in a folder of the host.
 TEST_CASE("a log's folder that its container exchanges for a symlink leads nowhere") {
     COVEY_REQUIRES("root");
     Lab lab;
