@@ -15,6 +15,7 @@
 #include "launch/sources.hpp"
 #include "launch/user_namespace.hpp"
 #include "launch/world.hpp"
+#include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -54,6 +55,8 @@ class Launcher {
     void run() {
         read_and_compile();
         open_on_host();
+        // The spawner, which is forked now, is not to hold what the caller's keyring has either.
+        if (input_.engine.keyring == SessionKeyring::own) leave_session_keyring();
         // After all that looks at processes of the host or the pod, before any group is joined.
         if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access,
                                             namespaces_.pid(), plan_.warnings);
@@ -184,11 +187,11 @@ void Launcher::enter_cgroup() {
 
 void Launcher::enter_namespaces() {
     fault_point("launch.namespaces");
+    if (input_.engine.keyring == SessionKeyring::own)
+        use_own_keyring(plan_.process.user_namespace ? spec::host_id(plan_.uid_mappings, 0)
+                                                     : std::nullopt);
     namespaces_.enter();
     if (plan_.process.user_namespace) give_pipes(stdio_, plan_.process.uid);
-    if (!input_.engine.keyring.empty())
-        sys::join_session_keyring(input_.engine.keyring)
-            .or_throw("join session keyring", input_.engine.keyring);
 }
 
 void Launcher::build_root() {

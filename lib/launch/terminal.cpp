@@ -21,14 +21,14 @@ constexpr mode_t kTtyMode = 0620;
 
 }  // namespace
 
-Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
+Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process) {
     Terminal terminal;
-    terminal.master = sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY)
-                          .or_throw("open", "/dev/pts/ptmx");
-    if (sys::filesystem_magic(terminal.master).value_or(0) != DEVPTS_SUPER_MAGIC)
+    if (!pts.valid() || sys::filesystem_magic(pts).value_or(0) != DEVPTS_SUPER_MAGIC)
         throw Error(Code::invalid_spec, "/dev/pts in the container is not a devpts")
             .with_fix(
                 "mount a devpts with newinstance on /dev/pts, or set process.terminal to false");
+    terminal.master =
+        sys::open_beneath(pts, "ptmx", O_RDWR | O_NOCTTY).or_throw("open", "/dev/pts/ptmx");
     const int unlock = 0;
     if (::ioctl(terminal.master.get(), TIOCSPTLCK, &unlock) < 0)
         throw Error::from_errno(errno, "unlock", "pty");

@@ -300,6 +300,7 @@ const std::map<std::string, Command>& commands() {
         {"hold", hold},
         {"hostile", hostile},
         {"ids", ids},
+        {"key", key},
         {"kill", kill_command},
         {"ls", ls},
         {"mkdir", mkdir_command},
