@@ -316,6 +316,7 @@ asio::awaitable<bool> Session::serve_one(bool first) {
     co_return keep_ && !failure;
 }
 
+// The path alone: a query has an exec's command and environment, which are nobody else's to read.
 void Session::log_request(std::chrono::steady_clock::time_point start) const {
     const auto level = request_.method == "GET" ? log::Level::debug : log::Level::info;
     if (level < log::level()) return;
@@ -326,7 +327,7 @@ void Session::log_request(std::chrono::steady_clock::time_point start) const {
                 {"uid", std::to_string(peer_.uid)},
                 {"pid", std::to_string(peer_.pid)},
                 {"method", request_.method},
-                {"target", request_.target.substr(0, 200)},
+                {"path", std::string{path_of(request_.target).substr(0, 200)}},
                 {"status", std::to_string(status_)},
                 {"ms", fmt::format("{:.1f}", took.count())}});
 }
