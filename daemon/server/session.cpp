@@ -67,7 +67,12 @@ Error head_too_large() {
 class Session final : public Exchange, public std::enable_shared_from_this<Session> {
   public:
     Session(asio::io_context& io, UniqueFd connection, Peer peer, Handler& handler)
-        : socket_(io, Local{}, connection.release()), timer_(io), peer_(peer), handler_(handler) {}
+        : socket_(io), timer_(io), peer_(peer), handler_(handler) {
+        error_code error;
+        socket_.assign(Local{}, connection.get(), error);
+        if (error) throw Error::from_errno(error.value(), "epoll_ctl", "a client's connection");
+        (void)connection.release();
+    }
 
     /// Request after request. Takes part in its own ownership.
     static asio::awaitable<void> run(std::shared_ptr<Session> self);
