@@ -28,9 +28,13 @@ struct Request {
     Peer peer;
 };
 
-/// "/v1/sandboxes/web": the target up to its query. No id or word of ours has a '%', so what may be
-/// an escaped '?' ends it too.
+/// "/v1/sandboxes/web": the target up to its query.
 [[nodiscard]] inline std::string_view path_of(std::string_view target) noexcept {
+    return target.substr(0, target.find('?'));
+}
+/// The same for the log. No id or word of ours has a '%', so what may be an escaped '?' ends it
+/// too.
+[[nodiscard]] inline std::string_view loggable_path_of(std::string_view target) noexcept {
     return target.substr(0, target.find_first_of("?#%"));
 }
 

@@ -332,7 +332,7 @@ void Session::log_request(std::chrono::steady_clock::time_point start) const {
                 {"uid", std::to_string(peer_.uid)},
                 {"pid", std::to_string(peer_.pid)},
                 {"method", request_.method},
-                {"path", std::string{path_of(request_.target).substr(0, 200)}},
+                {"path", std::string{loggable_path_of(request_.target).substr(0, 200)}},
                 {"status", std::to_string(status_)},
                 {"ms", fmt::format("{:.1f}", took.count())}});
 }

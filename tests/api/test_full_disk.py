@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -49,8 +50,13 @@ class FullDisk(CoveyTest):
     def setUpClass(cls):
         call(LIBC.unshare(CLONE_NEWNS))
         call(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+        cls.addClassCleanup(cls.remove_disk)  # last of all: the daemon has ended
         super().setUpClass()
-        cls.addClassCleanup(lambda: LIBC.umount2(str(cls.daemon.disk).encode(), 2))
+
+    @classmethod
+    def remove_disk(cls):
+        LIBC.umount2(str(cls.daemon.disk).encode(), 2)
+        shutil.rmtree(cls.daemon.folder, ignore_errors=True)
 
     def setUp(self):
         super().setUp()
@@ -73,7 +79,7 @@ class FullDisk(CoveyTest):
     def events(self, since):
         run = subprocess.run(["curl", "-sN", "-m", "1", "--unix-socket", self.daemon.socket,
                               f"http://covey/v1/events?since={since}"], stdout=subprocess.PIPE, check=False)
-        return [event for event in map(json.loads, run.stdout.splitlines()) if event["type"] != "heartbeat"]
+        return [event for event in map(json.loads, run.stdout.splitlines()) if not event["type"].startswith(("heartbeat", "stream."))]
 
     def shim_of(self, sandbox):
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -128,10 +134,11 @@ class FullDisk(CoveyTest):
         self.daemon.make_room()
         wait_for(lambda: "recordStale" not in self.get("sandboxes/" + name) and
                  "recordStale" not in self.get("containers/" + one), 25, "the records")
-        before = (self.get("sandboxes/" + name), self.get("containers/" + one))
+        whole = lambda: [{**self.get(path), "resourceVersion": 0} for path in ("sandboxes/" + name, "containers/" + one)]
+        before = whole()
         self.daemon.kill()
         self.daemon.start()
-        self.assertEqual((self.get("sandboxes/" + name), self.get("containers/" + one)), before)
+        self.assertEqual(whole(), before)
 
     def test_events_of_a_full_disk_are_told_and_counted_and_written_when_there_is_room(self):
         name = self.sandbox(pidMode="pod")

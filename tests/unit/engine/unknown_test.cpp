@@ -100,6 +100,7 @@ TEST_CASE("a pod whose whole state folder was removed is found and can be delete
     Left left;
     auto& world = left.world;
     sys::remove_tree_at(sys::kCwd, world.folder("web")).or_throw("remove");
+    const auto out_of_reach = world.shims.extract("web");  // its socket went with the folder
     world.found_shims = {{"web", 4711, 5, "/elsewhere/web.pod", 4712}};
     for (int life = 0; life < 2; ++life) {
         Daemon daemon(world);
