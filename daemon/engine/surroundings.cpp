@@ -49,6 +49,9 @@ class HostSurroundings final : public Surroundings {
         if (!stat || stat.value().start_time != start_time) return {};
         return std::move(pidfd).value();
     }
+    std::vector<FoundShim> find_shims(FdRef state_root) override {
+        return daemon::find_shims(host_, proc_, state_root);
+    }
     [[nodiscard]] const cgroup::Host& host() const override { return host_; }
 
   private:

@@ -29,8 +29,10 @@ struct SandboxConfig {
     std::string cgroup_parent = "/covey";
 };
 
-enum class SandboxState { creating, ready, stopping, stopped };
-enum class ContainerState { creating, created, running, paused, stopped };
+/// unknown: coveyd's alone, of what runs or has run without a record that can be read. A shim never
+/// says it.
+enum class SandboxState { creating, ready, stopping, stopped, unknown };
+enum class ContainerState { creating, created, running, paused, stopped, unknown };
 [[nodiscard]] std::string_view state_name(SandboxState state) noexcept;
 [[nodiscard]] std::string_view state_name(ContainerState state) noexcept;
 /// Nothing for a word that is no state.

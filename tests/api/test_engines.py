@@ -217,6 +217,23 @@ class Engines(CoveyTest):
         self.client.delete("/v1/sandboxes/warm-up?force=true")
         self.before = self.descriptors_at_rest()
 
+    def test_a_registry_that_cannot_be_watched_at_the_start_is_watched_when_it_can(self):
+        registry = pathlib.Path(self.daemon.registry)
+        self.daemon.kill()
+        registry.chmod(0o777)  # others can write to it: refused, as an inotify instance that is not to be had
+        self.daemon.start()
+        self.assertEqual(self.daemon.log().count("cannot be watched yet"), 1)
+        self.assertEqual(self.client.get("/v1/healthz").status, 200)
+        registry.chmod(0o700)
+        self.create("late")
+        wait_for(lambda: "late" in self.listed(), 25, "the container in the list")
+        self.assertIn("is watched now", self.daemon.log())
+        self.delete("late")
+        wait_for(lambda: not self.listed(), 5, "an empty list")
+        self.warm_up()
+        self.before = self.descriptors_at_rest()
+        self.assertEqual(self.daemon.log().count("cannot be watched yet"), 1)
+
     def test_the_registry_may_go_and_come_back(self):
         self.create("a")
         wait_for(lambda: self.listed().get("a"), 5, "the container")

@@ -54,6 +54,7 @@ class FakeSurroundings final : public daemon::Surroundings {
                 return shim->duplicate_pidfd();
         return {};
     }
+    std::vector<daemon::FoundShim> find_shims(FdRef) override { return world_.found_shims; }
     [[nodiscard]] const cgroup::Host& host() const override { return host_; }
 
   private:
