@@ -153,8 +153,9 @@ proctype Newborn() provided (life[NEWBORN] == alive && !stopped) {
 over: skip
 }
 
-/* What is failing or has failed hears and believes nothing any more: then the thief rests. */
-#define ACTIVE (state != failing && state != failed && !parent_gone)
+/* What is failing or has failed hears and believes nothing any more: then the thief rests.
+ * While the neighbours stand still it does, too (freeze.pml). */
+#define ACTIVE (state != failing && state != failed && !parent_gone && !still)
 
 /* Anything that can be said, with any descriptor that it has or can have: its own, or the parent's by
  * SO_PEERPIDFD of the socket's other end. */
@@ -262,10 +263,11 @@ inline answer_exec() { /* of an exec, Executed is what the call waits for */
 }
 
 inline on_l(word, who, fdof) {
-#ifdef SENDER_UNCHECKED
     if
-#else
-    if
+#ifdef ANY_WORD
+    :: word == SpawnerIs -> spawner = fdof
+#endif
+#ifndef SENDER_UNCHECKED
     :: !(who == LAUNCHER || (mode == alone && who == NEWBORN && word == HooksDue)) -> unexpected()
 #endif
     :: word == Prepared && !got_prepared -> got_prepared = true
@@ -278,6 +280,12 @@ inline on_l(word, who, fdof) {
     :: else -> unexpected()
     fi
 }
+
+#ifdef BORN_BELIEVED
+#define BORN_KNOWN (main != NOBODY)
+#else
+#define BORN_KNOWN true
+#endif
 
 inline on_n(word, who, fdof) {
     if
@@ -294,11 +302,7 @@ inline on_n(word, who, fdof) {
         :: believed -> got_terminal = true
         :: else -> fail()
         fi
-    :: word == Ready && state == launching && !got_ready && got_prepared
-#ifdef BORN_BELIEVED
-       && main != NOBODY
-#endif
-       ->
+    :: word == Ready && state == launching && !got_ready && got_prepared && BORN_KNOWN ->
         is_newborn(who, believed);
         if
         :: believed ->
@@ -318,6 +322,11 @@ inline on_n(word, who, fdof) {
     fi
 }
 
+#ifdef ANY_WORD
+#define HEARS_L HEARS
+#else
+#define HEARS_L (state == launching)
+#endif
 #define HEARS (state == launching || state == created || state == starting)
 
 active proctype Parent() provided (!parent_gone) {
@@ -337,7 +346,7 @@ active proctype Parent() provided (!parent_gone) {
 end:
     do
     /* what the launcher says, also after its end */
-    :: atomic { state == launching && nempty(L) -> L?word, who, fdof; on_l(word, who, fdof) }
+    :: atomic { HEARS_L && nempty(L) -> L?word, who, fdof; on_l(word, who, fdof) }
     :: atomic { HEARS && nempty(N) ->
            N?word, who, fdof; on_n(word, who, fdof) }
     /* whoever is a child is reaped; a word that it said is read first */
