@@ -101,6 +101,16 @@ inline cut_short(i) {
     fi
 }
 
+#ifdef NO_HOLD_LIMIT
+#define HOLD_IS_LIMITED false
+#else
+#define HOLD_IS_LIMITED true
+#endif
+#ifdef GRANTS_LATE
+#define IN_TIME true
+#else
+#define IN_TIME (!late[k])
+#endif
 #define SPEAKS(k) (front == shim || (command[k] && guard[k]))
 
 /* covey-shim's stillness, or a command with its guard: whichever of the two survives the other. */
@@ -118,10 +128,10 @@ proctype Holder(byte k) provided (!shim_dead) {
 #endif
            hold(0); hold(2)
        }
-    :: atomic { SPEAKS(k) && fs[k] == freezing && QUIET -> fs[k] = still; grant(0); grant(1) }
+    :: atomic { SPEAKS(k) && fs[k] == freezing && QUIET && IN_TIME -> fs[k] = still; grant(0); grant(1) }
     /* another one meanwhile shares it */
-    :: atomic { SPEAKS(k) && fs[k] == still && QUIET && !late[k] && MINE(k, 0) && share[0] == due -> grant(0) }
-    :: atomic { SPEAKS(k) && fs[k] == still && QUIET && !late[k] && MINE(k, 1) && share[1] == due -> grant(1) }
+    :: atomic { SPEAKS(k) && fs[k] == still && QUIET && IN_TIME && MINE(k, 0) && share[0] == due -> grant(0) }
+    :: atomic { SPEAKS(k) && fs[k] == still && QUIET && IN_TIME && MINE(k, 1) && share[1] == due -> grant(1) }
     /* dropped: its share is given back */
     :: atomic { MINE(k, 0) && share[0] == granted && dropped[0] -> share[0] = over
            if :: result[0] == unanswered -> result[0] = told_ok :: else fi }
@@ -141,7 +151,7 @@ proctype Holder(byte k) provided (!shim_dead) {
 #endif
     /* 50 ms */
 #ifndef NO_LIMIT
-    :: atomic { (fs[k] == freezing || fs[k] == still) && !late[k] && HOLDS(k) -> late[k] = true;
+    :: atomic { (fs[k] == freezing || (fs[k] == still && HOLD_IS_LIMITED)) && !late[k] && HOLDS(k) -> late[k] = true;
 #ifdef THAW_ON_TIMER
            let_go(0); let_go(2);
 #endif
@@ -257,7 +267,9 @@ active proctype Burial() {
 init {
     atomic {
         if
+#ifndef RUNTIME /* no fault, but the half to look at */
         :: front = shim; run Holder(0)
+#endif
         :: front = runtime; run Holder(0); run Holder(1)
         fi;
         if
@@ -271,19 +283,29 @@ init {
 
 #define AS_WISHED(n) (!alive[n] || written[n] == paused[n])
 
-/* A privileged newborn is in nobody's sight who runs and could reach it. But the shim's death ends the pod: its
- * processes have no parent to be traced for. */
-ltl secret { [] (shim_dead || !(SEEN(0) || SEEN(1))) }
-/* Whatever ends, and however: everyone goes on, but whom a client has paused. */
-ltl thawed { <> [] (AS_WISHED(0) && AS_WISHED(1) && AS_WISHED(2)) }
-ltl pause_stays { [] (paused[0] && alive[0] -> written[0]) }
-ltl only_who_reaches { [] !(ours0[1] || ours1[1]) }
+#define SECRET (shim_dead || !(SEEN(0) || SEEN(1)))
+#define PAUSE_STAYS (paused[0] && alive[0] -> written[0])
+#define ONLY_WHO_REACHES (!(ours0[1] || ours1[1]))
+#define HARMLESS (shim_dead || (alive[0] && alive[1] && alive[2]))
+#define THAWED (AS_WISHED(0) && AS_WISHED(1) && AS_WISHED(2))
+#define ANSWERED(i) (shim_dead || result[i] != unanswered || !command[i])
+#define CLIENT_ANSWERED (!want_pause && !want_start)
+
+/* A privileged newborn is in nobody's sight who runs and could reach it. (The shim's death ends the pod.) */
+ltl secret { [] SECRET }
+ltl pause_stays { [] PAUSE_STAYS }
+ltl only_who_reaches { [] ONLY_WHO_REACHES }
+/* No neighbour dies of a launch. */
+ltl harmless { [] HARMLESS }
+/* Whatever ends, and however: in the end everyone goes on, but whom a client has paused. */
+ltl thawed { <> [] THAWED }
 /* Every launch whose caller lives is answered, and so are pause and start. */
-ltl launch_answered { <> (shim_dead || ((result[0] != unanswered || !command[0]) && (result[1] != unanswered || !command[1]))) }
-ltl client_answered { <> [] (!want_pause && !want_start) }
-/* Nobody but the failing launch pays: no neighbour dies of it. */
-ltl harmless { [] (shim_dead || (alive[0] && alive[1] && alive[2])) }
+ltl launch_answered { <> (ANSWERED(0) && ANSWERED(1)) }
+ltl client_answered { <> [] CLIENT_ANSWERED }
+/* All of them, in two runs. */
+ltl safe { [] (SECRET && PAUSE_STAYS && ONLY_WHO_REACHES && HARMLESS) }
+ltl settled { <> [] (THAWED && ANSWERED(0) && ANSWERED(1) && CLIENT_ANSWERED) }
 /* Must be seen to happen. */
 ltl w_both { [] !(result[0] == told_ok && result[1] == told_ok) }
 ltl w_refused { [] !(stuck && result[0] == told_failed && result[1] == told_failed) }
-ltl w_guards { [] !(front == runtime && result[0] == told_ok && result[1] == told_ok && started2 && paused[0]) }
+ltl w_guards { [] !(front == runtime && result[0] == told_ok && result[1] == told_ok && paused[0]) }

@@ -9,7 +9,7 @@
  * Mutants (-D): see check.py.
  */
 #ifndef BUDGET
-#define BUDGET 4
+#define BUDGET 2
 #endif
 
 #define NOBODY 0
@@ -413,20 +413,28 @@ active proctype Client() {
     fi
 }
 
-/* No belief in a thief. */
-ltl belief { [] (main == NOBODY || main == NEWBORN) }
-ltl host_descriptor { [] (host_descriptor_to == NOBODY || host_descriptor_to == SPAWNER) }
+#define BELIEF (main == NOBODY || main == NEWBORN)
+#define HOST_DESCRIPTOR (host_descriptor_to == NOBODY || host_descriptor_to == SPAWNER)
+#define NOTHING_LEFT (!left_at_answer && (create == told_failed -> !LEFT))
+#define TRUTH (!lie_at_start)
+#define HARMLESS (!parent_gone)
+
+/* No belief in a thief: main is the process that was launched, and no other gets a descriptor of the host's. */
+ltl belief { [] BELIEF }
+ltl host_descriptor { [] HOST_DESCRIPTOR }
+/* What was told has failed has left nothing behind, then or later. */
+ltl nothing_left { [] NOTHING_LEFT }
+/* A start that was told is one: the program runs, or has ended. */
+ltl truth { [] TRUTH }
+/* One launch's failure is nobody else's. */
+ltl harmless { [] HARMLESS }
 /* Every call is answered. */
 ltl create_answered { <> (create == told_ok || create == told_failed) }
 ltl start_answered { [] (start == asked -> <> (start == told_ok || start == told_failed)) }
-/* What was told has failed has left nothing behind, now or later. */
-ltl nothing_left { [] (!left_at_answer && (create == told_failed -> !LEFT)) }
-ltl failed_ends { [] (create == told_failed -> <> [] !LEFT) }
-/* A start that was told is one: the program runs, or has ended. */
-ltl truth { [] !lie_at_start }
-/* One launch's failure is nobody else's. */
-ltl harmless { [] !parent_gone }
-/* Not vacuous: these must be seen to happen. */
+/* All of them, in two runs. */
+ltl safe { [] (BELIEF && HOST_DESCRIPTOR && NOTHING_LEFT && TRUTH && HARMLESS) }
+ltl settled { <> [] ((create == told_ok || create == told_failed) && start != asked) }
+/* Must be seen to happen. */
 ltl w_started { [] !(start == told_ok && executed) }
 ltl w_exec { [] !(mode == exec && create == told_ok) }
 ltl w_nested { [] !(mode == nested && start == told_ok) }
