@@ -35,7 +35,7 @@ SEEN = [("launch", "w_started"), ("launch", "w_exec"), ("launch", "w_nested"),
         ("end", "w_oom"), ("end", "w_buried"), ("end", "w_restart")]
 MUTANTS = [
     ("launch", "belief", "BORN_BELIEVED"),
-    ("launch", "belief", "READY_FROM_ANY_CHILD"),
+    ("launch", "belief", "ALIVE_FROM_ANY_CHILD"),
     ("launch", "host_descriptor", "L_KEPT SENDER_UNCHECKED ANY_WORD"),
     ("launch", "truth", "EMPTY_IS_END"),
     ("launch", "nothing_left", "TOLD_EARLY"),

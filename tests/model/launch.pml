@@ -20,7 +20,7 @@
 #define SPAWNER 5
 #define BIT(who) (1 << (who))
 
-mtype = { Prepared, SpawnerIs, NeighboursDue, HooksDue, Dropped, Failed, Ready, Terminal, Born, Empty, Go };
+mtype = { Prepared, SpawnerIs, NeighboursDue, HooksDue, Dropped, Failed, Alive, Ready, Terminal, Born, Empty, Go };
 mtype = { pod, alone, nested, exec };                               /* whose launch */
 mtype = { launching, failing, failed, created, starting, running }; /* the parent's machine */
 mtype = { none, alive, zombie, reaped };                            /* a process's life */
@@ -29,6 +29,7 @@ mtype = { unasked, asked, told_ok, told_failed };                   /* a client'
 chan L = [2] of { mtype, byte, byte };
 chan N = [2] of { mtype, byte, byte };
 chan back = [1] of { mtype };  /* parent to whoever reads at the other end of L */
+chan back_n = [1] of { mtype }; /* parent to whoever reads at the other end of N */
 chan inner = [1] of { mtype }; /* newborn to launcher, and back: in nested */
 chan inner_go = [1] of { mtype };
 
@@ -37,7 +38,7 @@ mtype life[6] = none;
 bool restricted;
 byte l_held, n_held, gate_held;  /* who has the descriptors */
 bool in_sight, gate_byte, at_gate, executed, stopped, privileged, still;
-bool got_prepared, got_spawner, got_due, got_hooks, got_dropped, got_terminal, got_ready;
+bool got_prepared, got_spawner, got_due, got_hooks, got_dropped, got_terminal, got_ready, lost, told;
 byte main = NOBODY, spawner = NOBODY, host_descriptor_to = NOBODY;
 mtype create = asked, start = unasked;
 bool n_ended, launcher_ended;
@@ -88,7 +89,7 @@ proctype Launcher() provided (life[LAUNCHER] == alive) {
         atomic {
             life[NEWBORN] = alive;
             n_held = n_held | BIT(NEWBORN); gate_held = gate_held | BIT(NEWBORN);
-            l_held = l_held | BIT(NEWBORN); /* it makes the world, in nobody's sight */
+            l_held = l_held & ~BIT(LAUNCHER); /* init makes the world, in nobody's sight, and speaks on N */
             run Newborn()
         }
     :: else ->
@@ -116,11 +117,11 @@ over: skip
 }
 
 proctype Newborn() provided (life[NEWBORN] == alive && !stopped) {
+    N!Alive, NEWBORN, 0;
     if
     :: mode == alone ->
-        L!HooksDue, NEWBORN, 0;
-        back?Go;
-        l_held = l_held & ~BIT(NEWBORN);
+        N!HooksDue, NEWBORN, 0;
+        back_n?Go;
         N!Terminal, NEWBORN, 0
     :: mode == nested ->
         atomic { privileged = false; inner!Dropped };
@@ -131,11 +132,7 @@ proctype Newborn() provided (life[NEWBORN] == alive && !stopped) {
     :: else
     fi;
     if
-    :: atomic { N!Failed, NEWBORN, 0; ends(NEWBORN) }; goto over
-    :: N!Ready, NEWBORN, 0
-    fi;
-    if
-    :: mode != exec -> at_gate = true; atomic { gate_byte -> gate_byte = false; at_gate = false }
+    :: mode != exec -> N!Ready, NEWBORN, 0; at_gate = true; atomic { gate_byte -> gate_byte = false; at_gate = false }
     :: else
     fi;
     if
@@ -161,6 +158,7 @@ over: skip
  * SO_PEERPIDFD of the socket's other end. */
 inline lies(channel) {
     if
+    :: channel!Alive, THIEF, 0
     :: channel!Ready, THIEF, 0
     :: channel!Failed, THIEF, 0
     :: channel!Empty, THIEF, 0
@@ -212,8 +210,7 @@ active proctype Oom() {
 
 inline fail() {
     if
-    :: state == launching -> state = failing
-    :: state == created || state == starting || state == running -> state = failing
+    :: state == launching || state == created || state == starting || state == running -> state = failing
     :: else
     fi
 }
@@ -227,7 +224,7 @@ inline unexpected() {
 
 /* Own, unreaped child, in the group of this launch. By CLONE_PARENT a thief can be a child too. */
 inline is_newborn(who, result) {
-#ifdef READY_FROM_ANY_CHILD
+#ifdef ALIVE_FROM_ANY_CHILD
     result = who == THIEF || life[who] == alive || life[who] == zombie
 #else
     result = who == NEWBORN && (life[who] == alive || life[who] == zombie)
@@ -268,57 +265,53 @@ inline on_l(word, who, fdof) {
     :: word == SpawnerIs -> spawner = fdof
 #endif
 #ifndef SENDER_UNCHECKED
-    :: !(who == LAUNCHER || (mode == alone && who == NEWBORN && word == HooksDue)) -> unexpected()
+    :: who != LAUNCHER -> unexpected()
 #endif
-    :: word == Prepared && !got_prepared -> got_prepared = true
+    :: word == Prepared && !got_prepared && main == NOBODY -> got_prepared = true
     :: word == SpawnerIs && restricted && !got_spawner -> got_spawner = true; spawner = fdof
     :: word == NeighboursDue && mode == nested && got_prepared && !got_due ->
         got_due = true; still = true; back!Go
-    :: word == HooksDue && mode == alone && !got_hooks -> got_hooks = true; back!Go
     :: word == Dropped && got_due && !got_dropped -> got_dropped = true; still = false
-    :: word == Failed -> fail()
+    :: word == Failed -> told = true /* its sender has to be reaped first */
     :: else -> unexpected()
     fi
 }
 
 #ifdef BORN_BELIEVED
-#define BORN_KNOWN (main != NOBODY)
+#define MAY_BE_ALIVE false
 #else
-#define BORN_KNOWN true
+#define MAY_BE_ALIVE (main == NOBODY && got_prepared)
 #endif
+#define SETTLED (got_ready || (mode == exec && main != NOBODY))
 
 inline on_n(word, who, fdof) {
     if
 #ifdef BORN_BELIEVED
     :: word == Born -> main = fdof
+    :: word == Alive -> skip
 #endif
 #ifdef EMPTY_IS_END
-    :: word == Empty && (state == created || state == starting) -> n_ended = true
-    :: word == Empty && state == launching && mode == exec && got_ready -> n_ended = true
+    :: word == Empty && SETTLED -> n_ended = true
 #endif
-    :: word == Terminal && state == launching && mode == alone && !got_terminal && !got_ready ->
-        is_newborn(who, believed);
+    :: SETTLED && who != main -> lost = true /* a thief has it: it is not read any more */
+    :: else ->
         if
-        :: believed -> got_terminal = true
-        :: else -> fail()
-        fi
-    :: word == Ready && state == launching && !got_ready && got_prepared && BORN_KNOWN ->
-        is_newborn(who, believed);
-        if
-        :: believed ->
-            got_ready = true;
-#ifndef BORN_BELIEVED
-            main = who;
-#endif
-            still = false;
+        :: word == Alive && MAY_BE_ALIVE ->
+            is_newborn(who, believed);
             if
-            :: mode != exec -> state = created; answer_create(told_ok)
-            :: else
+            :: believed -> main = who
+            :: else -> unexpected()
             fi
-        :: else -> fail()
+        :: word == Failed && main == NOBODY && who == LAUNCHER -> told = true
+        :: who != main -> unexpected()
+        :: word == Failed && who == main -> fail()
+        :: word == HooksDue && who == main && mode == alone && !got_hooks && !got_ready ->
+            got_hooks = true; back_n!Go
+        :: word == Terminal && who == main && mode == alone && !got_terminal && !got_ready -> got_terminal = true
+        :: word == Ready && who == main && mode != exec && !got_ready && !told ->
+            got_ready = true; still = false; state = created; answer_create(told_ok)
+        :: else -> unexpected()
         fi
-    :: word == Failed -> fail()
-    :: else -> unexpected()
     fi
 }
 
@@ -328,6 +321,8 @@ inline on_n(word, who, fdof) {
 #define HEARS_L (state == launching)
 #endif
 #define HEARS (state == launching || state == created || state == starting)
+
+#define ENDED_OR_SEEN (n_ended || (n_held == 0 && empty(N) && !lost) || (life[NEWBORN] == alive && executed))
 
 active proctype Parent() provided (!parent_gone) {
     atomic {
@@ -347,27 +342,27 @@ end:
     do
     /* what the launcher says, also after its end */
     :: atomic { HEARS_L && nempty(L) -> L?word, who, fdof; on_l(word, who, fdof) }
-    :: atomic { HEARS && nempty(N) ->
+    :: atomic { HEARS && !lost && nempty(N) && (empty(L) || state != launching) ->
            N?word, who, fdof; on_n(word, who, fdof) }
     /* whoever is a child is reaped; a word that it said is read first */
     :: atomic { life[LAUNCHER] == zombie && (empty(L) || state != launching) -> life[LAUNCHER] = reaped; launcher_ended = true }
-    :: atomic { life[NEWBORN] == zombie && (empty(N) || !HEARS) -> life[NEWBORN] = reaped; still = false;
+    :: atomic { life[NEWBORN] == zombie && (empty(N) || lost || !HEARS) -> life[NEWBORN] = reaped; still = false;
            if
-           :: state == launching && mode == exec && got_ready -> state = running; answer_exec()
+           :: state == launching && mode == exec && main != NOBODY -> state = running; answer_exec()
            :: state == launching -> fail()
            :: state == created || state == running -> skip
            :: state == starting -> state = running; answer_start(told_failed)
            :: else
            fi }
-    /* the launcher has ended, and nobody is there to be ready */
-    :: atomic { launcher_ended && state == launching && life[NEWBORN] == none && empty(N) && empty(L) -> fail() }
+    /* the launcher has ended, having said why, or nobody is there to be ready */
+    :: atomic { launcher_ended && state == launching && empty(L) &&
+                (told || (life[NEWBORN] == none && empty(N))) -> fail() }
     /* 30 seconds */
     :: atomic { state == launching -> fail() }
     /* the end of N, or a look at the kernel while somebody else holds it */
-    :: atomic { (n_ended || (n_held == 0 && empty(N)) || (life[NEWBORN] == alive && executed)) &&
-                state == launching && mode == exec && got_ready && launcher_ended ->
+    :: atomic { ENDED_OR_SEEN && state == launching && mode == exec && main != NOBODY && launcher_ended ->
            state = running; answer_exec() }
-    :: atomic { (n_ended || (n_held == 0 && empty(N)) || (life[NEWBORN] == alive && executed)) && state == starting ->
+    :: atomic { ENDED_OR_SEEN && state == starting ->
            state = running; answer_start(told_ok) }
     /* who starts: a gate at which nobody reads refuses */
     :: atomic { start == asked && state == created && gate_held != 0 && life[NEWBORN] == alive ->
@@ -380,8 +375,8 @@ end:
     :: atomic { state == starting && at_gate && !gate_byte && life[NEWBORN] == alive ->
            gate_byte = true }
 #endif
-    /* a start that does not come to an end */
-    :: atomic { state == starting && stopped && life[NEWBORN] == alive -> fail() }
+    /* a start that does not come to an end: coveyd's limit answers it, the container is as it was */
+    :: atomic { state == starting && stopped && life[NEWBORN] == alive && start == asked -> start = told_failed }
     /* a failure: launcher first, then the group, again until it is proved empty */
     :: atomic { state == failing && life[LAUNCHER] == alive -> ends(LAUNCHER) }
     :: atomic { state == failing && life[NEWBORN] == alive -> ends(NEWBORN) }
