@@ -12,6 +12,7 @@ import argparse
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,9 @@ def main():
     parser.add_argument("--long", action="store_true", help="a thief with more moves")
     parser.add_argument("models", nargs="*", default=["launch", "freeze", "end"], metavar="MODEL")
     arguments = parser.parse_args()
+    if shutil.which("spin") is None:
+        print("skipped: spin is not installed (Debian: apt-get install spin)")
+        return 77
     began, wrong, pans = time.monotonic(), 0, {}
     print(f"{'':7} {'model':7} {'property':18} {'changed':34} {'verdict':8} {'states':>9}")
     with tempfile.TemporaryDirectory(prefix="covey-model.") as top:
