@@ -12,6 +12,8 @@ build=(g++ cmake ninja-build pkg-config libboost1.81-dev nlohmann-json3-dev libs
 demo=(busybox-static curl)
 test=(catch2 python3-jsonschema python3-prometheus-client runc clang-format clang-tidy cpio
     qemu-system-x86 ccache jq make systemd dbus apparmor secilc
+    # tests/model
+    spin
     # tests/engines
     podman conmon golang-github-containers-common catatonit buildah containerd python3-grpcio python3-grpc-tools python3-pkg-resources docker.io uidmap
     # tests/engines/validation

@@ -10,6 +10,8 @@ import re
 import sys
 
 import conformance
+import model_steps
+import trust_map
 
 # Who may include whom (docs/ARCHITECTURE.md). "covey" is the public interface; its error and version
 # headers belong to the lowest floor and are free to all.
@@ -242,9 +244,10 @@ def main():
         for line, rule, message in check(name, path.read_text(encoding="utf-8")):
             breaches += 1
             print(f"{name}:{line}: {message} [{rule}]")
-    for line, message in conformance.check(root):
-        breaches += 1
-        print(f"{conformance.DOCUMENT}:{line}: {message} [conformance]")
+    for table in (conformance, trust_map, model_steps):
+        for line, message in table.check(root):
+            breaches += 1
+            print(f"{table.DOCUMENT}:{line}: {message} [{table.__name__}]")
     print(f"lint: {files} files, {breaches} breaches")
     return 1 if breaches or not files else 0
 

@@ -4,6 +4,8 @@ import sys
 
 import conformance
 import lint
+import model_steps
+import trust_map
 
 HEADER = "// What it owns.\n#pragma once\n"
 LONG = "int f() {\n" + "    g();\n" * 85 + "}\n"
@@ -103,8 +105,61 @@ def wrong_rows():
     return wrong
 
 
+# A source file, the places that it has.
+PLACES = [
+    ("auto a = sys::seqpacket_pair().or_throw(x); sys::seqpacket_pair();", {"lib/a.cpp: seqpacket_pair": 2}),
+    ("// sys::make_pipe()\nauto s = \"make_pipe()\"; other_make_pipe(); a.make_pipe();", {}),
+    ("sys::accept(fd); value.accept(fd);", {"lib/a.cpp: accept": 1}),
+    ("inline constexpr int kShimListenFd = 3;", {"lib/a.cpp: kShimListenFd": 1}),
+    ("constexpr const char* kOwnFile = nullptr;", {}),
+    ("state_->socket.connect(endpoint);", {"lib/a.cpp: connect": 1}),
+]
+CODE = {"lib/a.cpp: send_packet": 2}
+# Rows of channels, rows of places, what must be said ("" is right).
+MAPS = [
+    ("| L1 | `unit/a_test.cpp: one` |", "| L1 | `lib/a.cpp: send_packet ×2` |", ""),
+    ("| L1 | – |", "| L1 | `lib/a.cpp: send_packet ×2` |", ""),
+    ("| L1 | none yet |", "| L1 | `lib/a.cpp: send_packet ×2` |", ""),
+    ("| L1 | |", "| L1 | `lib/a.cpp: send_packet ×2` |", "names no test"),
+    ("| L1 | `unit/a_test.cpp: two` |", "| L1 | `lib/a.cpp: send_packet ×2` |", "it is not there"),
+    ("| L1 | – |", "| L1 | `lib/a.cpp: send_packet` |", "the code has it 2 times, the table 1"),
+    ("| L1 | – |", "| L1 | – |", "the code has it 2 times, the table 0"),
+    ("| L1 | – |", "| L1 | `lib/a.cpp: send_packet ×2`, `lib/b.cpp: getenv` |", "no more"),
+    ("| L1 | – |", "| L1 | `lib/a.cpp: send_packet ×2` |\n| L2 | – |", "no channel has this id"),
+    ("| L1 | – |\n| L2 | – |", "| L1 | `lib/a.cpp: send_packet ×2` |", "L2 has no row of places"),
+]
+STEPS = [
+    ("| a | `lib/a.cpp: f` |", ""),
+    ("| a | `lib/a.cpp: A::g` |", ""),
+    ("| a | `lib/a.cpp: h` |", "there is no such function"),
+    ("| a | `lib/b.cpp: f` |", "there is no such file"),
+    ("| a | |", "names no function"),
+]
+
+
+def wrong_maps():
+    wrong = 0
+    for text, expected in PLACES:
+        if dict(trust_map.places_in("lib/a.cpp", text)) != expected:
+            wrong += 1
+            print(f"places of {text!r}: {trust_map.places_in('lib/a.cpp', text)}")
+    for channels, places, said in MAPS:
+        text = f"| id | test |\n|---|---|\n{channels}\n\n{trust_map.HEADING}\n\n| id | places |\n|---|---|\n{places}\n"
+        found = trust_map.breaches(text, CODE, {"unit/a_test.cpp": {"one"}})
+        if bool(found) != bool(said) or any(said not in message for _, message in found):
+            wrong += 1
+            print(f"a map with {channels!r}, {places!r}: {found}")
+    sources = {"lib/a.cpp": "void f() {}\nint A::g(int a) {}\n// h()\nint x = h(1);\n"}
+    for row, said in STEPS:
+        found = model_steps.breaches(f"| step | functions |\n|---|---|\n{row}\n", sources.get)
+        if bool(found) != bool(said) or any(said not in message for _, message in found):
+            wrong += 1
+            print(f"steps with {row!r}: {found}")
+    return wrong
+
+
 def main():
-    wrong = wrong_rows()
+    wrong = wrong_rows() + wrong_maps()
     for rule, path, breach, right in CASES:
         found = [name for _, name, _ in lint.check(path, breach)]
         if rule not in found:
@@ -124,7 +179,7 @@ def main():
     if untested:
         wrong += 1
         print(f"rules without a case here: {sorted(untested)}")
-    print(f"lint_selftest: {len(CASES) + len(ROWS)} cases, {wrong} wrong")
+    print(f"lint_selftest: {len(CASES) + len(ROWS) + len(PLACES) + len(MAPS) + len(STEPS)} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 
