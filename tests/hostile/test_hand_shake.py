@@ -1,0 +1,38 @@
+"""Kind 1: whoever is visible in the pod holds nothing by which its maker believes more than it must."""
+from hostile_test import HostileTest, main, on_both_fronts
+
+LIES = ("hold", "spawner", "born", "twice", "listener", "still", "flood", "swallow", "garbage", "fill", "empty", "shutdown", "recv",
+        "terminal", "failed", "flags", "babble")
+
+
+@on_both_fronts
+class Theft:
+    def rob(self, lie, mode, stop=0):
+        """A neighbour with SYS_PTRACE robs a launch and the execs of the container; then everybody else must be well."""
+        pod, near, far = self.bystanders()
+        thief = pod.run(["thief", "theft", "100", lie, str(self.canary), str(stop)], caps=["SYS_PTRACE"], mode="pod")
+        thief.wait_output("ready")
+        victim = pod.create(["sleep", "1000"], mode=mode, keep=True)
+        self.note("create", victim.create_call)
+        met = thief.wait_output("TRIED", 2)
+        self.assert_bystanders_work(near, far, thief)
+        for step in ("exec", "start", "exec"):
+            done = victim.start() if step == "start" else victim.exec("cat", self.canary)
+            self.note(step, done)
+            self.assert_not_on_host(done, thief)
+        self.assert_host_unharmed(thief)
+        self.assert_bystanders_work(near, far, thief)
+        self.assert_deleted("the victim", victim, thief)
+        self.assert_deleted("the thief", thief, thief)
+        self.assert_deleted("the pod", pod, thief)
+        return met
+
+    def test_every_lie(self):
+        for mode in ("pod", "nested"):
+            for lie in LIES:
+                with self.attack(lie=lie, mode=mode):
+                    self.rob(lie, mode)
+
+
+if __name__ == "__main__":
+    main()
