@@ -156,9 +156,11 @@ class Front:
     """What both have: a folder, a root filesystem of each container's own, and numbers for names."""
 
     name = "?"
+    is_monitor = False
 
     def __init__(self):
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # covey-runtime's caller waits for the containers; coveyd's orphans are the business of the machine's init.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(self.is_monitor), 0, 0, 0)
         self.pods, self.numbers = [], 0
 
     def next_name(self, prefix):
@@ -294,6 +296,7 @@ class RuntimeFront(Front):
     """covey-runtime as an engine calls it; the pod is a container whose PID namespace others join by its path."""
 
     name = "covey-runtime"
+    is_monitor = True
 
     def __init__(self, environment=None):
         super().__init__()
