@@ -292,6 +292,26 @@ def give(folder, owner):
                 os.chown(os.path.join(base, name), owner, owner, follow_symlinks=False)
 
 
+def wait_reaping(command, timeout):
+    """The command's status; others who end meanwhile are waited for at once, as an engine's monitor does."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            ended = None
+        if ended is not None and ended.si_pid != command.pid:
+            os.waitpid(ended.si_pid, 0)
+        elif command.poll() is not None:
+            return command.returncode
+        elif time.monotonic() > end:
+            command.kill()
+            command.wait()
+            raise subprocess.TimeoutExpired(command.args[2:], timeout)
+        else:
+            time.sleep(0.003)
+
+
 class RuntimeFront(Front):
     """covey-runtime as an engine calls it; the pod is a container whose PID namespace others join by its path."""
 
@@ -348,11 +368,7 @@ class RuntimeFront(Front):
                 run = subprocess.Popen([oci.RUNTIME, "--root", self.root, *words], stdin=subprocess.DEVNULL,
                                        stdout=stdout or out, stderr=err, env=self.env, cwd=self.folder, **options)
                 try:
-                    status = run.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    run.kill()
-                    run.wait()
-                    raise
+                    status = wait_reaping(run, timeout)
                 finally:
                     texts = []
                     for file in (out, err):

@@ -41,6 +41,25 @@ class Theft:
                 with self.attack(lie=lie, mode=mode, stop=700):
                     self.rob(lie, mode, stop=700)
 
+    def test_a_private_container_robs_the_execs_into_itself(self):
+        """Without any neighbour: what it may trace are its own processes, and those that Covey puts beside them."""
+        for lie in self.chosen(("hold", "spawner", "born", "listener", "still", "flood", "empty", "babble")):
+            with self.attack(lie=lie, mode="nested"):
+                pod, near, far = self.bystanders()
+                thief = pod.run(["thief", "theft", "100", lie, str(self.canary), "100"], caps=["SYS_PTRACE"], mode="nested",
+                                access="private")
+                thief.wait_output("ready")
+                for _ in range(3):
+                    done = thief.exec("cat", self.canary)
+                    self.assert_not_on_host(done, thief)
+                    self.assert_answered("exec", done, thief)
+                self.assert_host_unharmed(thief)
+                self.assert_goes_on(near, thief)
+                self.assert_near_works(near, thief)
+                self.assert_far_works(far, thief)
+                self.assert_deleted("the thief", thief, thief)
+                self.assert_deleted("the pod", pod, thief)
+
 
 if __name__ == "__main__":
     main()
