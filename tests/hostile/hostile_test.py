@@ -3,6 +3,7 @@ each attack. `on_both_fronts` makes two test cases of one class."""
 import contextlib
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from fronts import PATIENCE, CoveydFront, RuntimeFront
 
 DELETE_LIMIT = 5  # seconds: what issue 11 promises of a delete
 ONLY = os.environ.get("COVEY_HOSTILE_ONLY", "").split()  # values of an attack's facts, to run a few by hand
-LONG = os.environ.get("COVEY_HOSTILE_LONG") == "1"
+LONG = os.environ.get("COVEY_HOSTILE_LONG") == "1" or "--long" in sys.argv
 
 
 def on_both_fronts(case):
@@ -100,7 +101,7 @@ class HostileTest(unittest.TestCase):
                 # At once: a run that is over time has said what it saw.
                 print(f"\n{self.front.name} {facts}: lost after {time.monotonic() - began:.1f} s: {lost}", file=sys.stderr, flush=True)
                 left = self.what_is_left()
-                self.fail(lost.splitlines()[0] + (f"; left behind: {left}" if left else ""))
+                raise self.failureException(lost.splitlines()[0] + (f"; left behind: {left}" if left else "")) from None
 
     def note(self, what, call):
         """Evidence, shown when the test fails."""
@@ -149,6 +150,10 @@ class HostileTest(unittest.TestCase):
         self.assert_works("exec of a neighbour", done, *thieves)
         self.assertIn("alive", done.text)
 
+    def assert_bystanders_work(self, near, far, *thieves):
+        self.assert_near_works(near, *thieves)
+        self.assert_far_works(far, *thieves)
+
     def assert_answered(self, what, call, *thieves):
         """Done or refused, but not left waiting."""
         self.note(what, call)
@@ -173,4 +178,6 @@ def main():
     if os.geteuid() != 0:
         print("SKIP: needs root")
         sys.exit(77)
-    unittest.main(verbosity=2, warnings="ignore")
+    # Over time: what was made is unmade all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    unittest.main(argv=[word for word in sys.argv if word != "--long"], verbosity=2, warnings="ignore")

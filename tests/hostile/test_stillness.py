@@ -49,7 +49,7 @@ class Stillness:
     def test_a_newcomer_that_may_hardly_run(self):
         with self.attack():
             pod, near, _ = self.bystanders()
-            few = {"cpu": {"quota": 3000, "period": 1000000}}
+            few = {"cpu": {"quota": 1000, "period": 1000000}}
             newcomer, meanwhile, gap = self.come(pod, near, resources=few)
             self.assertTrue(newcomer.create_call.ok, self.story())
             self.assert_works("exec meanwhile", meanwhile)
