@@ -27,7 +27,7 @@ import oci  # noqa: E402
 from helpers import wait_for  # noqa: E402
 
 BIN = covey_client.BIN
-PATIENCE = 20  # seconds for a call that should take milliseconds
+PATIENCE = int(os.environ.get("COVEY_HOSTILE_PATIENCE", "20"))  # seconds for a call that should take milliseconds
 DEFAULT_CAPS = [name.removeprefix("CAP_") for name in bundles.CAPABILITIES]
 PR_SET_CHILD_SUBREAPER = 36
 
