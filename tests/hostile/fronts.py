@@ -219,7 +219,9 @@ class CoveydFront(Front):
         def do():
             try:
                 answer = self.client.call(method, target, body, timeout=timeout)
-            except (ConnectionError, OSError) as error:
+            except TimeoutError:
+                raise
+            except OSError as error:
                 return False, repr(error), None
             return answer.status < 400, answer.body.decode(errors="replace"), answer.status
         return timed(do)
@@ -263,6 +265,8 @@ class CoveydFront(Front):
 
         def do():
             run = subprocess.run(words, input=b"", stdout=subprocess.PIPE, check=False, timeout=timeout + 5)
+            if run.returncode == 28:
+                raise TimeoutError(f"exec {command}")
             status, body, code = covey_client.parse_curl(run.stdout)
             return status == 200 and code is not None, body.decode(errors="replace"), code
         return timed(do)
