@@ -2,7 +2,7 @@
 from hostile_test import HostileTest, main, on_both_fronts
 
 LIES = ("hold", "spawner", "born", "twice", "listener", "still", "flood", "swallow", "garbage", "fill", "empty", "shutdown", "recv",
-        "terminal", "failed", "flags", "babble")
+        "terminal", "failed", "flags", "babble", "puppet")
 
 
 @on_both_fronts
@@ -36,14 +36,14 @@ class Theft:
 
     def test_a_newborn_that_is_stopped(self):
         """Before it has said a word of its own."""
-        for lie in self.chosen(("hold", "spawner", "born", "terminal", "empty")):
+        for lie in self.chosen(("hold", "spawner", "born", "terminal", "empty", "puppet")):
             for mode in self.chosen(("pod", "nested")):
                 with self.attack(lie=lie, mode=mode, stop=700):
                     self.rob(lie, mode, stop=700)
 
     def test_a_container_robs_the_execs_into_itself(self):
         """Without any neighbour: what it may trace are its own processes, and those that Covey puts beside them."""
-        few, many = ("spawner", "listener", "flood"), ("hold", "spawner", "born", "listener", "still", "flood", "empty", "babble")
+        few, many = ("spawner", "listener", "flood"), ("hold", "spawner", "born", "listener", "still", "flood", "empty", "babble", "puppet")
         for mode, access, lies in (("nested", "private", many), ("pod", "private", few), ("container", "open", few)):
             for lie in self.chosen(lies):
                 with self.attack(lie=lie, mode=mode, access=access):
