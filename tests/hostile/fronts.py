@@ -145,10 +145,14 @@ def apply_options(config, caps, user, resources, volumes, terminal):
         config["mounts"].append({"destination": path, "type": "bind", "source": str(folder), "options": ["bind", "rw"]})
 
 
-def make_rootfs(folder):
-    """Debian's busybox and the thief."""
-    root = bundles.make_rootfs(folder)
-    shutil.copy2(thief_program(), root / "bin/thief")
+def make_rootfs(folder, owner=0):
+    """Debian's busybox and the thief: links to copies of the test's own; or copies that belong to a mapped root."""
+    root = pathlib.Path(folder)
+    template = root.parents[1] / "template"
+    if not template.exists():
+        shutil.copy2(thief_program(), bundles.make_rootfs(template) / "bin/thief")
+    shutil.copytree(template, root, symlinks=True, copy_function=shutil.copy2 if owner else os.link)
+    give(root, owner)
     return root
 
 
@@ -237,8 +241,7 @@ class CoveydFront(Front):
     def make(self, pod, args, mode=None, target=None, access=None, pod_owner=0, **options):
         name = self.next_name("c")
         folder = self.folder / name
-        root = make_rootfs(folder / "rootfs")
-        give(root, pod_owner)
+        root = make_rootfs(folder / "rootfs", pod_owner)
         config = self.config(args, root, **options)
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
         container = Container(pod, name, folder / "output")
@@ -393,8 +396,7 @@ class RuntimeFront(Front):
     def make(self, pod, args, mode=None, target=None, access=None, pod_owner=0, name=None, is_pause=False, **options):
         name = name or self.next_name("c")
         folder = self.folder / name
-        root = make_rootfs(folder / "rootfs")
-        give(root, pod_owner)
+        root = make_rootfs(folder / "rootfs", pod_owner)
         config = self.config(args, root, **options)
         config["linux"]["cgroupsPath"] = f"{self.group}/{name}"
         self.place(config, pod, mode, target, access, is_pause)

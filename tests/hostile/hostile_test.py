@@ -82,7 +82,10 @@ class HostileTest(unittest.TestCase):
         pathlib.Path(f"{self.canary}.stolen").unlink(missing_ok=True)
 
     @staticmethod
-    def chosen(names):
+    def chosen(names, everyday=None):
+        """Those that COVEY_HOSTILE_ONLY names, or `everyday` of them, or with --long all."""
+        if everyday is not None and not ONLY and not LONG:
+            return everyday
         return [name for name in names if not ONLY or name in ONLY]
 
     @contextlib.contextmanager
@@ -99,7 +102,7 @@ class HostileTest(unittest.TestCase):
                 lost = str(error)
             if lost is not None:
                 # At once: a run that is over time has said what it saw.
-                print(f"\n{self.front.name} {facts}: lost after {time.monotonic() - began:.1f} s: {lost}", file=sys.stderr, flush=True)
+                print(f"\n{time.strftime('%X')} {self.front.name} {facts}: lost after {time.monotonic() - began:.1f} s: {lost}", file=sys.stderr, flush=True)
                 left = self.what_is_left()
                 raise self.failureException(lost.splitlines()[0] + (f"; left behind: {left}" if left else "")) from None
 

@@ -1,6 +1,7 @@
 """Kind 1: whoever is visible in the pod holds nothing by which its maker believes more than it must."""
 from hostile_test import HostileTest, main, on_both_fronts
 
+FEW = ("spawner", "born", "still", "hold", "babble")
 LIES = ("hold", "spawner", "born", "twice", "listener", "still", "flood", "swallow", "garbage", "fill", "empty", "shutdown", "recv",
         "terminal", "failed", "flags", "babble", "puppet")
 
@@ -30,16 +31,16 @@ class Theft:
 
     def test_every_lie(self):
         for mode in self.chosen(("pod", "nested")):
-            for lie in self.chosen(LIES):
+            for lie in self.chosen(LIES, FEW if mode == "pod" else LIES):
                 with self.attack(lie=lie, mode=mode):
                     self.rob(lie, mode)
 
     def test_a_newborn_that_is_stopped(self):
         """Before it has said a word of its own."""
         for lie in self.chosen(("hold", "spawner", "born", "terminal", "empty", "puppet")):
-            for mode in self.chosen(("pod", "nested")):
-                with self.attack(lie=lie, mode=mode, stop=700):
-                    self.rob(lie, mode, stop=700)
+            for mode in self.chosen(("pod", "nested"), ("nested",)):
+                with self.attack(lie=lie, mode=mode, stop=300):
+                    self.rob(lie, mode, stop=300)
 
     def test_a_container_robs_the_execs_into_itself(self):
         """Without any neighbour: what it may trace are its own processes, and those that Covey puts beside them."""
@@ -56,7 +57,7 @@ class Theft:
     def test_from_the_namespace_of_the_victim(self):
         """Pid mode target, as a debugger that has been taken over."""
         for lie in self.chosen(("spawner", "born", "listener", "flood")):
-            for mode in self.chosen(("nested", "container")):
+            for mode in self.chosen(("nested", "container"), ("container",)):
                 with self.attack(lie=lie, mode=mode):
                     pod, near, far = self.bystanders()
                     victim = pod.run(["sleep", "1000"], mode=mode)

@@ -61,7 +61,12 @@ class Thief {
     void ambush() {
         for (int tries = 0; tries < 300; ++tries)
             for (pid_t pid = newest_ + 1; pid <= newest_ + 4; ++pid)
-                if (kill(pid, SIGSTOP) == 0) return meet(pid);
+                if (kill(pid, SIGSTOP) == 0) {
+                    Newborn who;
+                    // Too late: a program that its own container stops for ever would be no news.
+                    if (!is_newborn(pid, who)) kill(pid, SIGCONT);
+                    return meet(pid);
+                }
     }
     void let_go() {
         for (auto& [key, victim] : victims_)
