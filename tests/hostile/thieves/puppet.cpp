@@ -19,8 +19,6 @@ namespace thief {
 #if defined(__x86_64__)
 namespace {
 
-constexpr long kSystemCall = 0x050f;  // its two bytes in the text
-
 bool write_memory(pid_t pid, unsigned long address, const void* data, std::size_t length) {
     const auto* bytes = static_cast<const char*>(data);
     for (std::size_t at = 0; at < length; at += sizeof(long)) {
@@ -33,27 +31,23 @@ bool write_memory(pid_t pid, unsigned long address, const void* data, std::size_
     return true;
 }
 
-/// A traced process that stands in a system call.
+/// A traced process that stands at the entry of a system call, which it makes in the end.
 class Puppet {
   public:
     explicit Puppet(pid_t pid) : pid_(pid) {
-        if (ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) != 0) return;
+        if (ptrace(PTRACE_SEIZE, pid, nullptr, reinterpret_cast<void*>(PTRACE_O_TRACESYSGOOD)) != 0)
+            return;
         ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr);
-        seized_ = stopped() && ptrace(PTRACE_GETREGS, pid, nullptr, &before_) == 0;
+        obeys_ = at_system_call() && ptrace(PTRACE_GETREGS, pid, nullptr, &before_) == 0;
     }
     ~Puppet() {
-        if (seized_) ptrace(PTRACE_SETREGS, pid_, nullptr, &before_);
+        if (obeys_) ptrace(PTRACE_SETREGS, pid_, nullptr, &before_);
         ptrace(PTRACE_DETACH, pid_, nullptr, nullptr);
     }
     Puppet(const Puppet&) = delete;
     Puppet& operator=(const Puppet&) = delete;
 
-    [[nodiscard]] bool obeys() const {
-        if (!seized_) return false;
-        const long text =
-            ptrace(PTRACE_PEEKTEXT, pid_, reinterpret_cast<void*>(before_.rip - 2), nullptr);
-        return (text & 0xffff) == kSystemCall;
-    }
+    [[nodiscard]] bool obeys() const { return obeys_; }
     /// sendmsg(2) of the bytes, with one of its own descriptors if `right` is one.
     long say_for_us(int socket, const std::string& bytes, int right) {
         struct Letter {
@@ -86,27 +80,41 @@ class Puppet {
     }
 
   private:
-    bool stopped() const {
-        int status = 0;
-        return waitpid(pid_, &status, __WALL) == pid_ && WIFSTOPPED(status);
+    /// Runs to the next entry or exit of a system call; signals are swallowed, and a stop ends.
+    [[nodiscard]] bool at_system_call() const {
+        constexpr int kMostStops = 50;
+        for (int stops = 0; stops < kMostStops; ++stops) {
+            int status = 0;
+            if (waitpid(pid_, &status, __WALL) != pid_ || !WIFSTOPPED(status)) return false;
+            if (WSTOPSIG(status) == (SIGTRAP | 0x80)) return true;
+            if ((status >> 16) == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP)
+                kill(pid_, SIGCONT);
+            if (ptrace(PTRACE_SYSCALL, pid_, nullptr, nullptr) != 0) return false;
+        }
+        return false;
     }
+    [[nodiscard]] bool go_on(const user_regs_struct& registers) const {
+        return ptrace(PTRACE_SETREGS, pid_, nullptr, &registers) == 0 &&
+               ptrace(PTRACE_SYSCALL, pid_, nullptr, nullptr) == 0 && at_system_call();
+    }
+    /// Another call in the place of its own, before which it then stands again.
     long call(unsigned long number, unsigned long a, unsigned long b, unsigned long c) {
         auto registers = before_;
-        registers.orig_rax = ~0UL;  // no restart of what it was in
-        registers.rax = number;
-        registers.rip = before_.rip - 2;
+        registers.orig_rax = number;
         registers.rdi = a;
         registers.rsi = b;
         registers.rdx = c;
-        if (ptrace(PTRACE_SETREGS, pid_, nullptr, &registers) != 0 ||
-            ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) != 0 || !stopped() ||
-            ptrace(PTRACE_GETREGS, pid_, nullptr, &registers) != 0)
-            return -1;
-        return static_cast<long>(registers.rax);
+        if (!go_on(registers) || ptrace(PTRACE_GETREGS, pid_, nullptr, &registers) != 0) return -1;
+        const auto result = static_cast<long>(registers.rax);
+        registers = before_;
+        registers.rip -= 2;  // the instruction
+        registers.rax = before_.orig_rax;
+        registers.orig_rax = ~0UL;  // nothing to restart
+        return go_on(registers) ? result : -1;
     }
 
     pid_t pid_;
-    bool seized_ = false;
+    bool obeys_ = false;
     user_regs_struct before_{};
 };
 
