@@ -10,6 +10,7 @@
 #include <linux/fuse.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -108,6 +109,8 @@ bool serve(int device, const std::string& content, bool is_silent) {
             (void)!write(device, &out, out.head.len);
             return true;
         }
+        case FUSE_WRITE:
+            return true;  // never
         case FUSE_FORGET:
         case FUSE_BATCH_FORGET:
             return true;
@@ -171,6 +174,36 @@ int fuse_deadlock(const Arguments&) {
     static Request request;
     (void)!read(device, &request, sizeof request);  // taken, and never answered
     say("GOT deadlock");
+    rest();
+}
+
+/// Its own address space stands still: one thread writes to a page that is being written back to a
+/// server that does not answer, another one waits for it with the lock of the address space, and so
+/// does whoever reads its arguments.
+int fuse_memory(const Arguments&) {
+    const int device = mount_fuse();
+    if (device < 0) {
+        say("TRIED fuse " + errno_name());
+        return 1;
+    }
+    const std::string content(4096, 'm');
+    if (fork() != 0)
+        while (serve(device, content, false)) {
+        }
+    const int file = open((std::string{kPlace} + "/file").c_str(), O_RDWR | O_CLOEXEC);
+    auto* const page =
+        static_cast<char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+    if (file < 0 || page == MAP_FAILED) {
+        say("TRIED fuse memory " + errno_name());
+        return 1;
+    }
+    *page = 'd';
+    (void)sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE);
+    std::thread([=] { *const_cast<volatile char*>(page) = 'e'; }).detach();
+    wait_a_moment(200);
+    std::thread([=] { (void)mprotect(page, 4096, PROT_READ); }).detach();
+    wait_a_moment(200);
+    say("GOT a still address space");
     rest();
 }
 

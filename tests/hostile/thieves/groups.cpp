@@ -133,7 +133,7 @@ int freeze_self(const Arguments& words) {
 /// freeze-below HIERARCHY: a child of its own stands still in a group of its own making.
 int freeze_below(const Arguments& words) {
     if (!become_owner() || !mount_groups(words[0])) return fail("mount the groups");
-    const auto below = std::string{kPlace} + "/below";
+    const auto below = std::string{kPlace} + "/covey-thief";
     mkdir(below.c_str(), 0755);
     const pid_t child = fork();
     if (child == 0) rest();

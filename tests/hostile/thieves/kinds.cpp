@@ -12,6 +12,7 @@ const std::map<std::string, Command>& kinds() {
     static const std::map<std::string, Command> all{
         {"bomb", bomb},
         {"dead-leader", dead_leader},
+        {"deaf-terminal", deaf_terminal},
         {"deep-groups", deep_groups},
         {"exchange", exchange},
         {"fill", fill_account},
@@ -20,6 +21,7 @@ const std::map<std::string, Command>& kinds() {
         {"freeze-below", freeze_below},
         {"freeze-self", freeze_self},
         {"fuse-deadlock", fuse_deadlock},
+        {"fuse-memory", fuse_memory},
         {"fuse-program", fuse_program},
         {"groups", groups},
         {"hold-streams", hold_streams},

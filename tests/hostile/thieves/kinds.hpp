@@ -33,6 +33,7 @@ int hold_streams(const Arguments& words);
 int keep_streams(const Arguments& words);
 int pass_streams(const Arguments& words);
 int flood_notify(const Arguments& words);
+int deaf_terminal(const Arguments& words);
 int flood_terminal(const Arguments& words);
 // looks.cpp
 int search_memory(const Arguments& words);
@@ -44,6 +45,7 @@ int read_below(const Arguments& words);
 // fuse.cpp
 int fuse_program(const Arguments& words);
 int fuse_deadlock(const Arguments& words);
+int fuse_memory(const Arguments& words);
 
 /// Nothing more, for ever.
 [[noreturn]] void rest();

@@ -155,6 +155,8 @@ int flood_notify(const Arguments& words) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    // PID 1 of a namespace ends by no signal that it has no handler for.
+    signal(SIGTERM, [](int) { _exit(0); });
     say("ready");
     for (long one = 1; one < number(words.at(0)); ++one)
         if (fork() == 0) break;
@@ -163,6 +165,13 @@ int flood_notify(const Arguments& words) {
         usleep(1000);
     while (true)
         (void)!send(peer, "STATUS=still busy\n", 18, 0);
+}
+
+/// deaf-terminal: never reads what is typed.
+int deaf_terminal(const Arguments&) {
+    signal(SIGTERM, [](int) { _exit(0); });
+    say("ready");
+    rest();
 }
 
 /// flood-terminal: prints without an end.
