@@ -156,9 +156,11 @@ class Front:
     """What both have: a folder, a root filesystem of each container's own, and numbers for names."""
 
     name = "?"
+    is_monitor = False
 
     def __init__(self):
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # covey-runtime's caller waits for the containers; coveyd's orphans are the business of the machine's init.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(self.is_monitor), 0, 0, 0)
         self.pods, self.numbers = [], 0
 
     def next_name(self, prefix):
@@ -290,10 +292,31 @@ def give(folder, owner):
                 os.chown(os.path.join(base, name), owner, owner, follow_symlinks=False)
 
 
+def wait_reaping(command, timeout):
+    """The command's status; others who end meanwhile are waited for at once, as an engine's monitor does."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            ended = None
+        if ended is not None and ended.si_pid != command.pid:
+            os.waitpid(ended.si_pid, 0)
+        elif command.poll() is not None:
+            return command.returncode
+        elif time.monotonic() > end:
+            command.kill()
+            command.wait()
+            raise subprocess.TimeoutExpired(command.args[2:], timeout)
+        else:
+            time.sleep(0.003)
+
+
 class RuntimeFront(Front):
     """covey-runtime as an engine calls it; the pod is a container whose PID namespace others join by its path."""
 
     name = "covey-runtime"
+    is_monitor = True
 
     def __init__(self, environment=None):
         super().__init__()
@@ -345,11 +368,7 @@ class RuntimeFront(Front):
                 run = subprocess.Popen([oci.RUNTIME, "--root", self.root, *words], stdin=subprocess.DEVNULL,
                                        stdout=stdout or out, stderr=err, env=self.env, cwd=self.folder, **options)
                 try:
-                    status = run.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    run.kill()
-                    run.wait()
-                    raise
+                    status = wait_reaping(run, timeout)
                 finally:
                     texts = []
                     for file in (out, err):

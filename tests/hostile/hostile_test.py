@@ -3,6 +3,7 @@ each attack. `on_both_fronts` makes two test cases of one class."""
 import contextlib
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -12,7 +13,8 @@ import fronts
 from fronts import PATIENCE, CoveydFront, RuntimeFront
 
 DELETE_LIMIT = 5  # seconds: what issue 11 promises of a delete
-LONG = os.environ.get("COVEY_HOSTILE_LONG") == "1"
+ONLY = os.environ.get("COVEY_HOSTILE_ONLY", "").split()  # values of an attack's facts, to run a few by hand
+LONG = os.environ.get("COVEY_HOSTILE_LONG") == "1" or "--long" in sys.argv
 
 
 def on_both_fronts(case):
@@ -59,7 +61,11 @@ class HostileTest(unittest.TestCase):
             self.folder.rmdir()
 
     def clear(self):
-        """Nothing of the pods is left; or what comes next has a front of its own."""
+        left = self.what_is_left()
+        self.assertFalse(left, f"left behind: {left}\n{self.story()}")
+
+    def what_is_left(self):
+        """Of all pods, when they have been deleted; what comes next has a front of its own then."""
         for pod in list(self.front.pods):
             self.note("pod deleted", pod.delete(timeout=PATIENCE))
         try:
@@ -69,10 +75,15 @@ class HostileTest(unittest.TestCase):
             cls = type(self)
             cls.front.close()
             cls.start_front()
-            self.fail(f"left behind: {left}\n{self.story()}")
+            return left
+        return []
 
     def forget_theft(self):
         pathlib.Path(f"{self.canary}.stolen").unlink(missing_ok=True)
+
+    @staticmethod
+    def chosen(names):
+        return [name for name in names if not ONLY or name in ONLY]
 
     @contextlib.contextmanager
     def attack(self, **facts):
@@ -80,10 +91,17 @@ class HostileTest(unittest.TestCase):
         with self.subTest(**facts):
             self.evidence = []
             self.forget_theft()
+            began, lost = time.monotonic(), None
             try:
                 yield
-            finally:
                 self.clear()
+            except AssertionError as error:
+                lost = str(error)
+            if lost is not None:
+                # At once: a run that is over time has said what it saw.
+                print(f"\n{self.front.name} {facts}: lost after {time.monotonic() - began:.1f} s: {lost}", file=sys.stderr, flush=True)
+                left = self.what_is_left()
+                raise self.failureException(lost.splitlines()[0] + (f"; left behind: {left}" if left else "")) from None
 
     def note(self, what, call):
         """Evidence, shown when the test fails."""
@@ -93,14 +111,14 @@ class HostileTest(unittest.TestCase):
     def story(self, *thieves):
         lines = list(self.evidence)
         for thief in thieves:
-            said = thief.output().splitlines()
+            said = list(dict.fromkeys(thief.output().splitlines()))
             lines += [f"  thief: {line[:300]}" for line in [*said[:12], *([] if len(said) < 13 else ["…", *said[-3:]])]]
         return "\n".join(lines)
 
     def bystanders(self):
         """(the pod that is attacked, a container of it that has nothing to do with it, one of another pod)."""
         pod = self.front.pod()
-        near = pod.run(["sleep", "1000"], mode="pod")
+        near = pod.run(["thief", "tick"], mode="pod")
         far = self.front.pod().run(["sleep", "1000"], mode="pod")
         return pod, near, far
 
@@ -120,11 +138,35 @@ class HostileTest(unittest.TestCase):
         self.note(what, call)
         self.assertTrue(call.ok, f"{what}: {call}\n{self.story(*thieves)}")
 
+    def assert_far_works(self, far, *thieves):
+        """Another pod's exec is as quick as ever."""
+        done = far.exec("echo", "alive", timeout=DELETE_LIMIT)
+        self.assert_works("exec in another pod", done, *thieves)
+        self.assertIn("alive", done.text)
+
+    def assert_near_works(self, near, *thieves):
+        """A neighbour's exec, when no thief is there any more: a thief that may trace may also kill a newborn."""
+        done = near.exec("echo", "alive", timeout=DELETE_LIMIT)
+        self.assert_works("exec of a neighbour", done, *thieves)
+        self.assertIn("alive", done.text)
+
     def assert_bystanders_work(self, near, far, *thieves):
-        for what, one in (("exec of a neighbour", near), ("exec in another pod", far)):
-            done = one.exec("echo", "alive", timeout=DELETE_LIMIT)
-            self.assert_works(what, done, *thieves)
-            self.assertIn("alive", done.text)
+        self.assert_near_works(near, *thieves)
+        self.assert_far_works(far, *thieves)
+
+    def assert_answered(self, what, call, *thieves):
+        """Done or refused, but not left waiting."""
+        self.note(what, call)
+        self.assertFalse(call.text.startswith("no answer"), f"{what}: {call}\n{self.story(*thieves)}")
+
+    def assert_goes_on(self, near, *thieves):
+        """The processes of a neighbour (thief tick) run: nobody has left them frozen."""
+        ticks = lambda: pathlib.Path(f"/proc/{near.host_pid}/sched").read_text(encoding="ascii").split("nr_voluntary_switches")[1].split()[1]
+        try:
+            before = ticks()
+            fronts.wait_for(lambda: ticks() != before, 3)
+        except (AssertionError, OSError, IndexError):
+            self.fail(f"the neighbour stands still, or is dead\n{self.story(*thieves)}")
 
     def assert_deleted(self, what, one, *thieves):
         gone = one.delete(timeout=60)
@@ -136,4 +178,6 @@ def main():
     if os.geteuid() != 0:
         print("SKIP: needs root")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    # Over time: what was made is unmade all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    unittest.main(argv=[word for word in sys.argv if word != "--long"], verbosity=2, warnings="ignore")

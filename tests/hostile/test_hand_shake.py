@@ -13,25 +13,52 @@ class Theft:
         thief = pod.run(["thief", "theft", "100", lie, str(self.canary), str(stop)], caps=["SYS_PTRACE"], mode="pod")
         thief.wait_output("ready")
         victim = pod.create(["sleep", "1000"], mode=mode, keep=True)
-        self.note("create", victim.create_call)
-        met = thief.wait_output("TRIED", 2)
-        self.assert_bystanders_work(near, far, thief)
+        self.assert_answered("create", victim.create_call, thief)
+        thief.wait_output("TRIED", 0.5)
         for step in ("exec", "start", "exec"):
             done = victim.start() if step == "start" else victim.exec("cat", self.canary)
-            self.note(step, done)
             self.assert_not_on_host(done, thief)
+            self.assert_answered(step, done, thief)
         self.assert_host_unharmed(thief)
-        self.assert_bystanders_work(near, far, thief)
+        self.assert_goes_on(near, thief)
+        self.assert_far_works(far, thief)
+        self.assert_answered("exec of a neighbour", near.exec("echo", "alive"), thief)
         self.assert_deleted("the victim", victim, thief)
         self.assert_deleted("the thief", thief, thief)
+        self.assert_near_works(near, thief)
         self.assert_deleted("the pod", pod, thief)
-        return met
 
     def test_every_lie(self):
-        for mode in ("pod", "nested"):
-            for lie in LIES:
+        for mode in self.chosen(("pod", "nested")):
+            for lie in self.chosen(LIES):
                 with self.attack(lie=lie, mode=mode):
                     self.rob(lie, mode)
+
+    def test_a_newborn_that_is_stopped(self):
+        """Before it has said a word of its own."""
+        for lie in self.chosen(("hold", "spawner", "born", "terminal", "empty")):
+            for mode in self.chosen(("pod", "nested")):
+                with self.attack(lie=lie, mode=mode, stop=700):
+                    self.rob(lie, mode, stop=700)
+
+    def test_a_private_container_robs_the_execs_into_itself(self):
+        """Without any neighbour: what it may trace are its own processes, and those that Covey puts beside them."""
+        for lie in self.chosen(("hold", "spawner", "born", "listener", "still", "flood", "empty", "babble")):
+            with self.attack(lie=lie, mode="nested"):
+                pod, near, far = self.bystanders()
+                thief = pod.run(["thief", "theft", "100", lie, str(self.canary), "100"], caps=["SYS_PTRACE"], mode="nested",
+                                access="private")
+                thief.wait_output("ready")
+                for _ in range(3):
+                    done = thief.exec("cat", self.canary)
+                    self.assert_not_on_host(done, thief)
+                    self.assert_answered("exec", done, thief)
+                self.assert_host_unharmed(thief)
+                self.assert_goes_on(near, thief)
+                self.assert_near_works(near, thief)
+                self.assert_far_works(far, thief)
+                self.assert_deleted("the thief", thief, thief)
+                self.assert_deleted("the pod", pod, thief)
 
 
 if __name__ == "__main__":

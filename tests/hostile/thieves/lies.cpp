@@ -86,12 +86,24 @@ int Lies::slip_in() {
 }
 
 void Lies::to_socket(int fd, const std::string& whose) {
-    if (static_cast<int>(sockets_.size()) < kMostKept) sockets_.push_back(fd);
+    if (is_kept() && static_cast<int>(sockets_.size()) < kMostKept) sockets_.push_back(fd);
+    lie_to(fd, whose);
+    // Else the end of the stream would tell that somebody has it, and the lie could not be acted
+    // upon.
+    if (!is_kept()) close(fd);
+}
+
+bool Lies::is_kept() const {
+    return name_ == "hold" || name_ == "flood" || name_ == "recv" || name_ == "babble";
+}
+
+void Lies::lie_to(int fd, const std::string& whose) {
     if (name_ == "spawner") {
         const int end = slip_in();
         send(fd, packet('S'), {own_pidfd(), end});
         close(end);
     } else if (name_ == "born") {
+        // In pid mode nested this comes before the launcher's own word, if init has been stopped.
         const int peer = peer_pidfd(fd);
         if (peer >= 0) say("GOT a pidfd of who made the socket, through " + whose);
         send(fd, packet('B', kFieldsOfBorn), {peer >= 0 ? peer : own_pidfd()});

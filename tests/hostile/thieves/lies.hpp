@@ -10,7 +10,7 @@ class Lies {
   public:
     /// `name` is one of lies.cpp's table; an unknown one ends the program.
     explicit Lies(const std::string& name);
-    /// Both take the descriptor over and keep it open.
+    /// Both take the descriptor over.
     void to_socket(int fd, const std::string& whose);
     void to_fifo(int fd, const std::string& whose);
     /// What goes on for as long as the thief lives: flooding, swallowing, serving what was slipped
@@ -18,6 +18,8 @@ class Lies {
     void go_on();
 
   private:
+    [[nodiscard]] bool is_kept() const;
+    void lie_to(int fd, const std::string& whose);
     void send(int fd, const std::string& bytes, const std::vector<int>& fds = {});
     /// The other end stays here and is listened to.
     [[nodiscard]] int slip_in();

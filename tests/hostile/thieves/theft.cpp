@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
+#include <utility>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -80,6 +82,12 @@ class Thief {
     void use(int fd, const std::string& whose) {
         struct stat status {};
         if (fstat(fd, &status) != 0) return;
+        // Its sockets and FIFOs once: what is said twice is another lie.
+        const bool is_channel = S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode);
+        if (!seen_.insert({status.st_dev, status.st_ino}).second && is_channel) {
+            close(fd);
+            return;
+        }
         say("GOT " + whose + ": " + describe(fd));
         if (S_ISSOCK(status.st_mode)) return lies_.to_socket(fd, whose);
         if (S_ISFIFO(status.st_mode)) return lies_.to_fifo(fd, whose);
@@ -91,6 +99,7 @@ class Thief {
     int stop_ms_;
     pid_t newest_ = 0;
     std::map<std::string, Victim> victims_;
+    std::set<std::pair<dev_t, ino_t>> seen_;
 };
 
 }  // namespace
