@@ -184,11 +184,10 @@ void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
 bool have_same_program(FdRef proc, pid_t one, pid_t other) {
     const auto program = [&](pid_t pid) {
         const auto file = sys::open_at(proc, std::to_string(pid) + "/exe", O_PATH);
-        return file ? sys::stat_fd(file.value()) : Result<struct stat>{Errno{file.error()}};
+        return file ? sys::known_file(file.value()) : Result<sys::FileId>{Errno{file.error()}};
     };
     const auto first = program(one), second = program(other);
-    return first && second && first.value().st_dev == second.value().st_dev &&
-           first.value().st_ino == second.value().st_ino;
+    return first && second && first.value() == second.value();
 }
 
 /// For the time of a launch the shim's own processes are in the group of what they launch. Nothing
