@@ -140,6 +140,7 @@ void ExecLauncher::find_world() {
 
 void ExecLauncher::drop_host() {
     fault_point("exec.drop");
+    sys::forget_environment();
     std::vector<int> keep{input_.handshake.get(), input_.init.get()};
     for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),
                            terminal_.master.ref(), terminal_.slave.ref()})

@@ -201,6 +201,7 @@ void Launcher::build_root() {
 
 void Launcher::drop_host() {
     fault_point("launch.drop");
+    sys::forget_environment();
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();
