@@ -62,7 +62,8 @@ struct FileId {
 /// has opened or runs.
 Result<FileId> known_file(FdRef fd);
 
-/// argv; empty for zombies and kernel threads. At most 64 KiB are read.
+/// argv; empty for zombies and kernel threads. At most 64 KiB are read. Waits for the lock of the
+/// process's address space: not for a tenant's (core/patient_reading.hpp).
 Result<std::vector<std::string>> read_cmdline(FdRef proc, pid_t pid);
 /// The processes' numbers, sorted.
 Result<std::vector<pid_t>> list_processes(FdRef proc);

@@ -1,5 +1,7 @@
 """Processes that keep others waiting: whoever reaps, stops, lists or ends them."""
-from hostile_test import HostileTest, main, on_both_fronts
+import subprocess
+
+from hostile_test import DELETE_LIMIT, HostileTest, main, on_both_fronts
 
 FUSE_DEVICE = {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666, "uid": 0, "gid": 0}
 
@@ -59,15 +61,42 @@ class Stalls:
                 self.assert_deleted("the thief", thief, thief)
                 self.assert_bystanders_work(near, far, thief)
 
-    def test_a_program_on_a_silent_file_system_is_listed_and_deleted(self):
-        """Whoever asks the kernel for its program's attributes waits for the container's answer."""
-        with self.attack():
-            pod, near, far = self.bystanders()
-            thief = pod.run(["thief", "fuse-program"], mode="pod", change=with_fuse)
-            self.assertTrue(thief.wait_output("GOT"), self.story(thief))
-            self.assert_listed(pod, thief)
-            self.assert_bystanders_work(near, far, thief)
-            self.assert_deleted("the thief", thief, thief)
+    def abort_file_system(self, container):
+        """What ends a process that waits for its own answer: the connection's abort, fuse.rst."""
+        with open(f"/proc/{container.host_pid}/mountinfo", encoding="utf-8") as file:
+            numbers = [line.split()[2].split(":")[1] for line in file if " - fuse " in line]
+        place = self.folder / "connections"
+        place.mkdir()
+        subprocess.run(["mount", "-t", "fusectl", "fusectl", place], check=True)
+        try:
+            for number in numbers:
+                (place / number / "abort").write_text("1", encoding="ascii")
+        finally:
+            subprocess.run(["umount", place], check=True)
+            place.rmdir()
+
+    def test_a_silent_file_system_keeps_nobody_but_its_own_container(self):
+        """Won, for the first two: one GET of the pod's processes, and coveyd answered nobody any more. One has its program there, one
+        a page whose lock is never free, one waits for its own answer, so that no signal ends it."""
+        for what in ("fuse-program", "fuse-memory", "fuse-deadlock"):
+            with self.attack(what=what):
+                pod, near, far = self.bystanders()
+                thief = pod.run(["thief", what], mode="pod", change=with_fuse)
+                try:
+                    self.assertTrue(thief.wait_output("GOT"), self.story(thief))
+                    for _ in range(3):
+                        self.assert_listed(pod, thief)
+                    self.assert_bystanders_work(near, far, thief)
+                    gone = self.note("delete while it waits", thief.delete(timeout=20))
+                    self.assert_bystanders_work(near, far, thief)
+                    if not gone.ok:
+                        # Nobody can end it. Who waits, and in what, is said in time.
+                        self.assertLess(gone.seconds, DELETE_LIMIT + 1, self.story(thief))
+                        self.assertRegex(gone.text, r"process \d+", self.story(thief))
+                finally:
+                    if thief in pod.containers:
+                        self.abort_file_system(thief)
+                self.assert_deleted("the pod", pod, thief)
 
     def test_streams_that_are_held_open_keep_no_exec(self):
         with self.attack():
