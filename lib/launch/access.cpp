@@ -41,7 +41,7 @@ std::uint64_t domain_scope(spec::PidMode mode, const spec::Access& access,
                           "or Linux 6.12 with landlock in lsm=");
 }
 
-void enter_domain(std::uint64_t scope, const SpawnerInput& spawner, FdRef handshake) {
+void enter_domain(std::uint64_t scope, const SpawnerInput& spawner, FdRef channel) {
     fault_point("launch.domain");
     sys::restrict_scope(scope).or_throw("enter", "Landlock domain");
     if (!spawner.run) return;
@@ -51,7 +51,7 @@ void enter_domain(std::uint64_t scope, const SpawnerInput& spawner, FdRef handsh
         spawner.run(sockets.child);
         ::_exit(1);
     }
-    send_spawner(handshake, child.pidfd, sockets.parent);
+    send_spawner(channel, child.pid, sockets.parent);
 }
 
 }  // namespace covey::launch

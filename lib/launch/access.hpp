@@ -27,6 +27,6 @@ struct SpawnerInput {
 };
 
 /// Enters the domain and leaves a spawner in it, the parent's child.
-void enter_domain(std::uint64_t scope, const SpawnerInput& spawner, FdRef handshake);
+void enter_domain(std::uint64_t scope, const SpawnerInput& spawner, FdRef channel);
 
 }  // namespace covey::launch

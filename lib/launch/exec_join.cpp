@@ -39,6 +39,8 @@ class ExecLauncher {
         drop_host();
         launch();
     }
+    /// Where it may still say that it failed.
+    [[nodiscard]] FdRef channel() const noexcept { return channel_; }
 
   private:
     void compile();
@@ -47,9 +49,11 @@ class ExecLauncher {
     void find_world();
     void drop_host();
     void launch();
+    void tell_prepared();
     [[nodiscard]] InitInput init_input() const;
 
     const ExecInput& input_;
+    FdRef channel_{input_.channels.launcher};
     plan::ProcessPlan process_;
     Stdio stdio_;
     Terminal terminal_;
@@ -77,7 +81,7 @@ void ExecLauncher::compile() {
 void ExecLauncher::enter_cgroup() {
     fault_point("exec.cgroup");
     check_labels(process_, {});
-    connect_agent(process_, input_.handshake);
+    connect_agent(process_, channel_);
     set_cpus(process_.initial_cpus);
     // The exec's own group is in the identity hierarchy only; limits of v1 controllers are those of
     // the container's group.
@@ -141,7 +145,8 @@ void ExecLauncher::find_world() {
 void ExecLauncher::drop_host() {
     fault_point("exec.drop");
     sys::forget_environment();
-    std::vector<int> keep{input_.handshake.get(), input_.init.get()};
+    std::vector<int> keep{input_.channels.launcher.get(), input_.channels.newborn.get(),
+                          input_.init.get()};
     for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),
                            terminal_.master.ref(), terminal_.slave.ref()})
         if (fd.valid()) keep.push_back(fd.get());
@@ -157,7 +162,7 @@ InitInput ExecLauncher::init_input() const {
     input.program = program_;
     input.stdio = &stdio_;
     input.terminal = terminal_.slave;
-    input.handshake = input_.handshake;
+    input.channel = input_.channels.newborn;
     input.preserved_fds = input_.engine.preserved_fds;
     return input;
 }
@@ -166,9 +171,13 @@ void ExecLauncher::launch() {
     if ((input_.shared_namespaces & CLONE_NEWPID) == 0)
         sys::set_namespace(input_.init, CLONE_NEWPID)
             .or_throw("join", "the container's pid namespace");
-    cut_privileges(process_, input_.handshake);
+    tell_prepared();
+    cut_privileges(process_, channel_);
     enter_working_directory(process_);
-    load_asking_filter(process_, input_.handshake);
+    load_asking_filter(process_, channel_);
+    // As Launcher::close_channel().
+    ::close(channel_.get());
+    channel_ = input_.channels.newborn;
     fault_point("exec.clone");
     auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
     if (!child && child.error() == ENOMEM)
@@ -176,28 +185,32 @@ void ExecLauncher::launch() {
             .with_cause("the main process of its PID namespace has ended");
     if (!child) throw Error::from_errno(child.error(), "clone", "exec'd process");
     if (child.value().pid == 0) run_init(init_input());
-    fault_point("exec.born");
-    Born born;
-    born.pid = child.value().pid;
-    born.pidfd = std::move(child.value().pidfd);
-    born.terminal = std::move(terminal_.master);
-    born.command = process_.args;
-    send_born(input_.handshake, born);
+}
+
+/// Before the cut, as Launcher::tell_prepared().
+void ExecLauncher::tell_prepared() {
+    fault_point("exec.prepared");
+    Prepared prepared;
+    prepared.terminal = std::move(terminal_.master);
+    prepared.command = process_.args;
+    send_prepared(channel_, prepared);
 }
 
 }  // namespace
 
 void run_exec_launcher(const ExecInput& input) noexcept {
+    ExecLauncher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
         // As in run_launcher.
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
-        ExecLauncher{input}.run();
+        launcher.run();
         ::_exit(0);
     } catch (const Error& error) {
-        send_failed(input.handshake, prefixed("exec", error));
+        send_failed(launcher.channel(), prefixed("exec", error));
     } catch (const std::exception& error) {
-        send_failed(input.handshake, Error(Code::internal, fmt::format("exec: {}", error.what())));
+        send_failed(launcher.channel(),
+                    Error(Code::internal, fmt::format("exec: {}", error.what())));
     }
     ::_exit(1);
 }

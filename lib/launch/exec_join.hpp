@@ -19,7 +19,7 @@ struct ExecInput {
     cgroup::Placement container_cgroup;  // the caller was born in a group below it (v2)
     std::string exec_cgroup;  // empty: none of its own, the caller was born in the container's
     FdRef state_folder{-1};   // the container's: config.json as it was at create
-    FdRef handshake{-1};
+    ChannelRefs channels;
     /// Not null: the whole process as it shall be (covey-runtime); `exec` counts only for its
     /// command and terminal then.
     const spec::Process* process = nullptr;

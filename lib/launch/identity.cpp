@@ -172,7 +172,7 @@ void use_host_privileges(const plan::ProcessPlan& process) {
     if (process.user_namespace) raise_limits(process);
 }
 
-void cut_privileges(const plan::ProcessPlan& process, FdRef handshake) {
+void cut_privileges(const plan::ProcessPlan& process, FdRef channel) {
     fault_point("launch.cut");
     if (process.personality)
         sys::set_personality(*process.personality).or_throw("set", "personality");
@@ -180,10 +180,10 @@ void cut_privileges(const plan::ProcessPlan& process, FdRef handshake) {
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
     for (const auto& filter : process.own_filters)
-        load_filter(filter, handshake);
+        load_filter(filter, channel);
     if (is_filtered_early(process)) {
         require_inside_root(process.cwd);
-        load_filter(*process.seccomp, handshake);
+        load_filter(*process.seccomp, channel);
     }
     sys::limit_bounding_set(process.capabilities.bounding)
         .or_throw("drop", "bounding capabilities");

@@ -19,8 +19,8 @@ void set_cpus(const std::vector<unsigned>& cpus);
 /// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
 /// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
 /// the present hard limit and the fix.
-/// `handshake` gets the listener of a filter that asks an agent.
-void cut_privileges(const plan::ProcessPlan& process, FdRef handshake);
+/// `channel` gets the listener of a filter that asks an agent.
+void cut_privileges(const plan::ProcessPlan& process, FdRef channel);
 /// The working directory, entered with the process's own rights, and checked to be in the root.
 void enter_working_directory(const plan::ProcessPlan& process);
 

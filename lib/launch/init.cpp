@@ -43,7 +43,7 @@ Error exec_error(int error, const std::string& program) {
 }
 
 void tell_failure(const InitInput& input, const Error& error) noexcept {
-    send_failed(input.handshake, error);
+    send_failed(input.channel, error);
     // Behind the gate covey-runtime's `create` has ended: its `start` reads here.
     if (input.report.valid()) write_failure(input.report, error);
 }
@@ -57,54 +57,56 @@ void let_go(const std::vector<int>& leftovers) {
 }
 
 /// What is known only once the world is there.
-struct Prepared {
+struct Own {
     std::string program;
     FdRef terminal{-1};
-    UniqueFd master;  // the parent has none yet
 };
 
-Prepared prepare(const InitInput& input) {
-    if (input.unmade_world == nullptr) return {input.program, input.terminal, {}};
+Own prepare(const InitInput& input) {
+    if (input.unmade_world == nullptr) return {input.program, input.terminal};
     const auto& process = *input.process;
-    Prepared prepared;
-    prepared.program = make_world(*input.unmade_world, WorldMaker::init);
-    set_own_scheduler(process);
-    cut_privileges(process, input.handshake);
-    enter_working_directory(process);
-    load_asking_filter(process, input.handshake);
+    Own own;
+    own.program = make_world(*input.unmade_world);
     auto& terminal = input.unmade_world->root->terminal();
-    prepared.terminal = terminal.slave;
-    prepared.master = std::move(terminal.master);
-    return prepared;
+    own.terminal = terminal.slave;
+    // Before the cut, as Prepared (launch/message.hpp).
+    if (terminal.master) send_terminal(input.channel, terminal.master);
+    terminal.master.reset();
+    set_own_scheduler(process);
+    cut_privileges(process, input.channel);
+    enter_working_directory(process);
+    load_asking_filter(process, input.channel);
+    return own;
 }
 
 int run(const InitInput& input) {
     const auto& process = *input.process;
     (void)sys::set_name("covey:init");
+    // Before anything can go wrong: what it says counts only when it is known.
+    send_alive(input.channel);
     fault_point("init.start");
-    auto prepared = prepare(input);
-    if (input.nested != nullptr) drop_in_nested(process, *input.nested, input.handshake);
+    const auto own = prepare(input);
+    if (input.nested != nullptr) drop_in_nested(process, *input.nested, input.channel);
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
-    if (prepared.terminal.valid())
-        install_terminal(prepared.terminal);
+    if (own.terminal.valid())
+        install_terminal(own.terminal);
     else
         install_stdio(*input.stdio);
     let_go(input.leftovers);
     if (input.gate.valid()) {
-        send_ready(input.handshake, prepared.master);
-        prepared.master.reset();
+        send_ready(input.channel);
         wait_at_gate(input.gate);
     }
     if (input.start_hooks != nullptr && !input.start_hooks->empty())
         run_hooks(*input.start_hooks, "startContainer", (*input.hook_state)(::getpid(), "created"));
     fault_point("init.exec");
     if (process.seccomp && process.no_new_privileges && !asks_agent(process))
-        load_filter(*process.seccomp, input.handshake);
+        load_filter(*process.seccomp, input.channel);
     pass_on_descriptors(input.preserved_fds);
     const auto error = input.program_file.valid()
                            ? sys::exec_fd(input.program_file, process.args, process.env)
-                           : sys::exec_path(prepared.program, process.args, process.env);
-    tell_failure(input, exec_error(error.value, prepared.program));
+                           : sys::exec_path(own.program, process.args, process.env);
+    tell_failure(input, exec_error(error.value, own.program));
     return error.value == ENOENT ? kExitNotFound : kExitNotExecutable;
 }
 

@@ -23,13 +23,13 @@ struct InitInput {
     const plan::ProcessPlan* process = nullptr;
     std::string program;
     const Stdio* stdio = nullptr;
-    FdRef terminal{-1};   // pty slave, instead of stdio
-    FdRef handshake{-1};  // close-on-exec: its end tells the parent that exec succeeded
-    FdRef gate{-1};       // the start FIFO, read-write; invalid: no gate (an exec)
+    FdRef terminal{-1};  // pty slave, instead of stdio
+    FdRef channel{-1};   // the newborn's; close-on-exec: its end tells the parent of the exec
+    FdRef gate{-1};      // the start FIFO, read-write; invalid: no gate (an exec)
     /// Not null: this process is alone in a new PID namespace and still has all privileges; it
     /// makes the container's world, `program` and `terminal` included.
     const World* unmade_world = nullptr;
-    FdRef report{-1};  // FIFO for what goes wrong behind the gate; invalid: the hand-shake alone
+    FdRef report{-1};  // FIFO for what goes wrong behind the gate; invalid: the channel alone
     unsigned preserved_fds = 0;
     /// Run behind the gate, in the container, with what is left of the privileges.
     const std::vector<spec::Hook>* start_hooks = nullptr;

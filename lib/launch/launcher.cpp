@@ -56,7 +56,7 @@ class Launcher {
         // After all that looks at processes of the host or the pod, before any group is joined.
         if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access, plan_.warnings);
             scope != 0)
-            enter_domain(scope, input_.spawner, input_.handshake);
+            enter_domain(scope, input_.spawner, input_.channels.launcher);
         enter_cgroup();
         enter_namespaces();
         build_root();
@@ -68,6 +68,8 @@ class Launcher {
         else
             launch_dropped();
     }
+    /// Where it may still say that it failed.
+    [[nodiscard]] FdRef channel() const noexcept { return channel_; }
 
   private:
     void read_and_compile();
@@ -82,7 +84,8 @@ class Launcher {
     void launch_nested();
     void clone_init(std::uint64_t flags);
     [[nodiscard]] InitInput init_input();
-    void tell_born(pid_t pid, UniqueFd pidfd);
+    void tell_prepared();
+    void close_channel();
     [[nodiscard]] std::vector<int> leftovers();
 
     /// init will be the first process of a PID namespace that nobody else can be in.
@@ -91,6 +94,7 @@ class Launcher {
     [[nodiscard]] bool is_nested() const { return plan_.pid_mode == spec::PidMode::nested; }
 
     const LaunchInput& input_;
+    FdRef channel_{input_.channels.launcher};
     plan::LaunchPlan plan_;
     Sources sources_;
     ProcSource proc_;
@@ -130,7 +134,7 @@ void Launcher::open_on_host() {
     // output to its end would wait for the container's.
     if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
     give_pipes_on_host(stdio_, plan_.process, plan_.uid_mappings);
-    connect_agent(plan_.process, input_.handshake);
+    connect_agent(plan_.process, channel_);
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
@@ -194,9 +198,13 @@ void Launcher::build_root() {
             {sys::duplicate(input_.pod.proc_keeper).or_throw("dup", "keeper"),
              sys::open("/proc/self/ns/mnt", O_RDONLY).or_throw("open", "own mount namespace")});
     builder_->attach_root();
-    world_ = {&*builder_,       &plan_.process,         &hooks_, &input_.engine.hook_state,
-              input_.handshake, !input_.program.valid()};
-    if (!is_alone()) program_ = make_world(world_, WorldMaker::launcher);
+    world_ = {&*builder_,
+              &plan_.process,
+              &hooks_,
+              &input_.engine.hook_state,
+              is_alone() ? input_.channels.newborn : channel_,
+              !input_.program.valid()};
+    if (!is_alone()) program_ = make_world(world_);
 }
 
 void Launcher::drop_host() {
@@ -206,7 +214,8 @@ void Launcher::drop_host() {
     // init.
     namespaces_.close();
     auto keep = leftovers();
-    for (const auto& fd : {input_.handshake, gate_.ref(), report_.ref(), input_.program})
+    for (const auto& fd : {input_.channels.launcher, input_.channels.newborn, gate_.ref(),
+                           report_.ref(), input_.program})
         if (fd.valid()) keep.push_back(fd.get());
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
@@ -219,28 +228,31 @@ void Launcher::launch_dropped() {
     // Into the pod only now, and only for children; then the cut, still outside: a neighbour with
     // SYS_PTRACE never sees a process with more than its container has.
     namespaces_.enter_pid();
-    cut_privileges(plan_.process, input_.handshake);
+    tell_prepared();
+    cut_privileges(plan_.process, channel_);
     enter_working_directory(plan_.process);
-    load_asking_filter(plan_.process, input_.handshake);
+    load_asking_filter(plan_.process, channel_);
+    close_channel();
     clone_init(0);
 }
 
 void Launcher::launch_alone() {
     // A PID namespace of its own: nobody else is in it, so init may build the root (its procfs can
     // only be made in there), pivot and cut its privileges itself.
+    tell_prepared();
+    close_channel();
     clone_init(CLONE_NEWPID);
 }
 
 void Launcher::launch_nested() {
     namespaces_.enter_pid();
+    tell_prepared();
     fault_point("launch.clone");
-    NestedLaunch{*builder_, input_.handshake, opens_proc_}.launch(
-        {[this](const NestedEnd& end) {
-             auto input = init_input();
-             input.nested = &end;
-             run_init(input);
-         },
-         [this](UniqueFd pidfd) { tell_born(0, std::move(pidfd)); }});
+    NestedLaunch{*builder_, channel_, opens_proc_}.launch([this](const NestedEnd& end) {
+        auto input = init_input();
+        input.nested = &end;
+        run_init(input);
+    });
 }
 
 /// What init has no use for once its streams are in place.
@@ -259,7 +271,7 @@ InitInput Launcher::init_input() {
     input.program = program_;
     input.stdio = &stdio_;
     input.terminal = builder_->terminal().slave;
-    input.handshake = input_.handshake;
+    input.channel = input_.channels.newborn;
     input.gate = gate_;
     input.unmade_world = is_alone() ? &world_ : nullptr;
     input.report = report_;
@@ -287,21 +299,26 @@ void Launcher::clone_init(std::uint64_t flags) {
             .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
     }
     if (child.value().pid == 0) run_init(init_input());
-    tell_born(child.value().pid, std::move(child.value().pidfd));
 }
 
-void Launcher::tell_born(pid_t pid, UniqueFd pidfd) {
-    fault_point("launch.born");
-    Born born;
-    born.pid = pid;
-    born.pidfd = std::move(pidfd);
-    born.terminal = std::move(builder_->terminal().master);
-    born.held_stdin = std::move(stdio_.held);
-    // In mode nested the context was init's own.
-    born.used_proc_context = builder_->used_proc_context() && !is_nested();
-    born.command = plan_.process.args;
-    born.warnings = plan_.warnings;
-    send_born(input_.handshake, born);
+/// Before the cut: a descriptor in flight counts against an unprivileged sender's user, whose other
+/// processes may have used that account up (unix(7), ETOOMANYREFS).
+void Launcher::tell_prepared() {
+    fault_point("launch.prepared");
+    Prepared prepared;
+    prepared.terminal = std::move(builder_->terminal().master);
+    prepared.held_stdin = std::move(stdio_.held);
+    // In mode nested the context is init's own.
+    prepared.used_proc_context = builder_->used_proc_context() && !is_nested();
+    prepared.command = plan_.process.args;
+    prepared.warnings = plan_.warnings;
+    send_prepared(channel_, prepared);
+}
+
+/// Who is about to be cloned may be in somebody's sight: what it holds could be his.
+void Launcher::close_channel() {
+    ::close(channel_.get());
+    channel_ = input_.channels.newborn;
 }
 
 }  // namespace
@@ -324,17 +341,18 @@ Bundle read_bundle(const std::string& folder) {
 }
 
 void run_launcher(const LaunchInput& input) noexcept {
+    Launcher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
         // Without privilege it could not write its own /proc files then; entering the user
         // namespace, which it needs anyway, makes it so (commit_creds in the kernel's source).
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
-        Launcher{input}.run();
+        launcher.run();
         ::_exit(0);
     } catch (const Error& error) {
-        send_failed(input.handshake, prefixed("launcher", error));
+        send_failed(launcher.channel(), prefixed("launcher", error));
     } catch (const std::exception& error) {
-        send_failed(input.handshake,
+        send_failed(launcher.channel(),
                     Error(Code::internal, fmt::format("launcher: {}", error.what())));
     }
     ::_exit(1);

@@ -9,6 +9,7 @@
 #include "cgroup/cgroup.hpp"
 #include "launch/access.hpp"
 #include "launch/hooks.hpp"
+#include "launch/message.hpp"
 #include "launch/namespaces.hpp"
 #include "launch/stdio.hpp"
 #include "plan/compile.hpp"
@@ -49,7 +50,7 @@ struct LaunchInput {
     cgroup::Placement cgroup_path;  // the container's group; the caller was born in it on v2
     cgroup::DeviceRulesIn device_rules = cgroup::DeviceRulesIn::files;
     FdRef state_folder{-1};          // the container's: start.fifo is there, config.json goes there
-    FdRef handshake{-1};             // launch/message.hpp
+    ChannelRefs channels;            // launch/message.hpp
     const Bundle* bundle = nullptr;  // read already; null: the launcher reads it
     EngineExtras engine;
     SpawnerInput spawner;  // for a container with restricted access
@@ -59,7 +60,7 @@ struct LaunchInput {
     FdRef program{-1};
 };
 
-/// Runs in the launcher process and ends it: status 0 after Born was sent, else 1 after Failed.
+/// Runs in the launcher process and ends it: status 0 when init is there, else 1 after Failed.
 [[noreturn]] void run_launcher(const LaunchInput& input) noexcept;
 
 inline constexpr const char* kGateName = "start.fifo";

@@ -1,30 +1,44 @@
-// The hand-shake of a launch, over one SOCK_SEQPACKET pair. The parent (shim or covey-runtime)
-// holds one end, launcher and init share the other.
+// The words of a launch, over two SOCK_SEQPACKET pairs whose other ends the parent (shim or
+// covey-runtime) holds. What is believed of whom, and when, is launch/hand_shake.hpp's; here is
+// only how it is written.
 //
-//   maker    → parent   HooksDue  only if there are creation hooks; the maker of the container's
-//   parent   → maker    Go        world (launch/world.hpp: launcher or init) waits for Go
-//   launcher → parent   SeccompAgent     only if the filter asks an agent; descriptor: its socket
-//   either   → parent   SeccompListener  … and its listener, before Born or before Ready
-//   launcher → parent   NeighboursDue    a privileged process is about to be in the pod; waits
+// The launcher's channel. Nobody who is in the pod's sight holds it: the launcher closes it before
+// it clones such a process, or (pid mode nested) the others close it while the neighbours stand
+// still.
+//
+//   launcher → parent  SeccompAgent     only if the filter asks an agent; descriptor: its socket
+//   launcher → parent  HooksDue   only if there are creation hooks; who makes the container's world
+//   parent   → launcher Go        (launch/world.hpp: launcher or init) waits for Go
+//   launcher → parent  SeccompListener  of a filter that the launcher has loaded
+//   launcher → parent  Spawner    stays in the container's domain for later execs; descriptor: its
+//                                 control socket (launch/access.hpp)
+//   launcher → parent  Prepared   what there is to know of the process; descriptors: those that it
+//                                 announces. Sent before the privileges are cut: what is in flight
+//                                 counts against the sender's user otherwise (unix(7))
+//   launcher → parent  NeighboursDue    a privileged process is about to be in the pod; waits
 //   parent   → launcher Go
-//   any      → parent   Helper    a process besides launcher and init is the parent's child, to be
-//                                 reaped; descriptor: its pidfd
-//   launcher → parent   Spawner  stays in the container's domain for later execs; descriptors: its
-//                                pidfd and its control socket (launch/access.hpp)
-//   launcher → parent   Dropped  the neighbours may go on: nothing privileged is in the pod
-//   launcher → parent   Born      init exists; descriptors: its pidfd, then those announced
-//   init     → parent   Ready     init waits at the start gate (not for an exec: it has none)
-//   either   → parent   Failed    what went wrong; the sender ends with status 1
-//   (end of stream)               launcher has ended, and init has exec'd or ended
+//   launcher → parent  Between    the parent's child besides launcher and init
+//   launcher → parent  Dropped    the neighbours may go on: nothing privileged is in the pod
+//   launcher → parent  Failed     what went wrong; the sender ends with status 1
 //
-// Anything else is a protocol error. Thread rule: single-threaded programs. send_* block, as the
-// socket's buffer always has room for these.
+// The newborn's channel. A neighbour may come to hold it, but in pid mode container, where nobody
+// else sees init before it is ready: there it makes the world.
+//
+//   init     → parent  Alive      its first word
+//   init     → parent  HooksDue   of a world that it makes itself, as on the launcher's channel
+//   init     → parent  TerminalOpened  of such a world; descriptor: the pty's master
+//   init     → parent  SeccompListener  of a filter that init has loaded
+//   init     → parent  Ready      it waits at the start gate (not for an exec: that has none)
+//   init     → parent  Failed     also the launcher's, when the clone of init failed
+//   (end of stream)               init has exec'd, or ended
+//
+// Thread rule: single-threaded programs.
 #pragma once
 
 #include "base/unique_fd.hpp"
 #include "covey/error.hpp"
+#include "sys/socket.hpp"
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,21 +48,34 @@
 
 namespace covey::launch {
 
-struct Born {
-    /// In the receiver's PID namespace: the host's. 0 in a sender that does not know it.
-    pid_t pid = 0;
-    UniqueFd pidfd;
+/// A child's ends, or the parent's.
+struct Channels {
+    UniqueFd launcher, newborn;
+};
+/// The same, owned by somebody else.
+struct ChannelRefs {
+    FdRef launcher{-1}, newborn{-1};
+    ChannelRefs() = default;
+    ChannelRefs(FdRef launchers, FdRef newborns) : launcher(launchers), newborn(newborns) {}
+    ChannelRefs(const Channels& owned)  // NOLINT(google-explicit-constructor): a view
+        : launcher(owned.launcher), newborn(owned.newborn) {}
+};
+struct ChannelPairs {
+    Channels parent;  // non-blocking; packets name their senders
+    Channels child;
+};
+[[nodiscard]] ChannelPairs make_channels();
+
+struct Prepared {
     UniqueFd terminal;    // pty master, if the launcher opened one
     UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
     bool used_proc_context = false;
     std::vector<std::string> command, warnings;
 };
 /// The namespaces and mounts are there, the pivot is not: the parent runs the hooks of the
-/// runtime's namespaces now, and says send_go. `pid` is the launcher, whose namespaces are the
-/// container's (docs/decisions/008); 0: it is init, of Born.
-struct HooksDue {
-    pid_t pid = 0;
-};
+/// runtime's namespaces now, and says send_go. The sender is who the hooks are told of: its
+/// namespaces are the container's (docs/decisions/008).
+struct HooksDue {};
 /// Connected to on the host; the parent tells it of the process (launch/seccomp_agent.hpp).
 struct SeccompAgent {
     UniqueFd socket;
@@ -57,45 +84,60 @@ struct SeccompAgent {
 struct SeccompListener {
     UniqueFd listener;
 };
-struct Ready {
-    UniqueFd terminal;  // pty master, if init opened one
+struct Spawner {
+    pid_t pid = 0;
+    UniqueFd control;
 };
 struct NeighboursDue {};
+struct Between {
+    pid_t pid = 0;
+};
 struct Dropped {};
-struct Helper {
-    UniqueFd pidfd;
-};
-struct Spawner {
-    UniqueFd pidfd, control;
-};
 struct Failed {
     Error error;
 };
-using Message = std::variant<Born, Ready, Failed, HooksDue, SeccompAgent, SeccompListener,
-                             NeighboursDue, Dropped, Helper, Spawner>;
+using LauncherMessage = std::variant<Prepared, HooksDue, SeccompAgent, SeccompListener, Spawner,
+                                     NeighboursDue, Between, Dropped, Failed>;
 
-void send_born(FdRef socket, const Born& born);
-void send_ready(FdRef socket, FdRef terminal);
-void send_agent(FdRef socket, FdRef agent, std::string_view metadata);
-void send_listener(FdRef socket, FdRef listener);
-/// Blocks until the parent says go; throws when it has gone instead.
-void ask_for_hooks(FdRef socket, pid_t pid);
+struct Alive {};
+struct TerminalOpened {
+    UniqueFd master;
+};
+struct Ready {};
+using NewbornMessage =
+    std::variant<Alive, HooksDue, TerminalOpened, SeccompListener, Ready, Failed>;
+
+// What a child says; each blocks and throws.
+void send_prepared(FdRef launchers, const Prepared& prepared);
+/// On the maker's channel. Blocks until the parent says go; throws when it has gone instead.
+void ask_for_hooks(FdRef channel);
+void send_agent(FdRef launchers, FdRef agent, std::string_view metadata);
+/// On either channel.
+void send_listener(FdRef channel, FdRef listener);
+void send_spawner(FdRef launchers, pid_t pid, FdRef control);
 /// Blocks until the neighbours stand still; throws when the parent has gone instead.
-void ask_for_stillness(FdRef socket);
-void send_dropped(FdRef socket);
-void send_spawner(FdRef socket, FdRef pidfd, FdRef control);
-void send_helper(FdRef socket, FdRef pidfd);
-void send_go(FdRef socket);
+void ask_for_stillness(FdRef launchers);
+void send_between(FdRef launchers, pid_t pid);
+void send_dropped(FdRef launchers);
+void send_alive(FdRef newborns);
+void send_terminal(FdRef newborns, FdRef master);
+void send_ready(FdRef newborns);
+/// Never throws: whoever cannot even say what went wrong just ends.
+void send_failed(FdRef channel, const Error& error) noexcept;
 /// A Failed packet written to a FIFO (at most PIPE_BUF bytes of it, so it is never torn). Never
 /// throws.
 void write_failure(FdRef fifo, const Error& error) noexcept;
-/// Never throws: whoever cannot even say what went wrong just ends.
-void send_failed(FdRef socket, const Error& error) noexcept;
 
-/// The error in a Failed packet that was received by other means than receive_message.
+/// What the parent says. Does not block: EAGAIN is thrown.
+void send_go(FdRef channel);
+
+// What was received (message_decoding.cpp). Each throws Code::internal for what is no message of
+// that channel, or has other descriptors than it announces, or ones that are not what they should
+// be; the packet's descriptors are closed then.
+[[nodiscard]] LauncherMessage decode_launcher_message(sys::Packet packet);
+[[nodiscard]] NewbornMessage decode_newborn_message(sys::Packet packet);
+/// The error in a Failed packet that came by other means: its texts are bounded, and what is no
+/// printable text in them is replaced.
 [[nodiscard]] Error decode_failure(std::string_view packet);
-/// One message; nothing at the end of the stream; throws Code::internal on a protocol error.
-/// `EAGAIN` from a non-blocking socket is the caller's to avoid (poll first).
-[[nodiscard]] std::optional<Message> receive_message(FdRef socket);
 
 }  // namespace covey::launch

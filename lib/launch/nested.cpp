@@ -23,9 +23,13 @@
 namespace covey::launch {
 namespace {
 
-// What is said on the socket between the launcher and the two others.
-constexpr std::string_view kInit = "I";     // the process between → launcher, with init's pidfd
-constexpr std::string_view kDropped = "D";  // init → launcher, perhaps with a procfs context
+// What is said on the socket between the launcher and the two others, while the neighbours stand
+// still; a thief of init's end comes too late for all but the launcher's Go, and whoever swallows
+// that ends the launch. Besides these the process between says Failed.
+constexpr std::string_view kInit = "I";  // the process between → launcher, with init's pidfd
+constexpr std::string_view kContext =
+    "C";  // init → launcher, with a procfs context, if it opens one
+constexpr std::string_view kDropped = "D";  // init → launcher
 constexpr std::string_view kGo = "G";       // launcher → init
 
 constexpr int kLimit = 10'000;  // milliseconds: the process between only clones and ends
@@ -51,18 +55,18 @@ Error namespace_limit_error(std::string_view instead) {
                               instead));
 }
 
-void NestedLaunch::launch(const Steps& steps) {
+void NestedLaunch::launch(const RunInit& run_init) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     socket_ = std::move(sockets.parent);
     fault_point("nested.freeze");
-    ask_for_stillness(handshake_);
-    const auto between = clone_between(std::move(sockets.child), steps);
+    ask_for_stillness(channel_);
+    const auto between = clone_between(std::move(sockets.child), run_init);
     try {
         finish(between);
     } catch (const Error& error) {
         // Before the socket closes: init ends then, and its end must not be heard before the
         // reason.
-        send_failed(handshake_, prefixed("launcher", error));
+        send_failed(channel_, prefixed("launcher", error));
         throw;
     }
 }
@@ -70,21 +74,22 @@ void NestedLaunch::launch(const Steps& steps) {
 void NestedLaunch::finish(FdRef between) {
     await_drop(between);
     fault_point("nested.dropped");
-    send_dropped(handshake_);
+    send_dropped(channel_);
     builder_.finish_proc(proc_source());
     sys::send_packet(socket_, kGo).or_throw("send", "go");
 }
 
-UniqueFd NestedLaunch::clone_between(UniqueFd socket, const Steps& steps) {
+UniqueFd NestedLaunch::clone_between(UniqueFd socket, const RunInit& run_init) {
     auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
     if (!child) throw clone_error(child.error());
-    if (child.value().pid == 0) ::_exit(run_between(socket, steps));
-    send_helper(handshake_, child.value().pidfd);
+    if (child.value().pid == 0) ::_exit(run_between(socket, run_init));
+    send_between(channel_, child.value().pid);
     return std::move(child.value().pidfd);
 }
 
 /// A member of the pod's namespace for as long as one clone takes.
-int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
+int NestedLaunch::run_between(FdRef socket, const RunInit& run_init) {
+    ::close(channel_.get());  // nor will init have it
     try {
         (void)sys::set_name("covey:between");
         NestedEnd end{socket, opens_proc_, builder_.descriptors()};
@@ -92,16 +97,14 @@ int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
         fault_point("nested.between");
         auto child = sys::clone_process({CLONE_PARENT | CLONE_NEWPID, 0, FdRef{-1}});
         if (!child) throw clone_error(child.error());
-        if (child.value().pid == 0) steps.run_init(end);
-        const auto copy = sys::duplicate(child.value().pidfd).or_throw("dup", "pidfd");
-        steps.tell_born(std::move(child.value().pidfd));
-        const std::array fds{copy.ref()};
+        if (child.value().pid == 0) run_init(end);
+        const std::array fds{child.value().pidfd.ref()};
         sys::send_packet(socket, kInit, fds).or_throw("send", "init's descriptor");
         return 0;
     } catch (const Error& error) {
-        send_failed(handshake_, prefixed("between", error));
+        send_failed(socket, prefixed("between", error));
     } catch (const std::exception& error) {
-        send_failed(handshake_, Error(Code::internal, error.what()));
+        send_failed(socket, Error(Code::internal, error.what()));
     }
     return 1;
 }
@@ -118,22 +121,27 @@ void NestedLaunch::await_word(FdRef between) {
 }
 
 void NestedLaunch::await_drop(FdRef between) {
-    for (bool dropped = false; !dropped || !init_;) {
+    while (!dropped_ || !init_) {
         if (!init_) await_word(between);
-        auto packet = sys::receive_packet(socket_).or_throw("receive", "init's report");
-        if (packet.data == kInit && packet.fds.size() == 1) {
-            init_ = std::move(packet.fds.front());
-        } else if (packet.data == kDropped && packet.fds.size() <= 1) {
-            dropped = true;
-            if (!packet.fds.empty()) proc_context_ = std::move(packet.fds.front());
-        } else {
-            // Whoever ended has said why by himself.
-            throw Error(Code::internal, "init ended before it had dropped its privileges");
-        }
+        take(sys::receive_packet(socket_).or_throw("receive", "init's report"));
     }
     // It is privileged until its end.
     if (!sys::wait_ended(between, kLimit))
         throw Error(Code::timeout, "the process between launcher and init did not end");
+}
+
+void NestedLaunch::take(sys::Packet packet) {
+    if (packet.data == kInit && packet.fds.size() == 1)
+        init_ = std::move(packet.fds.front());
+    else if (packet.data == kContext && packet.fds.size() == 1)
+        proc_context_ = std::move(packet.fds.front());
+    else if (packet.data == kDropped)
+        dropped_ = true;
+    else if (packet.data.empty())
+        // init has said why by itself.
+        throw Error(Code::internal, "init ended before it had dropped its privileges");
+    else
+        throw decode_failure(packet.data);
 }
 
 ProcSource NestedLaunch::proc_source() {
@@ -147,18 +155,18 @@ ProcSource NestedLaunch::proc_source() {
     return source;
 }
 
-void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef handshake) {
+void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef channel) {
     set_own_scheduler(process);
-    UniqueFd context;
-    if (launcher.opens_proc)
-        context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+    if (launcher.opens_proc) {
+        // Before the cut, as Prepared.
+        const auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
+        const std::array fds{context.ref()};
+        sys::send_packet(launcher.socket, kContext, fds).or_throw("send", "procfs context");
+    }
     for (const int fd : launcher.not_for_init)
         ::close(fd);
-    cut_privileges(process, handshake);
-    const std::array fds{context.ref()};
-    sys::send_packet(launcher.socket, kDropped, {fds.data(), context ? 1U : 0U})
-        .or_throw("send", "report");
-    context.reset();
+    cut_privileges(process, channel);
+    sys::send_packet(launcher.socket, kDropped).or_throw("send", "report");
     const auto answer = sys::receive_packet(launcher.socket).or_throw("receive", "go");
     // The launcher has ended, and it is the one that says why.
     if (answer.data != kGo) ::_exit(1);

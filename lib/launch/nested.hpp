@@ -11,6 +11,7 @@
 #include "launch/message.hpp"
 #include "launch/root_builder.hpp"
 #include "plan/plan.hpp"
+#include "sys/socket.hpp"
 
 #include <functional>
 #include <string_view>
@@ -29,31 +30,29 @@ struct NestedEnd {
 
 class NestedLaunch {
   public:
-    /// `builder` has pivoted and not yet run what lies on the container's /proc.
-    NestedLaunch(RootBuilder& builder, FdRef handshake, bool opens_proc)
-        : builder_(builder), handshake_(handshake), opens_proc_(opens_proc) {}
+    /// `builder` has pivoted and not yet run what lies on the container's /proc; `channel` is the
+    /// launcher's, which the others do without.
+    NestedLaunch(RootBuilder& builder, FdRef channel, bool opens_proc)
+        : builder_(builder), channel_(channel), opens_proc_(opens_proc) {}
 
-    struct Steps {
-        /// In init; does not return.
-        std::function<void(const NestedEnd& end)> run_init;
-        /// In the process between, as soon as init is there: nobody else is to wait for it.
-        std::function<void(UniqueFd pidfd)> tell_born;
-    };
+    /// In init; does not return.
+    using RunInit = std::function<void(const NestedEnd& end)>;
     /// In the launcher, whose children are born in the pod's namespace by now. Returns when init
     /// has its /proc and goes on.
-    void launch(const Steps& steps);
+    void launch(const RunInit& run_init);
 
   private:
-    UniqueFd clone_between(UniqueFd socket, const Steps& steps);
-    [[nodiscard]] int run_between(FdRef socket, const Steps& steps);
+    UniqueFd clone_between(UniqueFd socket, const RunInit& run_init);
+    [[nodiscard]] int run_between(FdRef socket, const RunInit& run_init);
     void finish(FdRef between);
     void await_word(FdRef between);
     void await_drop(FdRef between);
+    void take(sys::Packet packet);
     [[nodiscard]] ProcSource proc_source();
 
     RootBuilder& builder_;
-    FdRef handshake_;
-    bool opens_proc_;
+    FdRef channel_;
+    bool opens_proc_, dropped_ = false;
     UniqueFd socket_, init_, proc_context_;
     UniqueFd pid_namespace_;
 };
@@ -62,6 +61,7 @@ class NestedLaunch {
 [[nodiscard]] Error namespace_limit_error(std::string_view instead);
 
 /// In init: cuts its privileges, reports that and waits until its /proc is mounted.
-void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef handshake);
+/// `channel` is the newborn's.
+void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher, FdRef channel);
 
 }  // namespace covey::launch

@@ -15,7 +15,7 @@ bool asks_agent(const plan::ProcessPlan& process) {
     return process.seccomp && !process.seccomp->listener_path.empty();
 }
 
-void connect_agent(const plan::ProcessPlan& process, FdRef handshake) {
+void connect_agent(const plan::ProcessPlan& process, FdRef channel) {
     if (!asks_agent(process)) return;
     const auto& path = process.seccomp->listener_path;
     const auto slash = path.find_last_of('/');
@@ -27,10 +27,10 @@ void connect_agent(const plan::ProcessPlan& process, FdRef handshake) {
     if (!folder) throw refused(Errno{folder.error()});
     const auto socket = sys::stream_connect_at(folder.value(), path.substr(slash + 1));
     if (!socket) throw refused(Errno{socket.error()});
-    send_agent(handshake, socket.value(), process.seccomp->listener_metadata);
+    send_agent(channel, socket.value(), process.seccomp->listener_metadata);
 }
 
-void load_filter(const plan::SeccompFilter& filter, FdRef handshake) {
+void load_filter(const plan::SeccompFilter& filter, FdRef channel) {
     auto listener = sys::load_seccomp(filter.filter, filter.flags);
     if (!listener && listener.error() == EBUSY)
         throw Error(Code::unsupported_by_host,
@@ -38,11 +38,11 @@ void load_filter(const plan::SeccompFilter& filter, FdRef handshake) {
                     "takes one alone")
             .with_fix("do not run Covey itself under such a filter");
     const auto loaded = std::move(listener).or_throw("load", "seccomp filter");
-    if (loaded) send_listener(handshake, loaded);
+    if (loaded) send_listener(channel, loaded);
 }
 
-void load_asking_filter(const plan::ProcessPlan& process, FdRef handshake) {
-    if (process.no_new_privileges && asks_agent(process)) load_filter(*process.seccomp, handshake);
+void load_asking_filter(const plan::ProcessPlan& process, FdRef channel) {
+    if (process.no_new_privileges && asks_agent(process)) load_filter(*process.seccomp, channel);
 }
 
 void SeccompDelivery::deliver(pid_t pid, const State& state) {

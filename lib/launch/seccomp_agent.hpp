@@ -18,12 +18,12 @@ namespace covey::launch {
 
 [[nodiscard]] bool asks_agent(const plan::ProcessPlan& process);
 /// In the launcher, on the host. Nothing when the process's filter asks nobody.
-void connect_agent(const plan::ProcessPlan& process, FdRef handshake);
+void connect_agent(const plan::ProcessPlan& process, FdRef channel);
 /// Into this process; a listener goes to the parent and is closed here.
-void load_filter(const plan::SeccompFilter& filter, FdRef handshake);
+void load_filter(const plan::SeccompFilter& filter, FdRef channel);
 /// One that asks an agent, of a process with no_new_privs: not last, as others, but while nobody
 /// sees the process.
-void load_asking_filter(const plan::ProcessPlan& process, FdRef handshake);
+void load_asking_filter(const plan::ProcessPlan& process, FdRef channel);
 
 /// In the parent: brings together agent, listener and number, whichever comes first.
 class SeccompDelivery {

@@ -9,11 +9,11 @@
 namespace covey::launch {
 namespace {
 
-void run_creation_hooks(const World& world, WorldMaker maker) {
+void run_creation_hooks(const World& world) {
     const auto& hooks = *world.hooks;
     // Also when the parent has none to run: if one of ours fails, it owes the poststop hooks.
     if (!hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty())
-        ask_for_hooks(world.handshake, maker == WorldMaker::init ? 0 : ::getpid());
+        ask_for_hooks(world.channel);
     if (!hooks.create_container.empty())
         run_hooks(hooks.create_container, "createContainer",
                   (*world.hook_state)(::getpid(), "creating"));
@@ -21,11 +21,11 @@ void run_creation_hooks(const World& world, WorldMaker maker) {
 
 }  // namespace
 
-std::string make_world(const World& world, WorldMaker maker) {
+std::string make_world(const World& world) {
     auto& root = *world.root;
     const auto& process = *world.process;
     root.build();
-    run_creation_hooks(world, maker);
+    run_creation_hooks(world);
     std::string program;
     if (world.finds_program)
         program = find_program(root.root(), process.args, process.env, process.cwd);

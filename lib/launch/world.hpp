@@ -22,15 +22,12 @@ struct World {
     const plan::ProcessPlan* process = nullptr;
     const spec::Hooks* hooks = nullptr;
     const HookState* hook_state = nullptr;
-    FdRef handshake{-1};
+    FdRef channel{-1};          // the maker's
     bool finds_program = true;  // else it is not one of the root's
 };
 
-/// Who the hooks of the runtime's namespaces are told of. init does not know its number there: 0.
-enum class WorldMaker { launcher, init };
-
 /// Returns the path of the program to execute, inside the new root, which is "/" now (nothing when
 /// it is not the root's).
-[[nodiscard]] std::string make_world(const World& world, WorldMaker maker);
+[[nodiscard]] std::string make_world(const World& world);
 
 }  // namespace covey::launch

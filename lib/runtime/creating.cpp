@@ -27,6 +27,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
 #include <csignal>
 #include <utility>
@@ -51,6 +52,13 @@ std::string absolute_rootfs(const std::string& bundle, const spec::Spec& spec) {
     return path.starts_with('/') ? path : bundle + "/" + path;
 }
 
+bool makes_pid_namespace(const spec::Spec& spec) {
+    const auto& all = spec.linux.namespaces;
+    return std::any_of(all.begin(), all.end(), [](const spec::Namespace& one) {
+        return one.type == spec::NamespaceType::pid && one.path.empty();
+    });
+}
+
 class Creation {
   public:
     Creation(const Globals& globals, const CreateOptions& options, const std::string& id)
@@ -69,7 +77,8 @@ class Creation {
     void await_scope(Pipe gate);
     void make_scope(UniqueFd gate);
     void launch();
-    [[noreturn]] void run_launcher(FdRef handshake);
+    [[nodiscard]] HandShake::Input hand_shake_input();
+    [[noreturn]] void run_launcher(launch::ChannelRefs channels);
     void finish();
     void undo_launch() noexcept;
 
@@ -187,7 +196,7 @@ void Creation::make_group() {
 void Creation::launch() {
     for (const char* name : {launch::kGateName, launch::kReportName})
         sys::mkfifo_at(folder_->fd(), name, kFifoMode).or_throw("make", name);
-    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    auto channels = launch::make_channels();
     Pipe scope_gate;
     if (scope_) scope_gate = sys::make_pipe().or_throw("pipe", "launcher");
     fault_point("runtime.clone");
@@ -198,15 +207,35 @@ void Creation::launch() {
                     .or_throw("clone", "launcher");
     if (launcher_.pid == 0) {
         if (scope_) await_scope(std::move(scope_gate));
-        run_launcher(sockets.child);
+        run_launcher(channels.child);
     }
-    sockets.child.reset();
+    channels.child = {};
     if (scope_) make_scope(std::move(scope_gate.write));
-    hand_shake_.emplace(record_, bundle_.spec.hooks, shared_.file, cgroups_ ? &*cgroups_ : nullptr);
-    hand_shake_->await_ready(sockets.parent);
+    hand_shake_.emplace(hand_shake_input());
+    hand_shake_->await(std::move(channels.parent), launcher_);
     join_class(record_.resctrl, hand_shake_->born().pid);
-    for (const auto& warning : hand_shake_->born().warnings)
+    for (const auto& warning : hand_shake_->born().prepared.warnings)
         log::debug(warning);
+}
+
+HandShake::Input Creation::hand_shake_input() {
+    const auto& spec = bundle_.spec;
+    launch::HandShake::Expect expect;
+    expect.hooks = !spec.hooks.empty();
+    expect.agent = expect.listener =
+        spec.linux.seccomp && !spec.linux.seccomp->listener_path.empty();
+    expect.spawner = sharing_.access.is_restricted();
+    expect.nests = shared_.nests;
+    expect.makes_world = makes_pid_namespace(spec);  // as plan::compile() decides
+    return {record_,
+            &spec.hooks,
+            shared_.file,
+            cgroups_ ? &*cgroups_ : nullptr,
+            record_.cgroup.path,
+            expect,
+            [this](pid_t pid, const std::string& metadata) {
+                return encode_process_state(record_, "creating", pid, pid, metadata);
+            }};
 }
 
 /// In the launcher. The end without a word is that of the command: then there is nothing to do, and
@@ -228,7 +257,7 @@ void Creation::make_scope(UniqueFd gate) {
     sys::write_all(gate, record_.cgroup.path).or_throw("write to", "launcher");
 }
 
-void Creation::run_launcher(FdRef handshake) {
+void Creation::run_launcher(launch::ChannelRefs channels) {
     launch::LaunchInput input;
     input.request.bundle = record_.bundle;
     input.request.namespaces = plan::NamespaceRule::spec;
@@ -240,7 +269,7 @@ void Creation::run_launcher(FdRef handshake) {
     input.cgroup_path = record_.cgroup;
     if (scope_) input.device_rules = cgroup::DeviceRulesIn::program;
     input.state_folder = folder_->fd();
-    input.handshake = handshake;
+    input.channels = channels;
     input.bundle = &bundle_;
     input.engine.preserved_fds = options_.fds.count;
     if (!options_.no_new_keyring) input.engine.keyring = "_ses." + id_;
@@ -267,8 +296,8 @@ void Creation::finish() {
     folder_->write(record_);
     fault_point("runtime.record");
     if (console_) {
-        send_descriptor(console_, born.terminal, "/dev/pts/ptmx");
-        born.terminal.reset();
+        send_descriptor(console_, born.prepared.terminal, "/dev/pts/ptmx");
+        born.prepared.terminal.reset();
         console_.reset();
     }
     if (pidfd_socket_) send_descriptor(pidfd_socket_, born.pidfd, "pidfd");
@@ -327,7 +356,7 @@ CreatedContainer Creation::run() {
     (void)sys::wait_process(launcher_.pidfd);
     auto& born = hand_shake_->born();
     return {std::move(record_), std::move(*folder_), std::move(born.pidfd),
-            std::move(born.terminal)};
+            std::move(born.prepared.terminal)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
+#include "runtime/hand_shake.hpp"
 #include "runtime/resctrl.hpp"
 #include "runtime/sharing.hpp"
 #include "runtime/state_codec.hpp"
@@ -59,38 +60,39 @@ class Execution {
     }
 
     ExecutedProcess run() {
-        auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+        auto channels = launch::make_channels();
         launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                         .or_throw("clone", "launcher");
         if (launcher_.pid == 0) {
-            enter_class(sockets.child);
-            run_launcher(sockets.child);
+            enter_class(channels.child.launcher);
+            run_launcher(channels.child);
         }
-        sockets.child.reset();
+        channels.child = {};
+        HandShake hand_shake{hand_shake_input()};
         try {
-            await_exec(sockets.parent);
+            hand_shake.await(std::move(channels.parent), launcher_);
         } catch (...) {
-            for (const auto& process : {launcher_.pidfd.ref(), born_.pidfd.ref()})
-                if (process.valid()) (void)sys::pidfd_send_signal(process, SIGKILL);
+            (void)sys::pidfd_send_signal(launcher_.pidfd, SIGKILL);
+            hand_shake.kill();
             reap_children();
             throw;
         }
-        (void)sys::wait_process(launcher_.pidfd);
-        return {born_.pid, std::move(born_.pidfd), std::move(born_.terminal)};
+        auto& born = hand_shake.born();
+        return {born.pid, std::move(born.pidfd), std::move(born.prepared.terminal)};
     }
 
   private:
     /// In the launcher, whose child the process will be.
-    void enter_class(FdRef handshake) const noexcept {
+    void enter_class(FdRef channel) const noexcept {
         try {
             join_class(target_.view.record.resctrl, 0);
         } catch (const Error& error) {
-            launch::send_failed(handshake, error);
+            launch::send_failed(channel, error);
             ::_exit(1);
         }
     }
 
-    [[noreturn]] void run_launcher(FdRef handshake) {
+    [[noreturn]] void run_launcher(launch::ChannelRefs channels) {
         const auto& view = target_.view;
         launch::ExecInput input;
         input.request.bundle = view.record.bundle;
@@ -112,7 +114,7 @@ class Execution {
         input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
         input.container_cgroup = placement_;
         input.state_folder = target_.folder.fd();
-        input.handshake = handshake;
+        input.channels = channels;
         input.process = &process_;
         input.engine.preserved_fds = fds_.count;
         if (!view.record.no_new_keyring) input.engine.keyring = "_ses." + view.record.id;
@@ -121,27 +123,21 @@ class Execution {
         launch::run_exec_launcher(input);
     }
 
-    /// The end of the stream after Born is the exec's success.
-    void await_exec(FdRef handshake) {
-        launch::SeccompDelivery seccomp;
+    HandShake::Input hand_shake_input() const {
         const auto& record = target_.view.record;
-        const auto state = [&](pid_t pid, const std::string& metadata) {
-            return encode_process_state(record, "running", record.pid, pid, metadata);
-        };
-        while (auto message = launch::receive_message(handshake)) {
-            if (auto* born = std::get_if<launch::Born>(&*message))
-                born_ = std::move(*born);
-            else if (const auto* failed = std::get_if<launch::Failed>(&*message))
-                throw failed->error;
-            else if (auto* agent = std::get_if<launch::SeccompAgent>(&*message))
-                seccomp.take(std::move(*agent));
-            else if (auto* listener = std::get_if<launch::SeccompListener>(&*message))
-                seccomp.take(std::move(*listener));
-            seccomp.deliver(born_.pid, state);
-        }
-        if (born_.pid == 0)
-            throw Error(Code::internal, "the launcher ended without a word")
-                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
+        launch::HandShake::Expect expect;
+        expect.gate = false;
+        // The configuration that says whether the filter asks one is read by the launcher.
+        expect.agent = expect.listener = true;
+        return {record,
+                nullptr,
+                FdRef{-1},
+                cgroups_ ? &*cgroups_ : nullptr,
+                placement_.path,
+                expect,
+                [&record](pid_t pid, const std::string& metadata) {
+                    return encode_process_state(record, "running", record.pid, pid, metadata);
+                }};
     }
 
     const ExecTarget& target_;
@@ -151,7 +147,6 @@ class Execution {
     std::optional<cgroup::Host> cgroups_;
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;
-    launch::Born born_;
 };
 
 }  // namespace

@@ -3,69 +3,102 @@
 #include "covey/error.hpp"
 #include "launch/hooks.hpp"
 #include "runtime/state_codec.hpp"
+#include "sys/file.hpp"
 #include "sys/process.hpp"
 
 #include <csignal>
 #include <utility>
-#include <variant>
 
 namespace covey::runtime {
 
-void HandShake::take(launch::Ready message) {
-    is_ready_ = true;
-    if (message.terminal) born_.terminal = std::move(message.terminal);
+void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
+    task::Launching::Order order;
+    order.channels = std::move(channels);
+    order.launcher = {launcher.pid, sys::duplicate(launcher.pidfd).or_throw("dup", "pidfd")};
+    order.expect = input_.expect;
+    order.recognize = task::children_in(input_.cgroups, input_.group);
+    order.limit.reset();
+    launching_.emplace(loop_, std::move(order), callbacks());
+    loop_.run();
+    if (failure_) throw Error(*failure_);
 }
 
-void HandShake::take(launch::NeighboursDue /*message*/) {
-    std::optional<cgroup::Host> own;
-    if (cgroups_ == nullptr) own = cgroup::detect();
-    stillness_.emplace(own ? *own : *cgroups_, nested_in_, record_.cgroup.path);
-    launch::send_go(socket_);
+task::Launching::Callbacks HandShake::callbacks() {
+    return {.born =
+                [this](launch::Born born) {
+                    born_ = std::move(born);
+                    if (!input_.expect.gate) launching_->await_execution({});
+                    attempt([this] { deliver(); });
+                },
+            .ready =
+                [this](UniqueFd terminal) {
+                    if (terminal) born_.prepared.terminal = std::move(terminal);
+                    is_done_ = true;
+                    stop_when_done();
+                },
+            .failed =
+                [this](Error error) {
+                    if (!failure_) failure_ = std::move(error);
+                    loop_.stop();
+                },
+            .executed =
+                [this] {
+                    is_done_ = true;
+                    stop_when_done();
+                },
+            .launcher_ended = [this] { stop_when_done(); },
+            .neighbours_due = [this] { attempt([this] { hold_still(); }); },
+            .dropped = [this] { let_go(); },
+            .hooks_due = [this](pid_t told) { attempt([this, told] { run_hooks(told); }); },
+            .spawner = [this](launch::KeepSpawner spawner) { spawner_ = std::move(spawner); },
+            .agent = [this](launch::SeccompAgent agent) { seccomp_.take(std::move(agent)); },
+            .listener =
+                [this](UniqueFd listener) {
+                    seccomp_.take(launch::SeccompListener{std::move(listener)});
+                    attempt([this] { deliver(); });
+                }};
 }
 
-void HandShake::take(launch::Dropped /*message*/) {
-    let_go();
-    // They have ended, but would show in the pod until somebody waits for them.
-    for (const auto& helper : std::exchange(helpers_, {}))
-        (void)sys::wait_process(helper);
-}
-
-void HandShake::run_due_hooks() {
-    const pid_t told = hooks_due_.value_or(0) != 0 ? *hooks_due_ : born_.pid;
-    if (!hooks_due_ || told == 0) return;
-    hooks_due_.reset();
-    hooks_ran_ = true;
-    const auto state = encode_hook_state(record_, "creating", told);
-    launch::run_hooks(hooks_.prestart, "prestart", state);
-    launch::run_hooks(hooks_.create_runtime, "createRuntime", state);
-    launch::send_go(socket_);
-}
-
-void HandShake::await_ready(FdRef socket) {
-    socket_ = socket;
-    const auto state = [this](pid_t pid, const std::string& metadata) {
-        return encode_process_state(record_, "creating", pid, pid, metadata);
-    };
-    // The launcher tells init's birth, init that it is ready: either may be the first to be heard.
-    while (!is_ready_ || born_.pid == 0) {
-        auto message = launch::receive_message(socket);
-        if (!message)
-            throw Error(Code::internal, "the launcher ended without a word")
-                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
-        std::visit([this](auto& one) { take(std::move(one)); }, *message);
-        seccomp_.deliver(born_.pid, state);  // init may wait for the agent before it is ready
-        run_due_hooks();
+void HandShake::attempt(const std::function<void()>& step) {
+    if (failure_) return;
+    try {
+        step();
+    } catch (const Error& error) {
+        failure_ = error;
+        loop_.stop();
     }
+}
+
+/// Not before its launcher and the process between are reaped: they would show in the pod.
+void HandShake::stop_when_done() {
+    if (is_done_ && !launching_->launcher_alive()) loop_.stop();
+}
+
+void HandShake::hold_still() {
+    std::optional<cgroup::Host> own;
+    if (input_.cgroups == nullptr) own = cgroup::detect();
+    stillness_.emplace(own ? *own : *input_.cgroups, input_.nested_in, input_.record.cgroup.path);
+    launching_->all_still();
+}
+
+void HandShake::run_hooks(pid_t told) {
+    hooks_ran_ = true;
+    const auto state = encode_hook_state(input_.record, "creating", told);
+    launch::run_hooks(input_.hooks->prestart, "prestart", state);
+    launch::run_hooks(input_.hooks->create_runtime, "createRuntime", state);
+    launching_->hooks_ran();
+}
+
+void HandShake::deliver() {
+    seccomp_.deliver(born_.pid, input_.state);
 }
 
 void HandShake::kill() noexcept {
     constexpr int kLimit = 1000;  // milliseconds
-    if (spawner_.pidfd) helpers_.push_back(std::move(spawner_.pidfd));
-    if (born_.pidfd) helpers_.push_back(std::move(born_.pidfd));
-    for (const auto& process : helpers_)
-        (void)sys::pidfd_send_signal(process, SIGKILL);
-    for (const auto& process : helpers_)
-        (void)sys::wait_ended(process, kLimit);
+    for (const auto* process : {&spawner_.pidfd, &born_.pidfd})
+        if (*process) (void)sys::pidfd_send_signal(*process, SIGKILL);
+    for (const auto* process : {&spawner_.pidfd, &born_.pidfd})
+        if (*process) (void)sys::wait_ended(*process, kLimit);
 }
 
 }  // namespace covey::runtime

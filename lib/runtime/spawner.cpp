@@ -132,13 +132,13 @@ int run_spawner() {
     }
 }
 
-void put_to_work(const launch::Spawner& spawner, FdRef state_folder, FdRef init,
+void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef init,
                  ContainerRecord& record) {
     const auto listener = sys::seqpacket_listen_at(state_folder, kSpawnerSocket)
                               .or_throw("listen at", kSpawnerSocket);
     const std::array fds{listener.ref(), init};
     sys::send_packet(spawner.control, "work", fds).or_throw("send order to", "spawner");
-    record.spawner = sys::pidfd_number(spawner.pidfd).or_throw("read number of", "spawner");
+    record.spawner = spawner.pid;
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     record.spawner_start_time =
         sys::read_stat(proc, record.spawner).or_throw("read stat of", "spawner").start_time;

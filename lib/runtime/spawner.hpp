@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "launch/message.hpp"
+#include "launch/hand_shake.hpp"
 #include "runtime/record.hpp"
 
 #include <string_view>
@@ -24,7 +24,7 @@ inline constexpr std::string_view kSpawnerSocket = "spawner.sock";
 
 /// In create: from now on the spawner takes execs, until `init` ends. Its identity goes into
 /// `record`.
-void put_to_work(const launch::Spawner& spawner, FdRef state_folder, FdRef init,
+void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef init,
                  ContainerRecord& record);
 /// In delete: kills it if it is there still, and waits for its end (at most 10 s).
 void end_spawner(const ContainerRecord& record);

@@ -5,10 +5,16 @@
 #include "launch/message.hpp"
 #include "runtime/late_hooks.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -22,22 +28,61 @@ Error is_gone(const std::string& id) {
         .with_fix("delete it and create it anew");
 }
 
-/// What init wrote before every writer was gone: nothing when it executed its program.
-std::string read_to_end(FdRef report) {
-    std::string text;
-    std::array<char, PIPE_BUF> chunk{};
-    while (true) {
-        pollfd entry{report.get(), POLLIN, 0};
-        if (::poll(&entry, 1, -1) < 0 && errno != EINTR)
-            throw Error::from_errno(errno, "wait for", "start report");
-        const auto got = ::read(report.get(), chunk.data(), chunk.size());
-        if (got == 0) return text;
-        if (got > 0)
-            text.append(chunk.data(), static_cast<std::size_t>(got));
-        else if (errno != EAGAIN && errno != EINTR)
-            throw Error::from_errno(errno, "read", "start report");
-    }
+void ring(FdRef gate, const std::string& id) {
+    const auto written = sys::write_all(gate, "s");
+    // Full: then init has enough to read.
+    if (!written && written.error() != EAGAIN) written.or_throw("open the gate of", id);
 }
+
+/// What init says of its execution, until every writer of the report is gone: nothing when it
+/// executed its program. A neighbour with SYS_PTRACE may have taken init's descriptors: he can keep
+/// the report open, write to it and swallow the byte at the gate. So the kernel is asked too, and
+/// has the last word.
+class Report {
+  public:
+    Report(FdRef fifo, const ContainerRecord& record) : fifo_(fifo), record_(record) {}
+
+    /// `nudge` is called from time to time while init has not executed its program.
+    std::string await(const std::function<void()>& nudge) {
+        constexpr int kFirst = 100, kSlowest = 2000;  // milliseconds
+        for (int wait = kFirst; !take(wait); wait = std::min(wait * 2, kSlowest)) {
+            const auto stat = init();
+            if (!stat || stat->state == 'Z' || stat->has_executed) break;
+            nudge();
+        }
+        const auto stat = text_.empty() ? std::nullopt : init();
+        return stat && stat->has_executed ? std::string{} : text_;
+    }
+
+  private:
+    /// Everything that comes within `wait` milliseconds; true at its end.
+    bool take(int wait) {
+        constexpr std::size_t kMost = PIPE_BUF;
+        std::array<char, PIPE_BUF> chunk{};
+        pollfd entry{fifo_.get(), POLLIN, 0};
+        const int ready = ::poll(&entry, 1, wait);
+        if (ready < 0 && errno != EINTR) throw Error::from_errno(errno, "wait for", "start report");
+        if (ready <= 0) return false;
+        const auto got = ::read(fifo_.get(), chunk.data(), chunk.size());
+        if (got == 0) return true;
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            throw Error::from_errno(errno, "read", "start report");
+        if (got > 0 && text_.size() < kMost)
+            text_.append(chunk.data(), static_cast<std::size_t>(got));
+        return false;
+    }
+
+    [[nodiscard]] std::optional<sys::ProcessStat> init() const {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        auto stat = sys::read_stat(proc, record_.pid);
+        if (!stat || stat.value().start_time != record_.start_time) return std::nullopt;
+        return std::move(stat).value();
+    }
+
+    FdRef fifo_;
+    const ContainerRecord& record_;
+    std::string text_;
+};
 
 }  // namespace
 
@@ -49,8 +94,8 @@ void start_container(const ContainerFolder& folder, const ContainerRecord& recor
     const auto gate =
         sys::open_at(folder.fd(), launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
     if (!gate) throw is_gone(record.id);
-    sys::write_all(gate.value(), "s").or_throw("open the gate of", record.id);
-    const auto problem = read_to_end(report);
+    ring(gate.value(), record.id);
+    const auto problem = Report{report, record}.await([&] { ring(gate.value(), record.id); });
     for (const char* name : {launch::kGateName, launch::kReportName})
         (void)sys::unlink_at(folder.fd(), name);  // their work is done
     if (!problem.empty()) throw launch::decode_failure(problem);

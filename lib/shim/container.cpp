@@ -4,12 +4,12 @@
 #include "base/rollback.hpp"
 #include "core/lifecycle.hpp"
 #include "core/protocol.hpp"
-#include "shim/clock.hpp"
 #include "shim/exec_state.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -43,7 +43,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     : context_(context) {
     facts_.config = std::move(config);
     facts_.state = core::ContainerState::creating;
-    facts_.created_at = unix_microseconds();
+    facts_.created_at = task::unix_microseconds();
     facts_.cgroup = context_.sandbox.facts().cgroup + "/" + facts_.config.id + ".ctr";
     check_target();
     Rollback rollback;
@@ -126,6 +126,7 @@ const cgroup::Group* Container::group() const noexcept {
 void Container::on_neighbours_due() {
     try {
         stillness_ = Stillness{context_.neighbours};
+        launching_->all_still();
     } catch (const Error& error) {
         on_failed(error);
     }
@@ -140,14 +141,14 @@ void Container::launch() {
                 .or_throw("open PID namespace of", facts_.config.target);
     }
     if (facts_.config.access.is_restricted()) spawner_group_ = cgroup::open_own(context_.host);
-    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    auto channels = launch::make_channels();
     proc_context_ = context_.sandbox.take_proc_context();
     fault_point("container.clone");
     // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and waitid(2) then needs no
     // __WALL.
     auto launcher =
         sys::clone_process({0, SIGCHLD, group_->clone_target()}).or_throw("clone", "launcher");
-    if (launcher.pid == 0) run_launcher(sockets.child);
+    if (launcher.pid == 0) run_launcher(channels.child);
     group_events_ = group_->open_events();
     if (group_events_)
         context_.loop.watch(group_events_, EPOLLPRI, [this] {
@@ -158,21 +159,37 @@ void Container::launch() {
                 ::pread(group_events_.get(), text.data(), text.size(), 0);
             finish_if_empty();
         });
-    launching_ = std::make_unique<Launching>(
-        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
-        Launching::Callbacks{
-            [this](launch::Born born) { on_born(std::move(born)); },
-            [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
-            [this](const Error& error) { on_failed(error); }, [this] { on_closed(); },
-            [this] {
-                stillness_.end();
-                finish_if_empty();
-            },
-            [this] { on_neighbours_due(); }, [this] { stillness_.end(); },
-            [this](launch::Spawner spawner) { on_spawner(std::move(spawner)); },
-            [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
+    const auto& config = facts_.config;
+    task::Launching::Order order;
+    order.channels = std::move(channels.parent);
+    order.launcher = std::move(launcher);
+    order.expect.spawner = config.access.is_restricted();
+    order.expect.listener = config.pid1_signals == spec::Pid1Signals::route;
+    order.expect.nests = config.pid_mode == spec::PidMode::nested;
+    order.expect.makes_world = config.pid_mode == spec::PidMode::container;
+    order.recognize = task::children_in(&context_.host, facts_.cgroup);
+    launching_ =
+        std::make_unique<task::Launching>(context_.loop, std::move(order), launch_callbacks());
     target_namespace_.reset();
     spawner_group_.reset();
+}
+
+task::Launching::Callbacks Container::launch_callbacks() {
+    return {.born = [this](launch::Born born) { on_born(std::move(born)); },
+            .ready = [this](UniqueFd terminal) { on_ready(std::move(terminal)); },
+            .failed = [this](const Error& error) { on_failed(error); },
+            .executed = [this] { on_executed(); },
+            .launcher_ended =
+                [this] {
+                    stillness_.end();
+                    finish_if_empty();
+                },
+            .neighbours_due = [this] { on_neighbours_due(); },
+            .dropped = [this] { stillness_.end(); },
+            .hooks_due = {},  // the API refuses hooks, and an agent
+            .spawner = [this](launch::KeepSpawner spawner) { on_spawner(std::move(spawner)); },
+            .agent = {},
+            .listener = [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }};
 }
 
 plan::LaunchRequest Container::launch_request() const {
@@ -189,7 +206,7 @@ plan::LaunchRequest Container::launch_request() const {
     return request;
 }
 
-void Container::run_launcher(FdRef handshake) {
+void Container::run_launcher(launch::ChannelRefs channels) {
     launch::LaunchInput input;
     input.request = launch_request();
     input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
@@ -200,7 +217,7 @@ void Container::run_launcher(FdRef handshake) {
     input.cgroups = &context_.host;
     input.cgroup_path = facts_.cgroup;
     input.state_folder = folder_;
-    input.handshake = handshake;
+    input.channels = channels;
     input.spawner.run = [this](FdRef control) { run_spawner(control); };
     input.spawner.cgroup = spawner_group_;
     if (const auto& view = facts_.config.view; !view.empty())
@@ -210,16 +227,18 @@ void Container::run_launcher(FdRef handshake) {
 }
 
 void Container::on_born(launch::Born born) {
-    if (!born.used_proc_context) context_.sandbox.give_back_proc_context(std::move(proc_context_));
+    auto& prepared = born.prepared;
+    if (!prepared.used_proc_context)
+        context_.sandbox.give_back_proc_context(std::move(proc_context_));
     proc_context_.reset();
     main_ = std::move(born.pidfd);
     facts_.pid = born.pid;
-    facts_.command = std::move(born.command);
-    facts_.warnings = std::move(born.warnings);
-    held_stdin_ = std::move(born.held_stdin);
+    facts_.command = std::move(prepared.command);
+    facts_.warnings = std::move(prepared.warnings);
+    held_stdin_ = std::move(prepared.held_stdin);
     context_.loop.watch(main_, EPOLLIN, [this] { on_main_exit(); });
     try {
-        if (born.terminal) take_terminal(std::move(born.terminal));
+        if (prepared.terminal) take_terminal(std::move(prepared.terminal));
     } catch (const Error& error) {
         on_failed(error);
     }
@@ -227,7 +246,7 @@ void Container::on_born(launch::Born born) {
 
 void Container::take_terminal(UniqueFd master) {
     facts_.terminal = true;
-    terminal_ = std::make_unique<TerminalCopy>(
+    terminal_ = std::make_unique<task::TerminalCopy>(
         context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
@@ -281,21 +300,46 @@ void Container::start(ReplyTo reply) {
                     fmt::format("cannot start container '{}': it is {}", facts_.config.id,
                                 start_reply_ ? "being started" : core::state_name(facts_.state)))
             .with_fix("only a created container can be started, and only once");
-    // ENXIO: nobody reads any more, so init has ended.
-    auto gate = sys::open_at(folder_, launch::kGateName, O_WRONLY | O_NONBLOCK);
+    const auto gate = open_gate();
+    start_reply_ = reply;
+    try {
+        if (is_among_pod()) context_.neighbours.join(*this);
+        ring(gate);
+    } catch (...) {
+        start_reply_.reset();
+        throw;
+    }
+    // A neighbour with SYS_PTRACE may have taken init's descriptors: he could swallow the byte, and
+    // keep the channel open.
+    launching_->await_execution([this] {
+        try {
+            ring(open_gate());
+        } catch (const Error&) {  // init has ended: its pidfd tells
+        }
+    });
+}
+
+UniqueFd Container::open_gate() const {
+    auto gate = sys::open_at(folder_, launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    // ENXIO: nobody reads any more.
     if (!gate)
         throw Error::from_errno(gate.error(), "open start gate of", facts_.config.id)
             .with_code(Code::failed_precondition)
             .with_fix("the container's init has ended: delete the container");
-    start_reply_ = reply;
-    if (is_among_pod()) context_.neighbours.join(*this);
-    sys::write_all(gate.value(), "s").or_throw("write start gate of", facts_.config.id);
+    return std::move(gate).value();
 }
 
-void Container::on_closed() {
+void Container::ring(FdRef gate) const {
+    const auto written = sys::write_all(gate, "s");
+    // Full: then init has enough to read.
+    if (!written && written.error() != EAGAIN)
+        written.or_throw("write start gate of", facts_.config.id);
+}
+
+void Container::on_executed() {
     if (facts_.state != core::ContainerState::created || !start_reply_) return;
     facts_.state = core::ContainerState::running;
-    facts_.started_at = unix_microseconds();
+    facts_.started_at = task::unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
     write_record();
     tell_facts(*std::exchange(start_reply_, std::nullopt));

@@ -8,15 +8,15 @@
 #include "cgroup/cgroup.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
-#include "shim/launching.hpp"
-#include "shim/loop.hpp"
 #include "shim/neighbours.hpp"
 #include "shim/peers.hpp"
-#include "shim/pid1_router.hpp"
 #include "shim/sandbox.hpp"
-#include "shim/terminal_copy.hpp"
-#include "shim/updating.hpp"
 #include "sys/process.hpp"
+#include "task/launching.hpp"
+#include "task/loop.hpp"
+#include "task/pid1_router.hpp"
+#include "task/terminal_copy.hpp"
+#include "task/updating.hpp"
 
 #include <functional>
 #include <map>
@@ -29,7 +29,7 @@ namespace covey::shim {
 
 /// What every container needs of its shim.
 struct Context {
-    Loop& loop;
+    task::Loop& loop;
     Peers& peers;
     const cgroup::Host& host;
     FdRef folder;         // the sandbox's state folder
@@ -89,13 +89,17 @@ class Container {
     [[nodiscard]] const Container* home() const;
     void launch();
     void on_neighbours_due();
-    [[noreturn]] void run_launcher(FdRef handshake);
+    [[noreturn]] void run_launcher(launch::ChannelRefs channels);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
+    [[nodiscard]] task::Launching::Callbacks launch_callbacks();
     void on_born(launch::Born born);
     void on_ready(UniqueFd terminal);
     void take_terminal(UniqueFd master);
     void on_failed(const Error& error);
-    void on_closed();
+    void on_executed();
+    /// Throws failed_precondition: init has ended.
+    [[nodiscard]] UniqueFd open_gate() const;
+    void ring(FdRef gate) const;
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
     void write_record();
@@ -117,14 +121,17 @@ class Container {
     [[nodiscard]] std::string reason_of_end() const;
 
     void launch_exec(ExecState& state, std::vector<UniqueFd> fds);
+    [[nodiscard]] task::Launching::Callbacks exec_callbacks(ExecState& state);
     /// In a launcher: `fds` as Exec's.
     [[noreturn]] void run_exec_launcher(const core::ExecConfig& config, FdRef init,
-                                        const std::vector<UniqueFd>& fds, FdRef handshake);
-    void on_spawner(launch::Spawner spawner);
+                                        const std::vector<UniqueFd>& fds,
+                                        launch::ChannelRefs channels);
+    void on_spawner(launch::KeepSpawner spawner);
     /// In the spawner: until the shim lets go of the other end.
     [[noreturn]] void run_spawner(FdRef control);
     void spawn(const core::ExecConfig& config, std::vector<UniqueFd>& fds);
-    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds, FdRef handshake);
+    void ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds,
+                     launch::ChannelRefs channels);
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
@@ -138,27 +145,28 @@ class Container {
     UniqueFd folder_;
     std::optional<cgroup::Group> group_;
     UniqueFd group_events_;
-    std::unique_ptr<Launching> launching_;
+    std::unique_ptr<task::Launching> launching_;
     UniqueFd main_;  // pidfd
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     bool is_in_domain_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
-    UniqueFd spawner_group_;              // the shim's own, during the launch
-    UniqueFd target_namespace_;           // in mode target: to be joined, until it has been
+    pid_t spawner_pid_ = 0;
+    UniqueFd spawner_group_;     // the shim's own, during the launch
+    UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
     Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
-    std::unique_ptr<Updating> updating_;
-    std::unique_ptr<TerminalCopy> terminal_;
-    Pid1Router pid1_router_{context_.loop, [this]() -> Pid1Router::Target {
-                                if (main_exit_) return {};
-                                return {facts_.pid, main_};
-                            }};
+    std::unique_ptr<task::Updating> updating_;
+    std::unique_ptr<task::TerminalCopy> terminal_;
+    task::Pid1Router pid1_router_{context_.loop, [this]() -> task::Pid1Router::Target {
+                                      if (main_exit_) return {};
+                                      return {facts_.pid, main_};
+                                  }};
     std::optional<sys::ExitStatus> main_exit_;
     std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;
-    Loop::Timer recheck_ = 0;
+    task::Loop::Timer recheck_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();  // for callbacks that may outlive us
 };

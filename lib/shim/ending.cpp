@@ -1,12 +1,12 @@
 // How a container ends: its main process, then everything else in its group, then its files.
 #include "base/log.hpp"
 #include "core/lifecycle.hpp"
-#include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
 #include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -89,10 +89,11 @@ void Container::remove(bool force, ReplyTo reply) {
 
 void Container::on_main_exit() {
     // What it said before it ended must be heard first: a start's answer precedes the exit.
-    if (launching_) launching_->drain();
+    if (launching_) launching_->settle();
     const auto status = sys::try_wait_process(main_);
     if (status && !status.value()) return;
     main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    if (launching_) launching_->init_ended();
     context_.loop.forget(main_);
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::internal, "init ended before it was ready")
@@ -148,7 +149,7 @@ void Container::finish() {
     exit.signal = main_exit_->signal;
     exit.reason = reason_of_end();
     exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
-    exit.exited_at = unix_microseconds();
+    exit.exited_at = task::unix_microseconds();
     explain(exit, sent_signals_, 0);
     if (terminal_) terminal_->drain();
     terminal_.reset();

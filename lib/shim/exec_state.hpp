@@ -9,7 +9,7 @@ struct Container::ExecState {
     core::ExecConfig config;
     core::ExecFacts facts;
     std::optional<cgroup::Group> group;
-    std::unique_ptr<Launching> launching;
+    std::unique_ptr<task::Launching> launching;
     UniqueFd process;   // pidfd
     UniqueFd terminal;  // pty master, until it goes to the client
     std::optional<sys::ExitStatus> exit;

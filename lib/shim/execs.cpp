@@ -2,13 +2,13 @@
 #include "base/fault.hpp"
 #include "base/id.hpp"
 #include "launch/exec_join.hpp"
-#include "shim/clock.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
 #include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -59,7 +59,7 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
 }
 
 void Container::run_exec_launcher(const core::ExecConfig& config, FdRef init,
-                                  const std::vector<UniqueFd>& fds, FdRef handshake) {
+                                  const std::vector<UniqueFd>& fds, launch::ChannelRefs channels) {
     launch::ExecInput input;
     input.request = launch_request();
     input.exec = {config.args, config.env,     config.uid,
@@ -77,35 +77,48 @@ void Container::run_exec_launcher(const core::ExecConfig& config, FdRef init,
     input.container_cgroup = facts_.cgroup;
     input.exec_cgroup = facts_.cgroup + "/" + config.exec + ".exec";
     input.state_folder = folder_;
-    input.handshake = handshake;
+    input.channels = channels;
     launch::run_exec_launcher(input);
 }
 
 void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
-    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    sys::Child launcher;
+    auto channels = launch::make_channels();
+    task::Launching::Order order;
     if (is_in_domain_) {
-        ask_spawner(state, fds, sockets.child);
+        ask_spawner(state, fds, channels.child);
+        order.spawner = spawner_pid_;
     } else {
-        launcher = sys::clone_process({0, SIGCHLD, state.group->clone_target()})
-                       .or_throw("clone", "launcher");
-        if (launcher.pid == 0) run_exec_launcher(state.config, main_, fds, sockets.child);
+        order.launcher = sys::clone_process({0, SIGCHLD, state.group->clone_target()})
+                             .or_throw("clone", "launcher");
+        if (order.launcher.pid == 0) run_exec_launcher(state.config, main_, fds, channels.child);
     }
-    state.launching = std::make_unique<Launching>(
-        context_.loop, std::move(sockets.parent), std::move(launcher.pidfd),
-        Launching::Callbacks{
-            [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
-            [](const UniqueFd&) {},
-            [this, &state](const Error& error) { on_exec_failed(state, error); },
-            [this, &state] { on_exec_started(state); }, [this, &state] { tell_exec_exit(state); },
-            [] {}, [] {}, [](const launch::Spawner&) {},
-            [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }});
+    order.channels = std::move(channels.parent);
+    order.expect.gate = false;
+    order.expect.listener = facts_.config.pid1_signals == spec::Pid1Signals::route;
+    order.recognize = task::children_in(&context_.host, state.facts.cgroup);
+    state.launching =
+        std::make_unique<task::Launching>(context_.loop, std::move(order), exec_callbacks(state));
+}
+
+task::Launching::Callbacks Container::exec_callbacks(ExecState& state) {
+    return {.born = [this, &state](launch::Born born) { on_exec_born(state, std::move(born)); },
+            .ready = {},
+            .failed = [this, &state](const Error& error) { on_exec_failed(state, error); },
+            .executed = [this, &state] { on_exec_started(state); },
+            .launcher_ended = [this, &state] { tell_exec_exit(state); },
+            .neighbours_due = {},
+            .dropped = {},
+            .hooks_due = {},
+            .spawner = {},
+            .agent = {},
+            .listener = [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }};
 }
 
 void Container::on_exec_born(ExecState& state, launch::Born born) {
     state.process = std::move(born.pidfd);
-    state.terminal = std::move(born.terminal);
+    state.terminal = std::move(born.prepared.terminal);
     state.facts.pid = born.pid;
+    state.launching->await_execution({});
     context_.loop.watch(state.process, EPOLLIN, [this, &state] { on_exec_exit(state); });
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     // It may have ended by now (a zombie still has its numbers): absent facts stay zero.
@@ -135,10 +148,11 @@ void Container::on_exec_started(ExecState& state) {
 }
 
 void Container::on_exec_exit(ExecState& state) {
-    state.launching->drain();
+    state.launching->settle();
     const auto status = sys::try_wait_process(state.process);
     if (status && !status.value()) return;
     state.exit = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    state.launching->init_ended();
     context_.loop.forget(state.process);
     tell_exec_exit(state);
 }
@@ -155,7 +169,7 @@ void Container::tell_exec_exit(ExecState& state) {
         explain(exit, state.killed ? signal_bit(SIGKILL) : 0, state.ooms);
         exit.oom_killed = exit.sent_by == core::ExitRecord::Sender::kernel;
     }
-    exit.exited_at = unix_microseconds();
+    exit.exited_at = task::unix_microseconds();
     if (!state.failed)
         context_.peers.broadcast(core::ExecExited{state.facts.container, state.facts.exec, exit});
     forget_execs();

@@ -1,8 +1,8 @@
 // What can be changed of a container while it is there. Its standstill: every process of its group,
 // the execs' too, is frozen by the kernel. Its limits. Its terminal's size.
 #include "core/lifecycle.hpp"
-#include "shim/clock.hpp"
 #include "shim/container.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -21,7 +21,7 @@ void Container::require_started(std::string_view what) const {
 void Container::become(core::ContainerState state) {
     const auto before = facts_;
     facts_.state = state;
-    facts_.paused_at = state == core::ContainerState::paused ? unix_microseconds() : 0;
+    facts_.paused_at = state == core::ContainerState::paused ? task::unix_microseconds() : 0;
     try {
         write_record();
     } catch (...) {
@@ -76,14 +76,15 @@ void Container::update(const std::string& resources, ReplyTo reply) {
         throw Error(Code::failed_precondition,
                     fmt::format("container '{}' is being updated", facts_.config.id))
             .with_fix("try again when that is done");
-    updating_ = std::make_unique<Updating>(context_.loop, context_.host, *group_, resources,
-                                           [this, reply](std::optional<Error> problem) {
-                                               if (problem)
-                                                   context_.peers.reply(reply, std::move(*problem));
-                                               else
-                                                   context_.peers.reply(reply, core::Done{});
-                                               finish_if_empty();
-                                           });
+    updating_ =
+        std::make_unique<task::Updating>(context_.loop, context_.host, *group_, resources,
+                                         [this, reply](std::optional<Error> problem) {
+                                             if (problem)
+                                                 context_.peers.reply(reply, std::move(*problem));
+                                             else
+                                                 context_.peers.reply(reply, core::Done{});
+                                             finish_if_empty();
+                                         });
 }
 
 }  // namespace covey::shim

@@ -20,7 +20,7 @@ constexpr std::size_t kMostUnread = 1U << 20U;  // bytes
 
 }  // namespace
 
-Peers::Peers(Loop& loop, UniqueFd listener, Handler handler)
+Peers::Peers(task::Loop& loop, UniqueFd listener, Handler handler)
     : loop_(loop), listener_(std::move(listener)), handler_(std::move(handler)) {
     sys::set_nonblocking(listener_, true).or_throw("fcntl", "listening socket");
     loop_.watch(listener_, EPOLLIN, [this] { accept_clients(); });

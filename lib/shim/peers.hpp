@@ -4,7 +4,7 @@
 
 #include "base/unique_fd.hpp"
 #include "core/messages.hpp"
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -25,7 +25,7 @@ class Peers {
   public:
     using Handler = std::function<void(ReplyTo, core::RequestBody, std::vector<UniqueFd> fds)>;
 
-    Peers(Loop& loop, UniqueFd listener, Handler handler);
+    Peers(task::Loop& loop, UniqueFd listener, Handler handler);
     /// False when the client has left: then nobody heard it.
     bool reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {});
     void broadcast(const core::Event& event);
@@ -42,7 +42,7 @@ class Peers {
     void flush(std::uint64_t id);
     void drop(std::uint64_t id);
 
-    Loop& loop_;
+    task::Loop& loop_;
     UniqueFd listener_;
     Handler handler_;
     std::map<std::uint64_t, Client> clients_;

@@ -8,7 +8,6 @@
 #include "launch/sandbox_setup.hpp"
 #include "launch/sysctl.hpp"
 #include "launch/user_namespace.hpp"
-#include "shim/clock.hpp"
 #include "shim/pod_namespaces.hpp"
 #include "shim/unborn.hpp"
 #include "spec/id_mappings.hpp"
@@ -19,6 +18,7 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -86,7 +86,7 @@ Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, Fd
     : host_(host) {
     facts_.id = config.id;
     facts_.cgroup = config.cgroup_parent + "/" + config.id + ".pod";
-    facts_.created_at = unix_microseconds();
+    facts_.created_at = task::unix_microseconds();
     facts_.shim_pid = ::getpid();
     Rollback rollback;
     fault_point("sandbox.cgroup");
@@ -225,7 +225,7 @@ bool Sandbox::reap_pause() {
     core::ExitRecord exit;
     exit.exit_code = end.code;
     exit.signal = end.signal;
-    exit.exited_at = unix_microseconds();
+    exit.exited_at = task::unix_microseconds();
     // Pause ends by SIGKILL only: ours, the memory's, or somebody's on the host.
     using Sender = core::ExitRecord::Sender;
     exit.oom_killed = !killed_ && was_out_of_memory();

@@ -1,8 +1,8 @@
 #include "shim/shim.hpp"
 
 #include "core/protocol.hpp"
-#include "shim/clock.hpp"
 #include "sys/file.hpp"
+#include "task/clock.hpp"
 
 #include <fmt/format.h>
 
@@ -154,7 +154,7 @@ void Shim::on_pause_event() {
     loop_.forget(sandbox_->pause());
     auto& facts = sandbox_->facts();
     facts.state = core::SandboxState::stopped;
-    facts.stopped_at = unix_microseconds();
+    facts.stopped_at = task::unix_microseconds();
     facts.pause_pid = 0;
     const std::string reason = stop_asked_ ? "stopped" : "pause was killed from outside the pod";
     // What is not in the pod's PID namespace (modes container and node) has outlived pause.

@@ -5,9 +5,9 @@
 
 #include "cgroup/cgroup.hpp"
 #include "shim/container.hpp"
-#include "shim/loop.hpp"
 #include "shim/peers.hpp"
 #include "shim/sandbox.hpp"
+#include "task/loop.hpp"
 
 #include <map>
 #include <memory>
@@ -45,7 +45,7 @@ class Shim {
     [[nodiscard]] std::vector<const cgroup::Group*> container_groups();
     void write_record();
 
-    Loop loop_;
+    task::Loop loop_;
     UniqueFd folder_, pause_program_, seccomp_cache_;
     cgroup::Host host_;
     Peers peers_;

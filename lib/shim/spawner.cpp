@@ -19,13 +19,14 @@ namespace covey::shim {
 namespace {
 
 // What the request's descriptors are; the streams follow.
-enum : std::size_t { kHandshake, kInit, kCgroup, kFirstStream };
+enum : std::size_t { kLauncher, kNewborn, kInit, kCgroup, kFirstStream };
 
 }  // namespace
 
-void Container::on_spawner(launch::Spawner spawner) {
+void Container::on_spawner(launch::KeepSpawner spawner) {
     is_in_domain_ = true;
     spawner_ = std::move(spawner.pidfd);
+    spawner_pid_ = spawner.pid;
     spawner_control_ = std::move(spawner.control);
     context_.loop.watch(spawner_, EPOLLIN, [this] {
         const auto status = sys::try_wait_process(spawner_);
@@ -37,14 +38,16 @@ void Container::on_spawner(launch::Spawner spawner) {
     });
 }
 
-void Container::ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds, FdRef handshake) {
+void Container::ask_spawner(ExecState& state, const std::vector<UniqueFd>& fds,
+                            launch::ChannelRefs channels) {
     if (!spawner_control_)
         throw Error(Code::failed_precondition,
                     "exec is not possible: the container's spawner has ended")
             .with_fix("its access is restricted, and nobody else is in its domain: create it anew");
     // Without a group to be born in, the launcher joins it by itself: any descriptor stands there.
     const auto group = state.group->clone_target();
-    std::vector<FdRef> all{handshake, main_, group.valid() ? group : main_.ref()};
+    std::vector<FdRef> all{channels.launcher, channels.newborn, main_,
+                           group.valid() ? group : main_.ref()};
     for (const auto& fd : fds)
         all.push_back(fd);
     sys::send_packet(spawner_control_, core::encode(core::Request{0, core::Exec{state.config}}),
@@ -75,15 +78,14 @@ void Container::spawn(const core::ExecConfig& config, std::vector<UniqueFd>& fds
     const bool is_v2 = !context_.host.unified.empty();
     auto launcher = sys::clone_process({CLONE_PARENT, 0, is_v2 ? fds[kCgroup].ref() : FdRef{-1}});
     if (!launcher)
-        return launch::send_failed(fds[kHandshake],
+        return launch::send_failed(fds[kLauncher],
                                    Error::from_errno(launcher.error(), "clone", "launcher"));
     if (launcher.value().pid == 0) {
         std::vector<UniqueFd> streams;
         for (std::size_t i = kFirstStream; i < fds.size(); ++i)
             streams.push_back(std::move(fds[i]));
-        run_exec_launcher(config, fds[kInit], streams, fds[kHandshake]);
+        run_exec_launcher(config, fds[kInit], streams, {fds[kLauncher], fds[kNewborn]});
     }
-    launch::send_helper(fds[kHandshake], launcher.value().pidfd);
 }
 
 }  // namespace covey::shim

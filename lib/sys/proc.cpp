@@ -92,8 +92,10 @@ Result<ProcessStat> parse_stat(std::string_view text) {
     stat.comm = std::string{text.substr(open + 1, close - open - 1)};
     stat.state = fields[kState].front();
     stat.ppid = static_cast<pid_t>(parse_u32(fields[kPpid]).value_or(0));
-    constexpr std::uint64_t kExiting = 4;  // PF_EXITING
-    stat.is_exiting = (parse_u64(fields[kFlags]).value_or(0) & kExiting) != 0;
+    constexpr std::uint64_t kExiting = 4, kForkNoExec = 0x40;  // PF_EXITING, PF_FORKNOEXEC
+    const auto flags = parse_u64(fields[kFlags]).value_or(0);
+    stat.is_exiting = (flags & kExiting) != 0;
+    stat.has_executed = (flags & kForkNoExec) == 0;
     stat.cpu_ticks = parse_u64(fields[kUtime]).value_or(0) + parse_u64(fields[kStime]).value_or(0);
     stat.threads = parse_u32(fields[kThreads]).value_or(1);
     stat.start_time = parse_u64(fields[kStart]).value_or(0);

@@ -26,6 +26,7 @@ struct ProcessStat {
     char state = '?';  // R S D Z T …
     pid_t ppid = 0;
     bool is_exiting = false;       // PF_EXITING (Linux, include/linux/sched.h)
+    bool has_executed = false;     // no PF_FORKNOEXEC: a program since its fork
     std::uint64_t start_time = 0;  // clock ticks since boot: with the pid and boot id an identity
     std::uint64_t rss_pages = 0;
     std::uint64_t cpu_ticks = 0;  // user + system

@@ -156,6 +156,12 @@ Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd) {
     return wait_with(pidfd, WNOHANG);
 }
 
+bool is_child(FdRef pidfd) noexcept {
+    siginfo_t info{};
+    return ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info,
+                    WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 bool wait_ended(FdRef pidfd, int milliseconds) {
     pollfd entry{pidfd.get(), POLLIN, 0};
     int result = 0;

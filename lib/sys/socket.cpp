@@ -70,6 +70,17 @@ std::vector<UniqueFd> take_fds(msghdr& message) {
     return fds;
 }
 
+pid_t sender_of(msghdr& message) {
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_CREDENTIALS) continue;
+        ucred credentials{};
+        std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+        return credentials.pid;
+    }
+    return 0;
+}
+
 }  // namespace
 
 Result<SocketPair> seqpacket_pair() {
@@ -158,6 +169,13 @@ Result<void> send_packet(FdRef socket, std::string_view data, std::span<const Fd
     return {};
 }
 
+Result<void> pass_credentials(FdRef socket) {
+    const int on = 1;
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+        return last_errno();
+    return {};
+}
+
 Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
     // One look at the size first: a reader in a small program shall not hold a large buffer for
     // ever.
@@ -169,7 +187,9 @@ Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
     Packet packet;
     packet.data.resize(std::min(static_cast<std::size_t>(size), limit));
     iovec part{packet.data.data(), packet.data.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMostPacketFds)> control{};
+    alignas(cmsghdr)
+        std::array<char, CMSG_SPACE(sizeof(int) * kMostPacketFds) + CMSG_SPACE(sizeof(ucred))>
+            control{};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -181,6 +201,7 @@ Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
     while (got < 0 && errno == EINTR);
     if (got < 0) return last_errno();
     packet.fds = take_fds(message);  // taken even from a bad message, so that none leaks
+    packet.sender = sender_of(message);
     if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Errno{EMSGSIZE};
     packet.data.resize(static_cast<std::size_t>(got));
     return packet;

@@ -19,6 +19,10 @@ namespace covey::sys {
 struct Packet {
     std::string data;
     std::vector<UniqueFd> fds;  // close-on-exec
+    /// Who sent it, in the receiver's PID namespace: the kernel says so to a socket of
+    /// pass_credentials(), and then 0 is the end of the stream, which an empty packet is not. A
+    /// sender with CAP_SYS_ADMIN over its PID namespace may name another process of it.
+    pid_t sender = 0;
 };
 
 /// The largest packet we send: well below the default net.core.wmem_max (212,992).
@@ -44,8 +48,10 @@ Result<UniqueFd> accept(FdRef listener);
 
 /// One message, whole or not at all; never SIGPIPE (EPIPE instead).
 Result<void> send_packet(FdRef socket, std::string_view data, std::span<const FdRef> fds = {});
-/// One message. An empty `data` with no fds is the end of the stream. A truncated message is
-/// EMSGSIZE.
+/// Whatever comes from now on names its sender (SO_PASSCRED, unix(7)).
+Result<void> pass_credentials(FdRef socket);
+/// One message. An empty `data` with no fds is the end of the stream (or an empty packet: see
+/// Packet::sender). A truncated message is EMSGSIZE.
 Result<Packet> receive_packet(FdRef socket, std::size_t limit = kLargestPacket);
 
 struct PeerCredentials {

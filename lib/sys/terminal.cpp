@@ -12,4 +12,9 @@ Result<void> set_terminal_size(FdRef terminal, std::uint16_t rows, std::uint16_t
     return {};
 }
 
+bool is_pty_master(FdRef fd) noexcept {
+    unsigned number = 0;
+    return ::ioctl(fd.get(), TIOCGPTN, &number) == 0;
+}
+
 }  // namespace covey::sys

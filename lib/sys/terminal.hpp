@@ -14,4 +14,7 @@ namespace covey::sys {
 [[nodiscard]] Result<void> set_terminal_size(FdRef terminal, std::uint16_t rows,
                                              std::uint16_t columns) noexcept;
 
+/// The master's end of a pty (TIOCGPTN), whatever it was opened by.
+[[nodiscard]] bool is_pty_master(FdRef fd) noexcept;
+
 }  // namespace covey::sys

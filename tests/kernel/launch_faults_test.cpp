@@ -24,7 +24,7 @@ const std::set<std::string> kSandboxSteps{
     "sandbox.drop",        "sandbox.facts", "sandbox.namespaces", "sandbox.root"};
 const std::set<std::string> kCreateSteps{
     "container.cgroup",   "container.clone", "container.folder", "init.start",
-    "launch.attach_root", "launch.born",     "launch.build",     "launch.cgroup",
+    "launch.attach_root", "launch.prepared", "launch.build",     "launch.cgroup",
     "launch.clone",       "launch.cut",      "launch.drop",      "launch.mount",
     "launch.namespaces",  "launch.open",     "launch.pivot",     "launch.read",
     "launch.root",        "launch.source"};
@@ -39,7 +39,7 @@ const std::set<std::string> kViewSteps{"launch.show_root"};
 /// tests/api/test_update.py.
 const std::set<std::string> kOtherSteps{"container.update", "sandbox.told", "sandbox.user"};
 const std::set<std::string> kStartSteps{"init.exec"};
-const std::set<std::string> kExecSteps{"exec.born",      "exec.cgroup",        "exec.clone",
+const std::set<std::string> kExecSteps{"exec.prepared",  "exec.cgroup",        "exec.clone",
                                        "exec.compile",   "exec.create_cgroup", "exec.drop",
                                        "exec.namespaces"};
 

@@ -1,10 +1,9 @@
 #include "kernel/spec_lab.hpp"
 
 #include "sys/process.hpp"
-#include "sys/socket.hpp"
 
 #include <filesystem>
-#include <variant>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -12,29 +11,68 @@
 namespace covey::test {
 namespace {
 
-/// Messages until init waits at its gate.
-void await_ready(SpecContainer& container, const UniqueFd& launcher) {
-    bool born = false;
-    bool ready = false;
-    while (!born || !ready) {
-        auto message = launch::receive_message(container.handshake);
-        if (!message) throw Error(Code::internal, "the launcher ended without a word");
-        if (auto* found = std::get_if<launch::Born>(&*message)) {
-            born = true;
-            container.pid = found->pid;
-            container.pidfd = std::move(found->pidfd);
-            container.terminal = std::move(found->terminal);
-            container.warnings = std::move(found->warnings);
-        } else if (auto* failed = std::get_if<launch::Failed>(&*message)) {
-            throw failed->error;
-        } else {
-            ready = true;
-        }
-    }
-    sys::wait_process(launcher).or_throw("wait for", "launcher");
+/// Whatever it may say: what is due of which launch is the front-ends' to know.
+launch::HandShake::Expect anything(const launch::LaunchInput& input) {
+    launch::HandShake::Expect expect;
+    expect.agent = expect.listener = true;
+    expect.nests = input.request.nests;
+    expect.makes_world = !input.request.nests;
+    return expect;
 }
 
 }  // namespace
+
+SpecLaunch::SpecLaunch(launch::Channels channels, sys::Child launcher, std::string group,
+                       launch::HandShake::Expect expect)
+    : host_(cgroup::detect()) {
+    task::Launching::Order order;
+    order.channels = std::move(channels);
+    order.launcher = std::move(launcher);
+    order.expect = expect;
+    order.recognize = task::children_in(&host_, std::move(group));
+    launching_ = std::make_unique<task::Launching>(
+        loop_, std::move(order),
+        task::Launching::Callbacks{.born = [this](launch::Born born) { born_ = std::move(born); },
+                                   .ready =
+                                       [this](UniqueFd terminal) {
+                                           is_ready_ = true;
+                                           if (terminal)
+                                               born_.prepared.terminal = std::move(terminal);
+                                           loop_.stop();
+                                       },
+                                   .failed =
+                                       [this](const Error& error) {
+                                           failure_ = error;
+                                           loop_.stop();
+                                       },
+                                   .executed =
+                                       [this] {
+                                           has_executed_ = true;
+                                           loop_.stop();
+                                       },
+                                   .launcher_ended = [this] { loop_.stop(); },
+                                   .neighbours_due = [this] { launching_->all_still(); },
+                                   .dropped = [] {},
+                                   .hooks_due = [this](pid_t) { launching_->hooks_ran(); },
+                                   .spawner = [](const launch::KeepSpawner&) {},
+                                   .agent = [](const launch::SeccompAgent&) {},
+                                   .listener = [](const UniqueFd&) {}});
+}
+
+launch::Born SpecLaunch::await(bool& done) {
+    while (!failure_ && (!done || launching_->launcher_alive()))
+        loop_.run();
+    if (failure_) throw Error(*failure_);
+    return std::move(born_);
+}
+
+launch::Born SpecLaunch::await_ready() {
+    return await(is_ready_);
+}
+
+launch::Born SpecLaunch::await_execution() {
+    return await(has_executed_);
+}
 
 SpecLab::SpecLab() {
     input_.request.namespaces = plan::NamespaceRule::spec;
@@ -52,24 +90,29 @@ SpecContainer SpecLab::create(const BundleOptions& options) {
     container.err = folder + "/err";
     sys::mkfifo_at(container.folder, launch::kGateName, 0600).or_throw("mkfifo");
     container.group = tree_.create(name);
-    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    const auto launcher =
+    auto channels = launch::make_channels();
+    auto launcher =
         sys::clone_process({0, SIGCHLD, container.group->clone_target()}).or_throw("clone");
     if (launcher.pid == 0) {
         input_.cgroups = &tree_.host();
         input_.cgroup_path = container.group->path();
         input_.state_folder = container.folder;
-        input_.handshake = sockets.child;
+        input_.channels = channels.child;
         if (input_.stdio.out == "null")
             input_.stdio = {"null", "file:" + container.out, "file:" + container.err};
         if (without_cgroup) input_.cgroups = nullptr;
         if (before) before();
         launch::run_launcher(input_);
     }
-    sockets.child.reset();
-    container.handshake = std::move(sockets.parent);
+    channels.child = {};
+    container.launch = std::make_unique<SpecLaunch>(std::move(channels.parent), std::move(launcher),
+                                                    container.group->path(), anything(input_));
     try {
-        await_ready(container, launcher.pidfd);
+        auto born = container.launch->await_ready();
+        container.pid = born.pid;
+        container.pidfd = std::move(born.pidfd);
+        container.terminal = std::move(born.prepared.terminal);
+        container.warnings = std::move(born.prepared.warnings);
     } catch (const Error&) {
         remove(container);
         throw;
@@ -81,8 +124,7 @@ void SpecLab::open_gate(SpecContainer& container) {
     const auto gate =
         sys::open_at(container.folder, launch::kGateName, O_WRONLY | O_NONBLOCK).or_throw("gate");
     sys::write_all(gate, "s").or_throw("write gate");
-    if (auto message = launch::receive_message(container.handshake); message)
-        throw std::get<launch::Failed>(*message).error;
+    (void)container.launch->await_execution();
 }
 
 SpecContainer SpecLab::start(const BundleOptions& options) {
@@ -121,8 +163,8 @@ Outcome SpecLab::exec(const SpecContainer& container, const Words& words,
     request.args = {"/bin/probe"};
     request.args.insert(request.args.end(), words.begin(), words.end());
     const UniqueFd out{::memfd_create("test-out", MFD_CLOEXEC)};
-    auto sockets = sys::seqpacket_pair().or_throw("socketpair");
-    const auto launcher =
+    auto channels = launch::make_channels();
+    auto launcher =
         sys::clone_process({0, SIGCHLD, container.group->clone_target()}).or_throw("clone");
     if (launcher.pid == 0) {
         launch::ExecInput input;
@@ -136,18 +178,18 @@ Outcome SpecLab::exec(const SpecContainer& container, const Words& words,
         input.cgroups = &tree_.host();
         input.container_cgroup = container.group->path();
         input.state_folder = container.folder;
-        input.handshake = sockets.child;
+        input.channels = channels.child;
         input.joins_user_namespace =
             namespace_of(container.pid, "user") != namespace_of(::getpid(), "user");
         launch::run_exec_launcher(input);
     }
-    sockets.child.reset();
-    auto message = launch::receive_message(sockets.parent);
-    sys::wait_process(launcher.pidfd).or_throw("wait for", "launcher");
-    if (!message) throw Error(Code::internal, "the launcher ended without a word");
-    if (auto* failed = std::get_if<launch::Failed>(&*message)) throw failed->error;
-    const auto status =
-        sys::wait_process(std::get<launch::Born>(*message).pidfd).or_throw("wait for", "exec");
+    channels.child = {};
+    launch::HandShake::Expect expect;
+    expect.gate = false;
+    SpecLaunch launched{std::move(channels.parent), std::move(launcher), container.group->path(),
+                        expect};
+    const auto born = launched.await_execution();
+    const auto status = sys::wait_process(born.pidfd).or_throw("wait for", "exec");
     ExitStatus exit;
     exit.exit_code = status.code;
     exit.signal = status.signal;

@@ -8,15 +8,39 @@
 #include "kernel/pod_lab.hpp"
 #include "launch/exec_join.hpp"
 #include "launch/launcher.hpp"
-#include "launch/message.hpp"
+#include "task/launching.hpp"
 
 #include <memory>
 
 namespace covey::test {
 
+/// What was heard of one launch.
+class SpecLaunch {
+  public:
+    SpecLaunch(launch::Channels channels, sys::Child launcher, std::string group,
+               launch::HandShake::Expect expect);
+    /// Until init waits at its gate, and the launcher is reaped; throws what the launch failed
+    /// with.
+    launch::Born await_ready();
+    /// Until the program runs, or has ended.
+    launch::Born await_execution();
+
+  private:
+    launch::Born await(bool& done);
+
+    task::Loop loop_;
+    launch::Born born_;
+    UniqueFd terminal_;
+    std::optional<Error> failure_;
+    bool is_ready_ = false, has_executed_ = false;
+    cgroup::Host host_;
+    std::unique_ptr<task::Launching> launching_;
+};
+
 struct SpecContainer {
     pid_t pid = 0;
-    UniqueFd pidfd, handshake, folder;
+    UniqueFd pidfd, folder;
+    std::unique_ptr<SpecLaunch> launch;
     UniqueFd terminal;
     std::vector<std::string> warnings;
     std::optional<cgroup::Group> group;

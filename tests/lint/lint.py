@@ -26,8 +26,9 @@ FLOORS = {
     "lib/plan": {"spec", "sys", "base"},
     "lib/launch": {"plan", "spec", "sys", "base", "cgroup"},  # the launcher loads the bundle
     "lib/core": LIB - {"core"} | {"covey"},
-    "lib/shim": LIB | {"covey"},
-    "lib/runtime": LIB | {"covey"},
+    "lib/task": LIB | {"covey"},
+    "lib/shim": LIB | {"covey", "task"},
+    "lib/runtime": LIB | {"covey", "task"},
     "daemon/api": {"covey", "core", "store", "base", "cgroup", "sys", "engine"},
     "daemon/bundle": {"covey", "base"},
     "daemon/engine": {"covey", "core", "store", "base", "cgroup", "sys", "api", "bundle"},
@@ -54,7 +55,7 @@ OUR_HOMES = [
      r"^lib/(sys|pause)/", "use the wrapper in lib/sys"),
     # The one place where a number matters: a child's standard streams.
     (r"(?<![\w.>:])(?:::)?dup[23]\s*\(|(?<![\w.>])::close\s*\(",
-     r"^lib/(base|sys|pause|launch|shim|runtime)/", "use the wrapper in lib/sys"),
+     r"^lib/(base|sys|pause|launch|task|shim|runtime)/", "use the wrapper in lib/sys"),
     # mount(2); a method may have the name.
     (r"(?<![\w.>:])(?:::mount\s*\(|mount\s*\((?=[^;]*\bMS_[A-Z])|(?:::)?umount2?\s*\(|(?:::)?(?:pivot_root|chroot)\s*\()",
      r"^lib/(sys|pause)/", "mounts are made by descriptor, in lib/sys"),

@@ -1,4 +1,4 @@
-#include "shim/updating.hpp"
+#include "task/updating.hpp"
 
 #include "base/fault.hpp"
 #include "cgroup/gather.hpp"
@@ -15,7 +15,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-namespace covey::shim {
+namespace covey::task {
 namespace {
 
 void update(const cgroup::Host& host, cgroup::Group& group, const std::string& resources) {
@@ -78,4 +78,4 @@ void Updating::on_end() {
     done_(std::move(problem));
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

@@ -1,4 +1,4 @@
-#include "shim/pid1_router.hpp"
+#include "task/pid1_router.hpp"
 
 #include "core/access.hpp"
 #include "covey/error.hpp"
@@ -16,7 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-namespace covey::shim {
+namespace covey::task {
 namespace {
 
 /// Not a number of the pod's namespace: 1 is the main process of some namespace below it.
@@ -92,4 +92,4 @@ int Pid1Router::deliver(FdRef listener, const seccomp_notif& call, int signal) c
     return sent ? 0 : sent.error();
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

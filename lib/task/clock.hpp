@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cstdint>
 
-namespace covey::shim {
+namespace covey::task {
 
 [[nodiscard]] inline std::int64_t unix_microseconds() {
     using namespace std::chrono;
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

@@ -1,4 +1,4 @@
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include "covey/error.hpp"
 
@@ -9,7 +9,7 @@
 
 #include <sys/epoll.h>
 
-namespace covey::shim {
+namespace covey::task {
 
 Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (!epoll_) throw Error::from_errno(errno, "epoll_create");
@@ -70,6 +70,7 @@ void Loop::run_due_timers() {
 }
 
 void Loop::run() {
+    stopped_ = false;
     std::array<epoll_event, 16> events{};
     while (!stopped_) {
         const int count =
@@ -88,4 +89,4 @@ void Loop::run() {
     }
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include <functional>
 #include <vector>
@@ -14,7 +14,7 @@
 
 struct seccomp_notif;
 
-namespace covey::shim {
+namespace covey::task {
 
 class Pid1Router {
   public:
@@ -42,4 +42,4 @@ class Pid1Router {
     std::vector<UniqueFd> listeners_;
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task

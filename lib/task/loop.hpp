@@ -1,5 +1,5 @@
 // The shim's event loop: epoll over descriptors, and a few deadlines. Nothing in it allocates while
-// it waits. Thread rule: one thread. run() blocks until stop().
+// it waits. Thread rule: one thread. run() blocks until stop(), and may be called again.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -9,7 +9,7 @@
 #include <functional>
 #include <map>
 
-namespace covey::shim {
+namespace covey::task {
 
 class Loop {
   public:
@@ -42,4 +42,4 @@ class Loop {
     bool stopped_ = false;
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task

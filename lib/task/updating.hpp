@@ -6,13 +6,13 @@
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
 #include "covey/error.hpp"
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include <functional>
 #include <optional>
 #include <string>
 
-namespace covey::shim {
+namespace covey::task {
 
 class Updating {
   public:
@@ -36,4 +36,4 @@ class Updating {
     std::function<void(std::optional<Error>)> done_;
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task

@@ -1,4 +1,4 @@
-#include "shim/terminal_copy.hpp"
+#include "task/terminal_copy.hpp"
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-namespace covey::shim {
+namespace covey::task {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry{20};
@@ -79,4 +79,4 @@ void TerminalCopy::drain() {
     }
 }
 
-}  // namespace covey::shim
+}  // namespace covey::task

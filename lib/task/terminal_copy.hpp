@@ -3,11 +3,11 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "shim/loop.hpp"
+#include "task/loop.hpp"
 
 #include <cstdint>
 
-namespace covey::shim {
+namespace covey::task {
 
 class TerminalCopy {
   public:
@@ -30,4 +30,4 @@ class TerminalCopy {
     bool watching_ = false;
 };
 
-}  // namespace covey::shim
+}  // namespace covey::task

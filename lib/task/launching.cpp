@@ -1,0 +1,235 @@
+#include "task/launching.hpp"
+
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+#include "sys/socket.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <variant>
+
+#include <sys/epoll.h>
+
+namespace covey::task {
+namespace {
+
+using From = launch::HandShake::From;
+
+// How often the kernel is asked whether init has executed its program: at first, and at the most.
+constexpr std::chrono::milliseconds kFirstLook{100}, kSlowestLook{2000};
+
+}  // namespace
+
+Launching::Launching(Loop& loop, Order order, Callbacks callbacks)
+    : loop_(loop),
+      channels_(std::move(order.channels)),
+      launcher_(std::move(order.launcher.pidfd)),
+      hand_shake_(order.expect, order.launcher.pid, order.spawner, std::move(order.recognize)),
+      callbacks_(std::move(callbacks)),
+      awaits_launcher_(!launcher_) {
+    loop_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
+    loop_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
+    if (launcher_) loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
+    if (order.limit)
+        deadline_ = loop_.after(*order.limit, [this] { perform(hand_shake_.expired()); });
+}
+
+Launching::~Launching() {
+    cancel_deadline();
+    loop_.cancel(look_);
+    loop_.forget(channels_.launcher);
+    loop_.forget(channels_.newborn);
+    loop_.forget(launcher_);
+    for (const auto& helper : helpers_)
+        loop_.forget(helper);
+}
+
+void Launching::cancel_deadline() {
+    loop_.cancel(std::exchange(deadline_, 0));
+}
+
+UniqueFd& Launching::channel(From from) {
+    return from == From::launcher ? channels_.launcher : channels_.newborn;
+}
+
+/// False: nothing is there.
+bool Launching::take_one(From from) {
+    auto& socket = channel(from);
+    if (!socket) return false;
+    auto packet = sys::receive_packet(socket);
+    if (!packet && packet.error() == EAGAIN) return false;
+    if (!packet) {
+        perform(hand_shake_.refuse(
+            Error::from_errno(packet.error(), "receive", "a launch's hand-shake")));
+    } else if (packet.value().sender == 0 && packet.value().data.empty()) {
+        close(from);
+    } else {
+        // What the launcher said before this was said.
+        if (from == From::newborn) take_launchers();
+        perform(hand_shake_.take(from, std::move(packet).value()));
+    }
+    return true;
+}
+
+void Launching::take_launchers() {
+    while (take_one(From::launcher)) {
+    }
+}
+
+void Launching::drain() {
+    take_launchers();
+    while (take_one(From::newborn)) {
+    }
+}
+
+void Launching::perform(launch::Steps steps) {
+    for (auto& step : steps)
+        std::visit([this](auto& one) { on(std::move(one)); }, step);
+}
+
+void Launching::on(launch::Born step) {
+    init_ = step.pid;
+    callbacks_.born(std::move(step));
+}
+
+void Launching::on(launch::AtGate step) {
+    cancel_deadline();
+    callbacks_.ready(std::move(step.terminal));
+}
+
+void Launching::on(const launch::Executed& /*step*/) {
+    cancel_deadline();
+    init_ended();
+    callbacks_.executed();
+}
+
+void Launching::on(const launch::Lost& /*step*/) {
+    loop_.forget(channels_.newborn);
+    channels_.newborn.reset();
+}
+
+void Launching::on(launch::Failed step) {
+    cancel_deadline();
+    callbacks_.failed(std::move(step.error));
+}
+
+void Launching::on(launch::Helper step) {
+    awaits_launcher_ = false;
+    const int number = helpers_.emplace_back(std::move(step.pidfd)).get();
+    loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
+}
+
+void Launching::on(const launch::RunHooks& step) {
+    hooks_of_newborn_ = step.newborns;
+    callbacks_.hooks_due(step.told);
+}
+
+void Launching::on(const launch::HoldStill& /*step*/) {
+    callbacks_.neighbours_due();
+}
+
+void Launching::on(const launch::LetGo& /*step*/) {
+    callbacks_.dropped();
+}
+
+void Launching::hooks_ran() {
+    go(hooks_of_newborn_ ? channels_.newborn : channels_.launcher);
+}
+
+void Launching::go(FdRef channel) {
+    if (!channel.valid()) return;
+    try {
+        launch::send_go(channel);
+    } catch (const Error& error) {
+        // Who has ended says so by the end of its channel; who does not read is none of ours.
+        if (error.errno_value() == EAGAIN) perform(hand_shake_.refuse(error));
+    }
+}
+
+void Launching::close(From from) {
+    auto& socket = channel(from);
+    loop_.forget(socket);
+    socket.reset();
+    // The spawner has ended, or could not clone it.
+    const bool never_came =
+        !channels_.launcher && !channels_.newborn && std::exchange(awaits_launcher_, false);
+    perform(hand_shake_.ended(from));
+    if (never_came) on_child_ended();
+}
+
+void Launching::reap() {
+    const auto status = sys::try_wait_process(launcher_);
+    if (status && !status.value()) return;
+    loop_.forget(launcher_);
+    launcher_.reset();
+    on_child_ended();
+}
+
+void Launching::reap_helper(int number) {
+    const auto found = std::find_if(helpers_.begin(), helpers_.end(),
+                                    [&](const auto& helper) { return helper.get() == number; });
+    const auto status = sys::try_wait_process(*found);
+    if (status && !status.value()) return;
+    loop_.forget(*found);
+    helpers_.erase(found);
+    on_child_ended();
+}
+
+void Launching::on_child_ended() {
+    if (launcher_alive()) return;
+    drain();
+    if (launcher_alive()) return;  // its last word was of a helper
+    perform(hand_shake_.launcher_gone());
+    callbacks_.launcher_ended();
+}
+
+void Launching::await_execution(std::function<void()> nudge) {
+    nudge_ = std::move(nudge);
+    next_look_ = kFirstLook;
+    look_ = loop_.after(next_look_, [this] { ask_kernel(); });
+}
+
+void Launching::init_ended() {
+    loop_.cancel(std::exchange(look_, 0));
+}
+
+void Launching::settle() {
+    drain();
+    if (look_ != 0 && !hand_shake_.is_over() && has_executed())
+        perform(hand_shake_.ended(From::newborn));
+}
+
+bool Launching::has_executed() const {
+    const auto proc = sys::open_proc();
+    if (!proc) return false;
+    const auto stat = sys::read_stat(proc.value(), init_);
+    return stat && stat.value().has_executed;
+}
+
+void Launching::ask_kernel() {
+    look_ = 0;
+    if (hand_shake_.is_over() || init_ == 0) return;
+    if (has_executed()) {
+        on(launch::Lost{});
+        return perform(hand_shake_.ended(From::newborn));
+    }
+    if (nudge_) nudge_();
+    next_look_ = std::min(next_look_ * 2, kSlowestLook);
+    look_ = loop_.after(next_look_, [this] { ask_kernel(); });
+}
+
+launch::HandShake::Recognize children_in(const cgroup::Host* host, std::string group) {
+    return [host, group = std::move(group)](pid_t pid, bool in_group) -> UniqueFd {
+        auto pidfd = sys::pidfd_open(pid);
+        // From here on the number is its own: an unreaped child keeps it.
+        if (!pidfd || !sys::is_child(pidfd.value())) return {};
+        if (!in_group || host == nullptr || group.empty()) return std::move(pidfd).value();
+        const auto proc = sys::open_proc();
+        if (!proc || !cgroup::is_in_group(cgroup::identity_of(*host, proc.value(), pid), group))
+            return {};
+        return std::move(pidfd).value();
+    };
+}
+
+}  // namespace covey::task

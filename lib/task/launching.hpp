@@ -1,0 +1,120 @@
+// One launch under way, on a loop: what comes over its two channels (launch/hand_shake.hpp says
+// what of it counts), the launcher's end, a deadline. Used by covey-shim and covey-runtime. Thread
+// rule: the loop's thread. Callbacks may destroy the Launching object only later.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "cgroup/cgroup.hpp"
+#include "launch/hand_shake.hpp"
+#include "launch/message.hpp"
+#include "sys/process.hpp"
+#include "task/loop.hpp"
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace covey::task {
+
+class Launching {
+  public:
+    struct Order {
+        launch::Channels channels;  // the parent's ends
+        /// Its pidfd is invalid for one that a spawner clones.
+        sys::Child launcher;
+        pid_t spawner = 0;
+        launch::HandShake::Expect expect;
+        launch::HandShake::Recognize recognize;
+        /// Nothing: as long as it takes.
+        std::optional<std::chrono::milliseconds> limit = std::chrono::seconds{30};
+    };
+    /// None may throw. An empty one is for what this launch may not say.
+    struct Callbacks {
+        std::function<void(launch::Born)> born;
+        /// Always after `born`. The pty's master, if init opened one.
+        std::function<void(UniqueFd terminal)> ready;
+        /// Also when the launcher ends without a word, or takes too long.
+        std::function<void(Error)> failed;
+        /// After `born`: init has exec'd, or has ended.
+        std::function<void()> executed;
+        /// And with it every helper.
+        std::function<void()> launcher_ended;
+        /// Those who could look at a privileged process in the pod are to stand still until
+        /// `dropped` (or the launch's failure). The launcher waits for all_still().
+        std::function<void()> neighbours_due;
+        std::function<void()> dropped;
+        /// They run until hooks_ran(); `told` is whose namespaces are the container's.
+        std::function<void(pid_t told)> hooks_due;
+        std::function<void(launch::KeepSpawner)> spawner;
+        std::function<void(launch::SeccompAgent)> agent;
+        std::function<void(UniqueFd)> listener;
+    };
+    Launching(Loop& loop, Order order, Callbacks callbacks);
+    ~Launching();
+    Launching(const Launching&) = delete;
+    Launching& operator=(const Launching&) = delete;
+
+    /// Takes every word that has arrived.
+    void drain();
+    void all_still() { go(channels_.launcher); }
+    void hooks_ran();
+    [[nodiscard]] bool launcher_alive() const noexcept {
+        return launcher_.valid() || !helpers_.empty() || awaits_launcher_;
+    }
+    /// The gate is open (for an exec: it is born): `executed` comes even if the channel has a
+    /// thief, who can put off its end. `nudge` is called from time to time while init has not
+    /// executed its program: he may have swallowed the byte at the gate, too.
+    void await_execution(std::function<void()> nudge);
+    /// init has ended and is not reaped yet: takes what it said before, and learns from the kernel
+    /// what a thief might keep back.
+    void settle();
+    /// init was reaped: nobody is to be asked about its number any more.
+    void init_ended();
+    /// Nobody waits for this launch any longer than its init waits at the gate.
+    void cancel_deadline();
+
+  private:
+    [[nodiscard]] bool take_one(launch::HandShake::From from);
+    void take_launchers();
+    void perform(launch::Steps steps);
+    void on(launch::Born step);
+    void on(launch::AtGate step);
+    void on(const launch::Executed& step);
+    void on(const launch::Lost& step);
+    void on(launch::Failed step);
+    void on(launch::Helper step);
+    void on(launch::KeepSpawner step) { callbacks_.spawner(std::move(step)); }
+    void on(const launch::RunHooks& step);
+    void on(const launch::HoldStill& step);
+    void on(const launch::LetGo& step);
+    void on(launch::SeccompAgent step) { callbacks_.agent(std::move(step)); }
+    void on(launch::SeccompListener step) { callbacks_.listener(std::move(step.listener)); }
+    void go(FdRef channel);
+    void close(launch::HandShake::From from);
+    [[nodiscard]] UniqueFd& channel(launch::HandShake::From from);
+    void reap();
+    void reap_helper(int number);
+    void on_child_ended();
+    void ask_kernel();
+    [[nodiscard]] bool has_executed() const;
+
+    Loop& loop_;
+    launch::Channels channels_;
+    UniqueFd launcher_;
+    std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
+    launch::HandShake hand_shake_;
+    Callbacks callbacks_;
+    Loop::Timer deadline_ = 0, look_ = 0;
+    std::chrono::milliseconds next_look_{0};
+    std::function<void()> nudge_;
+    pid_t init_ = 0;
+    bool awaits_launcher_;  // the spawner's child, which is known by its first word
+    bool hooks_of_newborn_ = false;
+};
+
+/// Recognizes what a launch into `group` brings forth; `group` empty: any child of this process.
+[[nodiscard]] launch::HandShake::Recognize children_in(const cgroup::Host* host, std::string group);
+
+}  // namespace covey::task
