@@ -4,6 +4,7 @@
 #include "core/patient_reading.hpp"
 #include "core/process_reader.hpp"
 #include "sys/file.hpp"
+#include "sys/known_file.hpp"
 #include "sys/proc.hpp"
 
 #include <algorithm>

@@ -11,6 +11,7 @@
 #include "launch/terminal.hpp"
 #include "launch/user_namespace.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/namespaces.hpp"

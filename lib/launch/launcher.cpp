@@ -15,6 +15,7 @@
 #include "launch/user_namespace.hpp"
 #include "launch/world.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"

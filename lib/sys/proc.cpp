@@ -8,10 +8,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 namespace covey::sys {
 namespace {
@@ -128,13 +125,6 @@ Result<ProcessStatus> read_status(FdRef proc, pid_t pid) {
     const auto text = read_file_at(proc, path_of(pid, "status"), kLargestFile);
     if (!text) return Errno{text.error()};
     return parse_status(text.value());
-}
-
-Result<FileId> known_file(FdRef fd) {
-    struct statx status {};
-    if (::statx(fd.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) < 0)
-        return Errno{errno};
-    return FileId{::makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
 }
 
 Result<std::vector<std::string>> read_cmdline(FdRef proc, pid_t pid) {

@@ -53,18 +53,7 @@ struct ProcessStatus {
 Result<ProcessStatus> read_status(FdRef proc, pid_t pid);
 Result<ProcessStatus> parse_status(std::string_view text);
 
-/// Device and inode.
-struct FileId {
-    std::uint64_t device = 0, inode = 0;
-    bool operator==(const FileId&) const = default;
-};
-/// Which file a descriptor is of, as the kernel has it in memory. Unlike fstat(2) it asks no file
-/// system that its user may serve himself (FUSE) and leave without an answer: for whatever a tenant
-/// has opened or runs.
-Result<FileId> known_file(FdRef fd);
-
-/// argv; empty for zombies and kernel threads. At most 64 KiB are read. Waits for the lock of the
-/// process's address space: not for a tenant's (core/patient_reading.hpp).
+/// argv; empty for zombies and kernel threads. At most 64 KiB are read.
 Result<std::vector<std::string>> read_cmdline(FdRef proc, pid_t pid);
 /// The processes' numbers, sorted.
 Result<std::vector<pid_t>> list_processes(FdRef proc);

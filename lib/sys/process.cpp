@@ -249,12 +249,6 @@ Result<void> set_name(const char* name) {
     return {};
 }
 
-void forget_environment() noexcept {
-    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-        ::explicit_bzero(*entry, std::strlen(*entry));
-    environ = nullptr;
-}
-
 Result<void> set_dumpable(bool on) {
     if (::prctl(PR_SET_DUMPABLE, on ? 1 : 0) < 0) return last_errno();
     return {};

@@ -84,10 +84,6 @@ Result<void> close_all_except(std::span<const int> keep);
 /// prctl wrappers, one line each.
 Result<void> set_name(const char* name);
 Result<void> set_dumpable(bool on);
-/// Overwrites the environment that this process was given, where it lies in memory, and has none
-/// from then on: before a copy of this process is where somebody may read its memory. Copies
-/// elsewhere are left as they are.
-void forget_environment() noexcept;
 [[nodiscard]] bool is_dumpable() noexcept;
 Result<void> set_parent_death_signal(int signal);
 /// A new session keyring of that name (keyctl(2)), which children inherit; a kernel without
