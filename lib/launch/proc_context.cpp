@@ -5,17 +5,23 @@
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
 #include <array>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include <unistd.h>
 
 namespace covey::launch {
 namespace {
+
+// What is said to the launcher, besides Failed.
+constexpr std::string_view kContext = "C";  // with the context
+constexpr std::string_view kEnded = "E";    // by the helper, of its child
 
 /// Capabilities over nothing but a user namespace of one's own, and nothing to see.
 void give_up_host() {
@@ -36,7 +42,7 @@ void give_up_host() {
 void send_context(FdRef socket) {
     const auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
     const std::array<FdRef, 1> fds{context};
-    sys::send_packet(socket, "C", fds).or_throw("send", "procfs context");
+    sys::send_packet(socket, kContext, fds).or_throw("send", "procfs context");
 }
 
 /// In a child of the launcher: enters the namespace for its own child, which asks for the context.
@@ -50,6 +56,10 @@ void run_helper(FdRef pid_namespace, FdRef socket) {
         send_context(socket);
         ::_exit(0);
     }
+    (void)sys::wait_ended(member.pidfd, -1);
+    (void)sys::send_packet(socket, kEnded);
+    // Not reaped before the launcher has looked whose child it was.
+    (void)sys::receive_packet(socket);
     (void)sys::wait_process(member.pidfd);
 }
 
@@ -65,17 +75,33 @@ void run_helper(FdRef pid_namespace, FdRef socket) {
     ::_exit(1);
 }
 
+/// The one that asks for the context is in the pod's sight, and with it its socket in the hand of
+/// whoever has SYS_PTRACE there.
+bool is_helpers_child(pid_t sender, pid_t helper) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto stat = sys::read_stat(proc, sender);
+    return stat && stat.value().ppid == helper;
+}
+
 }  // namespace
 
 UniqueFd open_proc_context(FdRef pid_namespace) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
+    sys::pass_credentials(sockets.parent).or_throw("setsockopt", "procfs helper's socket");
     const auto child = sys::clone_process({0, 0, FdRef{-1}}).or_throw("clone", "procfs helper");
     if (child.pid == 0) helper(pid_namespace, sockets.child);
     sockets.child.reset();
     auto packet = sys::receive_packet(sockets.parent).or_throw("receive", "procfs context");
+    const bool is_ours = packet.sender == child.pid || is_helpers_child(packet.sender, child.pid);
+    sockets.parent.reset();
     sys::wait_process(child.pidfd).or_throw("wait for", "procfs helper");
-    if (packet.fds.size() == 1) return std::move(packet.fds.front());
-    if (packet.data.empty()) throw Error(Code::internal, "the procfs helper ended without a word");
+    if (packet.data == kContext && packet.fds.size() == 1 && is_ours)
+        return std::move(packet.fds.front());
+    if (packet.data.empty() || packet.data == kEnded)
+        throw Error(Code::internal, "the procfs helper ended without a word");
+    if (!is_ours)
+        throw Error(Code::failed_precondition, "a process of the pod spoke for the procfs helper")
+            .with_fix("look who of the pod has SYS_PTRACE, or use Linux 6.18");
     throw decode_failure(packet.data);
 }
 

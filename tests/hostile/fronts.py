@@ -27,7 +27,7 @@ import oci  # noqa: E402
 from helpers import wait_for  # noqa: E402
 
 BIN = covey_client.BIN
-PATIENCE = 20  # seconds for a call that should take milliseconds
+PATIENCE = int(os.environ.get("COVEY_HOSTILE_PATIENCE", "20"))  # seconds for a call that should take milliseconds
 DEFAULT_CAPS = [name.removeprefix("CAP_") for name in bundles.CAPABILITIES]
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -219,7 +219,9 @@ class CoveydFront(Front):
         def do():
             try:
                 answer = self.client.call(method, target, body, timeout=timeout)
-            except (ConnectionError, OSError) as error:
+            except TimeoutError:
+                raise
+            except OSError as error:
                 return False, repr(error), None
             return answer.status < 400, answer.body.decode(errors="replace"), answer.status
         return timed(do)
@@ -263,6 +265,8 @@ class CoveydFront(Front):
 
         def do():
             run = subprocess.run(words, input=b"", stdout=subprocess.PIPE, check=False, timeout=timeout + 5)
+            if run.returncode == 28:
+                raise TimeoutError(f"exec {command}")
             status, body, code = covey_client.parse_curl(run.stdout)
             return status == 200 and code is not None, body.decode(errors="replace"), code
         return timed(do)

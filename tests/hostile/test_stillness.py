@@ -5,7 +5,7 @@ import time
 
 from hostile_test import HostileTest, main, on_both_fronts
 
-MOST_GAP = 1000  # milliseconds; 50 are promised, and the machine may be busy
+MOST_GAP = 500  # milliseconds; 50 are promised, and the machine may be busy
 
 
 @on_both_fronts
@@ -50,10 +50,12 @@ class Stillness:
         with self.attack():
             pod, near, _ = self.bystanders()
             few = {"cpu": {"quota": 1000, "period": 1000000}}
-            newcomer, meanwhile, gap = self.come(pod, near, resources=few)
-            self.assertTrue(newcomer.create_call.ok, self.story())
-            self.assert_works("exec meanwhile", meanwhile)
-            self.assertLess(gap, MOST_GAP, self.story())
+            # Where its share of time runs out is chance.
+            for _ in range(5):
+                newcomer, meanwhile, gap = self.come(pod, near, resources=few)
+                self.assertTrue(newcomer.create_call.ok, self.story())
+                self.assert_works("exec meanwhile", meanwhile)
+                self.assertLess(gap, MOST_GAP, self.story())
             self.assert_deleted("the pod", pod)
 
 

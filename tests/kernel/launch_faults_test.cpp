@@ -62,8 +62,7 @@ bool names(const Error& error, const std::string& step) {
 }
 
 /// Children of a shim of ours that nobody has reaped. One in the pod's PID namespace keeps pause
-/// from ending, and with it the sandbox. Seen so where init failed before the launcher told its
-/// birth (launch.born and exec.born make it certain).
+/// from ending, and with it the sandbox. Seen so where init failed before its parent knew of it.
 std::vector<pid_t> zombies_of_shim() {
     std::vector<pid_t> found;
     const auto proc = sys::open_proc().or_throw("open", "/proc");

@@ -134,8 +134,10 @@ TEST_CASE("a launch is heard from its launcher's first word to the execution") {
     }};
     launch.drop_stolen();
     const auto heard = launch.hear_until("executed");
-    CHECK(heard.find("born;ready;") != std::string::npos);
-    CHECK(heard.ends_with("executed;"));
+    // The launcher's end comes when it likes.
+    CHECK(heard.starts_with("born;"));
+    CHECK(heard.find("ready;") != std::string::npos);
+    CHECK(heard.find("executed;") != std::string::npos);
 }
 
 TEST_CASE("a process that is not of the launch is not believed") {

@@ -19,6 +19,11 @@
 namespace thief {
 namespace {
 
+bool is_socket(int fd) {
+    struct stat status {};
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 struct Victim {
     Newborn who;
     int times = 0;
@@ -27,7 +32,8 @@ struct Victim {
 
 class Thief {
   public:
-    Thief(const std::string& lie, int stop_ms) : lies_(lie), stop_ms_(stop_ms) {}
+    Thief(const std::string& lie, int stop_ms)
+        : lies_(lie), puppet_(lie == "puppet"), stop_ms_(stop_ms) {}
 
     void go_round() {
         for (const auto& name : list("/proc"))
@@ -70,13 +76,16 @@ class Thief {
         if (process < 0) return;
         constexpr int kMost = 64;
         bool any = false;
+        std::vector<int> sockets;
         for (int number = 3; number < kMost; ++number) {
             const int fd = steal(process, number);
             if (fd < 0) continue;
             any = true;
+            if (is_socket(fd)) sockets.push_back(number);
             use(fd, "descriptor " + std::to_string(number) + " of " + who);
         }
         close(process);
+        if (puppet_ && !sockets.empty()) speak_through(victim.who.pid, sockets);
         say((any ? "TRIED " : "TRIED in vain ") + who);
     }
     void use(int fd, const std::string& whose) {
@@ -96,6 +105,7 @@ class Thief {
     }
 
     Lies lies_;
+    bool puppet_;
     int stop_ms_;
     pid_t newest_ = 0;
     std::map<std::string, Victim> victims_;

@@ -58,6 +58,10 @@ struct Newborn {
 [[nodiscard]] int open_process(pid_t pid);
 [[nodiscard]] int steal(int pidfd, int fd);
 
+/// Lets a process that we may trace send every word of a hand-shake itself, over its own sockets of
+/// these numbers.
+void speak_through(pid_t pid, const std::vector<int>& sockets);
+
 /// A packet with descriptors, without waiting; false when it could not be sent.
 bool send_packet(int socket, const std::string& bytes, const std::vector<int>& fds = {});
 /// Without waiting: the bytes and descriptors that have come; -1 when there is nothing, 0 at the

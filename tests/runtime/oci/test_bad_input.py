@@ -162,7 +162,7 @@ class BadInput(OciTest):
     def test_every_step_that_fails_leaves_nothing(self):
         for step in ("runtime.intent", "runtime.cgroup", "runtime.clone", "runtime.record", "launch.read", "launch.open",
                      "launch.cgroup", "launch.namespaces", "launch.build", "launch.mount", "launch.pivot", "launch.drop",
-                     "launch.clone", "launch.born", "launch.cut", "init.start"):
+                     "launch.clone", "launch.prepared", "launch.cut", "init.start"):
             one, bundle = self.bundle("probe", "sleep", "forever")
             self.env["COVEY_FAIL_AT"] = step
             run = self.call("create", "--bundle", bundle, one)

@@ -146,7 +146,7 @@ class Sharing(OciTest):
             inside.wait()
 
     def test_a_step_that_fails_leaves_nothing_and_nobody_frozen(self):
-        for step in ("runtime.freeze", "nested.freeze", "nested.between", "nested.dropped", "launch.domain", "launch.born",
+        for step in ("runtime.freeze", "nested.freeze", "nested.between", "nested.dropped", "launch.domain", "launch.prepared",
                      "runtime.record", "init.start"):
             one, bundle = self.bundle("probe", "sleep", "forever",
                                       change=self.joining({"covey.dev/pid": "nested", "covey.dev/access": "private"}))
@@ -183,7 +183,7 @@ class Sharing(OciTest):
         self.ok("resume", sibling)
 
     def test_a_hostile_neighbour_gets_nothing_of_nested_launches(self):
-        """Seen failing with the freeze taken out (HandShake::take(NeighboursDue) says go at once): 23 processes with more
+        """Seen failing with the freeze taken out (HandShake::hold_still says go at once): 23 processes with more
         capabilities than the container's in 25 launches."""
         out = self.folder / "hostile.out"
         one, bundle = self.bundle("probe", "hostile", "60", str(self.folder / "log.json"), hex(self.mask())[2:],
@@ -192,7 +192,7 @@ class Sharing(OciTest):
         with open(out, "wb") as file:
             hunter = subprocess.Popen([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], env=self.env, stdout=file,
                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        wait_for(lambda: one in os.listdir(self.root) and self.status(one) == "running", what="the hunter")
+        wait_for(lambda: os.path.exists(f"{self.root}/{one}/record.json") and self.status(one) == "running", what="the hunter")
         for _ in range(25):
             prey, _ = self.member("sleep", "forever", pid="nested")
             self.ok("delete", "--force", prey)
