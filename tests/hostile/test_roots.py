@@ -1,6 +1,6 @@
 """Kind 4: two containers share a root folder, and one exchanges what the other is about to mount on, or to be in."""
-import os
-import pathlib
+import shutil
+import tempfile
 
 import fronts
 from hostile_test import LONG, HostileTest, main, on_both_fronts
@@ -14,7 +14,9 @@ class SharedRoot:
     """Won for /proc: core_pattern was writable in 5 to 7 of 60 launches."""
 
     def launches(self, name, target, change):
-        shared = fronts.make_rootfs(self.folder / "shared")
+        shared = fronts.make_rootfs(tempfile.mkdtemp(prefix="covey-shared."))
+        shared.chmod(0o755)
+        self.addCleanup(shutil.rmtree, shared)
         (shared / "sys").mkdir(exist_ok=True)
         (shared / "work").mkdir()
 
@@ -36,14 +38,6 @@ class SharedRoot:
             self.assert_deleted("the victim", victim, thief)
         self.assert_bystanders_work(near, far, thief)
         self.assert_deleted("the thief", thief, thief)
-
-    def tearDown(self):
-        super().tearDown()
-
-    def clear(self):
-        super().clear()
-        if (self.folder / "shared").exists():
-            fronts.shutil.rmtree(self.folder / "shared")
 
     def test_places_of_mounts(self):
         for name in ("proc", "dev", "sys"):
