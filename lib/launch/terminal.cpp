@@ -6,6 +6,7 @@
 #include "sys/terminal.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -23,8 +24,15 @@ constexpr mode_t kTtyMode = 0620;
 
 Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
     Terminal terminal;
-    terminal.master = sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY)
-                          .or_throw("open", "/dev/pts/ptmx");
+    auto master = sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+    // pty(7): one account for all containers of the host, who leave only kernel.pty.reserve to it.
+    if (!master && master.error() == ENOSPC)
+        throw Error(Code::resource_exhausted,
+                    "the host has no pty left for containers: kernel.pty.max")
+            .with_fix(
+                "find out who holds them (/proc/sys/kernel/pty/nr), raise kernel.pty.max, or do "
+                "without a terminal");
+    terminal.master = std::move(master).or_throw("open", "/dev/pts/ptmx");
     if (sys::filesystem_magic(terminal.master).value_or(0) != DEVPTS_SUPER_MAGIC)
         throw Error(Code::invalid_spec, "/dev/pts in the container is not a devpts")
             .with_fix(

@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 from unittest import mock
 
-import covey_client
 import fronts
+from fronts import covey_client
 from hostile_test import HostileTest, main, on_both_fronts
 
 CLONE_NEWNS = 0x20000
