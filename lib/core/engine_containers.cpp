@@ -1,6 +1,7 @@
 #include "core/engine_containers.hpp"
 
 #include "cgroup/oci_group.hpp"
+#include "core/patient_reading.hpp"
 #include "covey/error.hpp"
 #include "launch/launcher.hpp"
 #include "sys/file.hpp"
@@ -60,8 +61,8 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
     now.state =
         waits_at_gate(container) ? EngineContainerState::created : EngineContainerState::running;
     if (is_frozen(container, host)) now.state = EngineContainerState::paused;
-    if (auto command = sys::read_cmdline(proc, container.pid))
-        now.command = std::move(command).value();
+    if (auto process = read_patiently(proc, container.pid, 0))
+        now.command = std::move(process->command);
     return now;
 }
 

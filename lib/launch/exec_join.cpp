@@ -13,6 +13,7 @@
 #include "launch/user_namespace.hpp"
 #include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/namespaces.hpp"
@@ -150,6 +151,7 @@ void ExecLauncher::find_world() {
 
 void ExecLauncher::drop_host() {
     fault_point("exec.drop");
+    sys::forget_environment();
     std::vector<int> keep{input_.channels.launcher.get(), input_.channels.newborn.get(),
                           input_.init.get()};
     for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),

@@ -17,6 +17,7 @@
 #include "launch/world.hpp"
 #include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -216,6 +217,7 @@ void Launcher::build_root() {
 
 void Launcher::drop_host() {
     fault_point("launch.drop");
+    sys::forget_environment();
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();

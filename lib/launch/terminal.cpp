@@ -6,6 +6,7 @@
 #include "sys/terminal.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -27,8 +28,15 @@ Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process) {
         throw Error(Code::invalid_spec, "/dev/pts in the container is not a devpts")
             .with_fix(
                 "mount a devpts with newinstance on /dev/pts, or set process.terminal to false");
-    terminal.master =
-        sys::open_beneath(pts, "ptmx", O_RDWR | O_NOCTTY).or_throw("open", "/dev/pts/ptmx");
+    auto master = sys::open_beneath(pts, "ptmx", O_RDWR | O_NOCTTY);
+    // pty(7): one account for all containers of the host, who leave only kernel.pty.reserve to it.
+    if (!master && master.error() == ENOSPC)
+        throw Error(Code::resource_exhausted,
+                    "the host has no pty left for containers: kernel.pty.max")
+            .with_fix(
+                "find out who holds them (/proc/sys/kernel/pty/nr), raise kernel.pty.max, or do "
+                "without a terminal");
+    terminal.master = std::move(master).or_throw("open", "/dev/pts/ptmx");
     const int unlock = 0;
     if (::ioctl(terminal.master.get(), TIOCSPTLCK, &unlock) < 0)
         throw Error::from_errno(errno, "unlock", "pty");

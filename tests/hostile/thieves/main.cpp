@@ -1,4 +1,5 @@
 // thief SUB-COMMAND [WORD...]: see thief.hpp.
+#include "kinds.hpp"
 #include "thief.hpp"
 
 #include <csignal>
@@ -19,7 +20,7 @@ int stay(const thief::Arguments& /*arguments*/) {
 }  // namespace
 
 int main(int count, char** words) {
-    const std::map<std::string, int (*)(const thief::Arguments&)> commands{
+    std::map<std::string, thief::Command> commands{
         {"stay", stay},
         {"children", thief::children},
         {"inflight", thief::inflight},
@@ -31,6 +32,7 @@ int main(int count, char** words) {
         {"trace", thief::trace},
         {"unfreezable", thief::unfreezable},
     };
+    commands.insert(thief::kinds().begin(), thief::kinds().end());
     const auto found = count > 1 ? commands.find(words[1]) : commands.end();
     if (found == commands.end()) {
         std::fputs("usage: thief SUB-COMMAND [WORD...]\n", stderr);
