@@ -245,13 +245,15 @@ bool Loop::run_guarded(const std::shared_ptr<Owner::State>& owner,
 void Loop::tell(const Owner::State& owner) noexcept {
     try {
         const auto error = current_error();
-        log::error("an event failed", {{"owner", owner.name}, {"error", error.detail()}});
-        const auto handler = owner.failed;
-        if (handler) handler(error);
+        if (const auto handler = owner.failed)
+            handler(error);
+        else
+            log::error("an event failed", {{"owner", owner.name}, {"error", error.detail()}});
     } catch (const std::exception& second) {
         // Without memory there is not even a line: what is next may have some again.
         try {
-            log::error("and so did its owner", {{"owner", owner.name}, {"error", second.what()}});
+            log::error("an event's owner failed",
+                       {{"owner", owner.name}, {"error", second.what()}});
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
         }
     }

@@ -1,7 +1,7 @@
 // The event loop of a program that launches: epoll over descriptors, and deadlines. Nothing that a
 // callback throws leaves it: every watch and timer has an owner, which is told (its container says
 // so, a client is dropped), and the loop goes on. Thread rule: one thread. run() blocks until
-// stop(); a callback may not: the loop measures its longest turn.
+// stop(), and may be called again; a callback may not block: the loop measures its longest turn.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -87,7 +87,8 @@ class Owner {
   public:
     using Handler = std::function<void(const Error&)>;
 
-    /// `name` is for the log ("container web"). What `failed` throws is logged.
+    /// `name` is for the log ("container web"). Without `failed` the log is told; so it is of what
+    /// `failed` throws.
     Owner(Loop& loop, std::string name, Handler failed);
     Owner(const Owner&) = delete;
     Owner& operator=(const Owner&) = delete;
@@ -121,7 +122,6 @@ class Loop {
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    /// May be called again.
     void run();
     /// One round: waits at most that long for something to do, and does it.
     void turn(std::chrono::milliseconds longest);

@@ -73,17 +73,18 @@ ContainerOptions said_to(const Lab& lab, PidMode mode) {
 
 TEST_CASE("zombies that a container makes its shim's are reaped while it runs") {
     COVEY_REQUIRES("root");
-    for (const auto mode : {PidMode::pod, PidMode::nested}) {
-        Lab lab;
-        auto burden = lab.start("burden", probe_bundle({"burden", "500"}, kNoCapabilities),
-                                said_to(lab, mode));
-        REQUIRE(eventually([&] { return text_of(lab.folder() + "/said") == "made\n"; }));
-        CHECK(eventually([&] { return zombies_of(shim_of(lab.sandbox())) == 0; }));
-        CHECK(seconds_of([&] { burden.remove(true); }) < 5);
-        CHECK(seconds_of([&] { lab.sandbox().stop(); }) < 5);
-    }
+    // The first process of a PID namespace has no siblings (clone(2)): mode nested by an exec.
+    Lab lab;
+    auto burden = lab.start("burden", probe_bundle({"burden", "500"}, kNoCapabilities),
+                            said_to(lab, PidMode::pod));
+    REQUIRE(eventually([&] { return text_of(lab.folder() + "/said") == "made\n"; }));
+    CHECK(eventually([&] { return zombies_of(shim_of(lab.sandbox())) == 0; }));
+    CHECK(seconds_of([&] { burden.remove(true); }) < 5);
+    CHECK(seconds_of([&] { lab.sandbox().stop(); }) < 5);
 }
 
+// An exec in nested and container is in its container's PID namespace, and so are the children that
+// it makes for its parent.
 TEST_CASE("an exec's burden does not keep its container or its pod from ending") {
     COVEY_REQUIRES("root");
     for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
