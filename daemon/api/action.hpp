@@ -67,6 +67,7 @@ struct CreateContainerAction {
     std::uint64_t add_capabilities = 0, drop_capabilities = 0;
     core::Stdio stdio;
     StringMap labels;
+    std::string seccomp;              // what its configuration's filter is called; empty: not said
     std::optional<DebugTerms> debug;  // of a container that DebugAction made
     /// With an absent pid mode filled in on both sides.
     friend bool same_request(const CreateContainerAction&, const CreateContainerAction&);
@@ -139,11 +140,13 @@ struct SandboxView {
     CreateSandboxAction request;
     std::vector<std::string> containers;
     std::uint64_t resource_version = 0;  // seq of its last event
+    std::string problem;                 // why its state is or was unknown
 };
 struct ContainerView {
     core::ContainerFacts facts;
     CreateContainerAction request;
     std::uint64_t resource_version = 0;
+    std::string problem;  // as the sandbox's
 };
 
 /// A container that an engine made through covey-runtime: shown, never owned.

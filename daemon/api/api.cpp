@@ -19,16 +19,12 @@ namespace {
 
 namespace asio = boost::asio;
 
-std::string_view path_of(const Request& request) {
-    return std::string_view{request.target}.substr(0, request.target.find('?'));
-}
-
 bool is_below(std::string_view path, std::string_view folder) {
     return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
 Response method_not_allowed(const Request& request, const Match& match) {
-    const auto path = path_of(request);
+    const auto path = path_of(request.target);
     Response response = problem_response(
         Error(Code::invalid_argument, fmt::format("{} is not allowed on {}", request.method, path))
             .with_fix("use " + match.allow),
@@ -100,7 +96,7 @@ std::optional<Error> Api::refuse(const Peer& peer) const {
 }
 
 Response Api::problem(const Error& error, const Request& request) const {
-    return problem_response(error, path_of(request), request.id);
+    return problem_response(error, path_of(request.target), request.id);
 }
 
 asio::awaitable<void> Api::answer(Exchange& exchange, Outcome& outcome) {

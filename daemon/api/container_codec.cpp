@@ -22,9 +22,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 10> kFields{
-    "id",     "sandbox",     "bundle",       "pidMode", "target",
-    "access", "pid1Signals", "capabilities", "stdio",   "labels"};
+constexpr std::array<std::string_view, 11> kFields{
+    "id",          "sandbox",      "bundle", "pidMode", "target", "access",
+    "pid1Signals", "capabilities", "stdio",  "labels",  "seccomp"};
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
 constexpr std::array<std::string_view, 1> kStopFields{"timeout"};
 constexpr double kLongestStop = 86400;  // seconds
@@ -44,6 +44,16 @@ void read_mode(BodyReader& reader, CreateContainerAction& action) {
     if (target && !wants)
         reader.problem("target", "has no meaning without pidMode 'target'",
                        "set pidMode to \"target\", or remove the field 'target'");
+}
+
+/// The bundle has the filter; this is what people call it.
+void read_seccomp(BodyReader& reader, std::string& seccomp) {
+    const auto name = reader.text("seccomp");
+    if (!name) return;
+    if (*name != "default" && *name != "unconfined" && !name->starts_with('/'))
+        reader.problem("seccomp", fmt::format("'{}' is no name of a profile", *name),
+                       "use default, unconfined or the absolute path of a profile");
+    seccomp = *name;
 }
 
 void read_bundle(BodyReader& reader, std::string& bundle) {
@@ -96,6 +106,7 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     action.pid1_signals = read_pid1_signals(reader);
     read_capabilities(reader, action.add_capabilities, action.drop_capabilities);
     read_stdio(reader, action.stdio);
+    read_seccomp(reader, action.seccomp);
     action.labels = reader.text_map("labels");
     problems.throw_if_any();
     return action;
@@ -176,10 +187,13 @@ Json container_json(const ContainerView& view) {
         {"cgroup", facts.cgroup},
         {"createdAt", rfc3339(facts.created_at)}};
     if (!config.target.empty()) json["target"] = config.target;
+    if (!view.request.seccomp.empty()) json["seccomp"] = view.request.seccomp;
     if (view.request.debug) json["debug"] = debug_terms_json(*view.request.debug);
     if (facts.started_at != 0) json["startedAt"] = rfc3339(facts.started_at);
     if (facts.state == core::ContainerState::paused) json["pausedAt"] = rfc3339(facts.paused_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
+    if (!view.problem.empty()) json["problem"] = view.problem;
+    if (facts.record_stale) json["recordStale"] = true;
     json["resourceVersion"] = view.resource_version;
     return json;
 }

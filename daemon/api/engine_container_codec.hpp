@@ -18,8 +18,8 @@ inline constexpr std::string_view kOwnEngine = "covey";
 inline constexpr std::array<std::string_view, 8> kEngines{
     "covey", "containerd", "cri-o", "podman", "docker", "buildah", "buildkit", "oci"};
 /// Of ?state=: engines' containers can be paused.
-inline constexpr std::array<std::string_view, 5> kListedStates{"creating", "created", "running",
-                                                               "paused", "stopped"};
+inline constexpr std::array<std::string_view, 6> kListedStates{"creating", "created", "running",
+                                                               "paused",   "stopped", "unknown"};
 
 /// Throws invalid_argument for an ?engine= that is none of kEngines.
 void require_engine_filter(const std::optional<std::string>& engine);

@@ -57,9 +57,12 @@ ExecAction decode_exec(const std::string& container, const QueryParameters& para
                     "query parameter 'cmd' is missing: exec needs a program")
             .with_fix("name the program and each argument: ?cmd=/bin/ps&cmd=ax");
     action.env = query.all("env");
-    for (const auto& entry : action.env)
-        if (const auto equals = entry.find('='); equals == std::string::npos || equals == 0)
-            throw bad("env", entry, "must be NAME=value", "write ?env=NAME=value");
+    for (std::size_t i = 0; i < action.env.size(); ++i)  // never quoted: they are secrets, often
+        if (const auto equals = action.env[i].find('=');
+            equals == std::string::npos || equals == 0)
+            throw Error(Code::invalid_argument,
+                        fmt::format("query parameter 'env', number {}, must be NAME=value", i + 1))
+                .with_fix("write ?env=NAME=value");
     read_user(query, action);
     action.cwd = query.one("cwd");
     if (action.cwd && !action.cwd->starts_with('/'))

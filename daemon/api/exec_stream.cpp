@@ -4,6 +4,7 @@
 #include "api/error_codec.hpp"
 #include "api/exec_request.hpp"
 #include "api/stream_codec.hpp"
+#include "engine/loop_descriptor.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -49,8 +50,7 @@ struct Relay {
     }
     static void assign(Descriptor& descriptor, UniqueFd fd) {
         if (!fd) return;
-        descriptor.assign(fd.get());
-        [[maybe_unused]] const int owned_now = fd.release();
+        descriptor = loop_descriptor(descriptor.get_executor(), std::move(fd));
         descriptor.non_blocking(true);  // else read_some() polls
     }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,16 @@ struct Request {
     std::string id;  // made up by the server; in the log and in problems
     Peer peer;
 };
+
+/// "/v1/sandboxes/web": the target up to its query.
+[[nodiscard]] inline std::string_view path_of(std::string_view target) noexcept {
+    return target.substr(0, target.find('?'));
+}
+/// The same for the log. No id or word of ours has a '%', so what may be an escaped '?' ends it
+/// too.
+[[nodiscard]] inline std::string_view loggable_path_of(std::string_view target) noexcept {
+    return target.substr(0, target.find_first_of("?#%"));
+}
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 

@@ -18,6 +18,8 @@ namespace covey::daemon {
 struct EventCounters {
     std::map<std::string, std::uint64_t> by_type;
     std::uint64_t oom_kills = 0;  // containers and execs that ended so
+    /// Of the journal on disk: not there yet, and never.
+    std::uint64_t unwritten = 0, lost = 0;
 
     void count(const EventRecord& event) {
         ++by_type[event.type];

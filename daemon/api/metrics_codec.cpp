@@ -73,13 +73,20 @@ void add_pods(Exposition& out, const Metrics& metrics) {
     out.family("covey_sandboxes", "gauge", "Sandboxes, by state.");
     add_states(out,
                std::array{SandboxState::creating, SandboxState::ready, SandboxState::stopping,
-                          SandboxState::stopped},
+                          SandboxState::stopped, SandboxState::unknown},
                metrics.sandboxes);
     out.family("covey_containers", "gauge", "Containers of sandboxes, by state.");
-    add_states(out,
-               std::array{ContainerState::creating, ContainerState::created,
-                          ContainerState::running, ContainerState::paused, ContainerState::stopped},
-               metrics.containers);
+    add_states(
+        out,
+        std::array{ContainerState::creating, ContainerState::created, ContainerState::running,
+                   ContainerState::paused, ContainerState::stopped, ContainerState::unknown},
+        metrics.containers);
+    const auto is_stale = [](const auto& view) { return view.facts.record_stale; };
+    out.family("covey_stale_records", "gauge",
+               "Sandboxes and containers whose record on disk is older than they are.")
+        .sample({},
+                std::count_if(metrics.sandboxes.begin(), metrics.sandboxes.end(), is_stale) +
+                    std::count_if(metrics.containers.begin(), metrics.containers.end(), is_stale));
     std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> engines;
     for (const auto& view : metrics.engine_containers)
         ++engines[{view.facts.engine, core::state_name(view.now.state)}];
@@ -93,6 +100,12 @@ void add_events(Exposition& out, const EventCounters& events) {
     out.family("covey_events_total", "counter", "Events since coveyd began, by type.");
     for (const auto& [type, count] : events.by_type)
         out.sample({{"type", type}}, count);
+    out.family("covey_events_unwritten", "gauge",
+               "Events that are not in the journal on disk yet, because it cannot be written.")
+        .sample({}, events.unwritten);
+    out.family("covey_events_lost_total", "counter",
+               "Events that never came into the journal on disk; listeners were told.")
+        .sample({}, events.lost);
     out.family("covey_oom_kills_total", "counter",
                "Containers and execs that ended because memory ran out.")
         .sample({}, events.oom_kills);

@@ -201,6 +201,8 @@ Json sandbox_json(const SandboxView& view) {
     }
     if (facts.stopped_at != 0) json["stoppedAt"] = rfc3339(facts.stopped_at);
     if (facts.exit) json["exit"] = exit_json(*facts.exit);
+    if (!view.problem.empty()) json["problem"] = view.problem;
+    if (facts.record_stale) json["recordStale"] = true;
     json["resourceVersion"] = view.resource_version;
     return json;
 }

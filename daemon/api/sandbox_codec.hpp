@@ -31,8 +31,8 @@ struct SandboxFilter {
 [[nodiscard]] Response list_response(const std::vector<SandboxView>& views,
                                      const SandboxFilter& filter, std::uint64_t resource_version);
 
-inline constexpr std::array<std::string_view, 4> kSandboxStates{"creating", "ready", "stopping",
-                                                                "stopped"};
+inline constexpr std::array<std::string_view, 5> kSandboxStates{"creating", "ready", "stopping",
+                                                                "stopped", "unknown"};
 /// Throws invalid_argument for a ?state= that is none of `states`.
 void require_state_filter(const std::optional<std::string>& state,
                           std::span<const std::string_view> states);

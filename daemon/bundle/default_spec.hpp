@@ -30,6 +30,8 @@ struct SpecWish {
     bool terminal = false;
     std::vector<ExtraMount> mounts;
     std::vector<std::string> capabilities{kDefaultCapabilities.begin(), kDefaultCapabilities.end()};
+    /// linux.seccomp as JSON (seccomp_profile.hpp); empty: there is no filter.
+    std::string seccomp;
     /// su and sudo shall work in a container, as they do with every engine's default.
     bool no_new_privileges = false;
 };

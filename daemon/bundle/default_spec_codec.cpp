@@ -47,17 +47,19 @@ Json process_part(const SpecWish& wish) {
         {"noNewPrivileges", wish.no_new_privileges}};
 }
 
-Json linux_part() {
+Json linux_part(const SpecWish& wish) {
     Json namespaces = Json::array();
     for (const char* type : {"pid", "network", "ipc", "uts", "mount", "cgroup"})
         namespaces.push_back({{"type", type}});
-    return {{"namespaces", namespaces},
-            {"maskedPaths",
-             {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-              "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware",
-              "/proc/scsi"}},
-            {"readonlyPaths",
-             {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}};
+    Json part{{"namespaces", namespaces},
+              {"maskedPaths",
+               {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware",
+                "/proc/scsi"}},
+              {"readonlyPaths",
+               {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}};
+    if (!wish.seccomp.empty()) part["seccomp"] = Json::parse(wish.seccomp);
+    return part;
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ std::string default_spec(const SpecWish& wish) {
                         {"process", process_part(wish)},
                         {"root", {{"path", wish.rootfs}, {"readonly", wish.read_only}}},
                         {"mounts", mounts},
-                        {"linux", linux_part()}};
+                        {"linux", linux_part(wish)}};
     // A command line may hold any bytes; JSON may not.
     try {
         return document.dump(2) + "\n";

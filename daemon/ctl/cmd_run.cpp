@@ -19,7 +19,7 @@ namespace {
 struct RunOptions {
     CreateContainerRequest container;
     std::string rootfs, bundle, user, cwd = "/";
-    std::vector<std::string> command, env, mounts;
+    std::vector<std::string> command, env, mounts, security;
     bool detach = false, input = false, terminal = false, read_only = false, remove = false;
 };
 
@@ -34,9 +34,9 @@ void check(const RunOptions& options) {
     if (options.bundle.empty() && options.command.empty())
         throw usage("say which command to run in the root filesystem",
                     "put it last: covey run SANDBOX --rootfs DIR -- CMD");
-    if (!options.bundle.empty() &&
-        (!options.command.empty() || !options.env.empty() || !options.mounts.empty() ||
-         !options.user.empty() || options.read_only || options.terminal))
+    if (!options.bundle.empty() && (!options.command.empty() || !options.env.empty() ||
+                                    !options.mounts.empty() || !options.security.empty() ||
+                                    !options.user.empty() || options.read_only || options.terminal))
         throw usage("with --bundle its config.json says what is run, and how",
                     "change config.json, or use --rootfs");
     if (options.terminal && !options.detach)
@@ -54,8 +54,13 @@ std::string made_up_id(const RunOptions& options) {
     return is_valid_id(id) ? id : "run-" + random_id().substr(0, 8);
 }
 
-bundle::SpecWish spec_wish(const RunOptions& options) {
+bundle::SpecWish spec_wish(RunOptions& options) {
     bundle::SpecWish wish;
+    auto seccomp = choose_seccomp(
+        options.security,
+        capabilities_with(options.container.add_capabilities, options.container.drop_capabilities));
+    options.container.seccomp = std::move(seccomp.name);
+    wish.seccomp = std::move(seccomp.filter);
     wish.rootfs = std::filesystem::absolute(options.rootfs).lexically_normal().string();
     if (!std::filesystem::is_directory(wish.rootfs))
         throw Error(Code::not_found, fmt::format("--rootfs '{}' is no folder", options.rootfs))
@@ -176,6 +181,8 @@ void add_run(const Options& app, Session& session) {
     command.flag("--read-only", options->read_only, "a root filesystem that cannot be written");
     command.values("--mount", "MOUNT", options->mounts,
                    "type=bind,src=DIR,dst=DIR[,ro] or type=tmpfs,dst=DIR");
+    command.values("--security-opt", "OPTION", options->security,
+                   "seccomp=unconfined or seccomp=FILE instead of the default profile");
     command.value("--stdout", "TARGET", wish.out, "file:PATH, fifo:PATH or null");
     command.value("--stderr", "TARGET", wish.err, "file:PATH, fifo:PATH or null");
     command.chosen([options, &session] {

@@ -32,6 +32,7 @@ struct CreateContainerRequest {
     std::vector<std::string> add_capabilities, drop_capabilities;
     std::string in, out, err;  // empty: not said
     std::map<std::string, std::string> labels;
+    std::string seccomp;  // empty: not said
 };
 [[nodiscard]] Request create_container(const CreateContainerRequest& wish);
 

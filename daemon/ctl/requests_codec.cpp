@@ -69,6 +69,7 @@ Request create_container(const CreateContainerRequest& wish) {
     add(stdio, "stdout", wish.out);
     add(stdio, "stderr", wish.err);
     if (!stdio.empty()) body["stdio"] = stdio;
+    add(body, "seccomp", wish.seccomp);
     add(body, "labels", wish.labels);
     return {"PUT", target("containers", wish.id, ""), body.dump(), "", false};
 }

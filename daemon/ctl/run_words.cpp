@@ -1,12 +1,15 @@
 #include "ctl/run_words.hpp"
 
 #include "base/text.hpp"
+#include "bundle/seccomp_profile.hpp"
 #include "covey/error.hpp"
+#include "sys/file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -14,6 +17,8 @@ namespace covey::ctl {
 namespace {
 
 using bundle::ExtraMount;
+
+constexpr std::string_view kDefaultSeccomp = "default";
 
 Error bad_mount(std::string_view text, std::string_view why) {
     return Error(Code::invalid_argument, fmt::format("--mount '{}': {}", text, why))
@@ -72,6 +77,41 @@ UserIds parse_user(std::string_view text) {
         throw Error(Code::invalid_argument, fmt::format("--user '{}' is not UID or UID:GID", text))
             .with_fix("use the numbers in the container's /etc/passwd, as in --user 101:101");
     return {*uid, *gid};
+}
+
+SeccompChoice choose_seccomp(const std::vector<std::string>& options,
+                             const std::vector<std::string>& capabilities) {
+    constexpr std::string_view kKey = "seccomp=";
+    constexpr std::size_t kLargestProfile = 1U << 20U;
+    std::string value{kDefaultSeccomp};
+    for (const auto& option : options) {
+        if (!option.starts_with(kKey) || option.size() == kKey.size())
+            throw Error(Code::invalid_argument, fmt::format("unknown --security-opt '{}'", option))
+                .with_fix("--security-opt seccomp=unconfined   or seccomp=FILE");
+        value = option.substr(kKey.size());
+    }
+    if (value == "unconfined") return {value, ""};
+    if (value == kDefaultSeccomp)
+        return {value, bundle::resolve_seccomp(bundle::default_profile(), capabilities,
+                                               "the default profile")};
+    const auto path = std::filesystem::absolute(value).lexically_normal().string();
+    const auto text = sys::read_file(path, kLargestProfile).or_throw("read the profile", path);
+    return {path, bundle::resolve_seccomp(text, capabilities, path)};
+}
+
+std::vector<std::string> capabilities_with(const std::vector<std::string>& added,
+                                           const std::vector<std::string>& dropped) {
+    const auto full = [](const std::string& name) {
+        const auto upper = to_upper(name);
+        return upper.starts_with("CAP_") ? upper : "CAP_" + upper;
+    };
+    std::vector<std::string> names{bundle::kDefaultCapabilities.begin(),
+                                   bundle::kDefaultCapabilities.end()};
+    for (const auto& name : added)
+        names.push_back(full(name));
+    for (const auto& name : dropped)
+        std::erase(names, full(name));
+    return names;
 }
 
 std::uint64_t parse_duration(std::string_view text) {

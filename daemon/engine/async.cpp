@@ -1,5 +1,6 @@
 #include "engine/async.hpp"
 
+#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -11,9 +12,22 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::chrono::milliseconds kFirstPause{100}, kLongestPause{10'000};
+
 asio::awaitable<void> sleep_on(asio::steady_timer& timer) {
     boost::system::error_code ignored;  // aborted: woken up, or our own wait was cancelled
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> try_again(asio::any_io_executor executor, std::weak_ptr<const void> owner,
+                                std::function<bool()> attempt) {
+    Signal timer(executor);
+    auto pause = kFirstPause;
+    for (bool done = false; !done; pause = std::min(pause * 2, kLongestPause)) {
+        co_await timer.wait_until(Clock::now() + pause);
+        const auto held = owner.lock();
+        done = !held || attempt();
+    }
 }
 
 asio::awaitable<bool> with_value(asio::awaitable<void> operation) {
@@ -22,6 +36,12 @@ asio::awaitable<bool> with_value(asio::awaitable<void> operation) {
 }
 
 }  // namespace
+
+void retry(const asio::any_io_executor& executor, std::weak_ptr<const void> owner,
+           std::function<bool()> attempt) {
+    asio::co_spawn(executor, try_again(executor, std::move(owner), std::move(attempt)),
+                   asio::detached);
+}
 
 void Signal::notify() {
     for (auto* timer : waiters_)

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -79,6 +80,11 @@ class KeyedLocks : public std::enable_shared_from_this<KeyedLocks> {
     boost::asio::any_io_executor executor_;
     std::map<std::string, std::deque<Waiter*>> held_;
 };
+
+/// Calls `attempt` again and again, in 100 ms at first and in 10 s at last, until it says true or
+/// `owner` is gone. It holds the owner only while it runs, and must not throw.
+void retry(const boost::asio::any_io_executor& executor, std::weak_ptr<const void> owner,
+           std::function<bool()> attempt);
 
 /// Runs `operation` to its end whatever becomes of the coroutine that waits for it here: a client
 /// that goes away cancels its own waiting only.

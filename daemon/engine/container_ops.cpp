@@ -1,6 +1,7 @@
 #include "base/fault.hpp"
 #include "base/log.hpp"
 #include "core/lifecycle.hpp"
+#include "engine/lending.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr const char* kOwnConfigName = "config.json";  // its folder is the bundle then
 constexpr milliseconds kKillLimit{30'000};             // from SIGKILL to the report of the end
+constexpr milliseconds kHearLimit{1'000};              // for the report of an end that has been
 
 core::ContainerConfig config_of(const CreateContainerAction& action) {
     core::ContainerConfig config;
@@ -105,8 +107,22 @@ asio::awaitable<bool> send_signal(SandboxPtr sandbox, std::string id, int signal
     co_return true;
 }
 
-asio::awaitable<void> kill_all(SandboxPtr sandbox, ContainerPtr container) {
-    (void)co_await send_signal(sandbox, container->request.id, SIGKILL, true);
+/// Of an end that the shim knows of and we have not heard: asks for it instead of waiting.
+asio::awaitable<void> ask_for_exit(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {
+    const bool heard = co_await wait_exit(container, Clock::now() + kHearLimit);
+    if (heard || !sandbox->has_shim()) co_return;
+    const auto link = sandbox->link;
+    core::RequestBody question = core::Status{};
+    const auto answer = co_await link->call(std::move(question));
+    for (const auto& item : answer.items)
+        if (const auto* facts = std::get_if<core::ContainerFacts>(&item.item);
+            facts != nullptr && facts->config.id == container->request.id && facts->exit)
+            container_exited(*state, *container, *facts->exit);
+}
+
+asio::awaitable<void> kill_all(StatePtr state, SandboxPtr sandbox, ContainerPtr container) {
+    const bool sent = co_await send_signal(sandbox, container->request.id, SIGKILL, true);
+    if (!sent) co_await ask_for_exit(state, sandbox, container);
     const bool ended = co_await wait_exit(container, Clock::now() + kKillLimit);
     if (ended) co_return;
     throw Error(Code::timeout, fmt::format("container '{}' has processes left {} s after SIGKILL",
@@ -195,6 +211,7 @@ asio::awaitable<ContainerView> start_container(StatePtr state, std::string id) {
     require(*container, core::ContainerEvent::start);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
+    refuse_lending(*state, *sandbox, *container);
     const BusyGuard busy(sandbox);
     container->starting = true;
     const auto link = sandbox->link;
@@ -245,7 +262,7 @@ asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerActio
     if (asked) asked = co_await resume_to_stop(state, sandbox, container);
     bool ended = false;
     if (asked) ended = co_await wait_exit(container, deadline);
-    if (!ended) co_await kill_all(sandbox, container);
+    if (!ended) co_await kill_all(state, sandbox, container);
     co_return Registry::view(*container);
 }
 
@@ -259,7 +276,7 @@ asio::awaitable<void> delete_container(StatePtr state, std::string id, bool forc
     const BusyGuard busy(sandbox);
     // Killed first and deleted then, so that its exit is on record and in the journal before.
     if (container->facts.state != core::ContainerState::stopped)
-        co_await kill_all(sandbox, container);
+        co_await kill_all(state, sandbox, container);
     if (sandbox->has_shim()) {
         const auto link = sandbox->link;
         try {

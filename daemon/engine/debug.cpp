@@ -64,6 +64,7 @@ CreateContainerAction container_of(const EngineState& state, const DebugAction& 
     wish.drop_capabilities = action.drop_capabilities;
     wish.stdio = action.stdio;
     wish.labels = action.labels;
+    wish.seccomp = "default";
     DebugTerms terms;
     terms.profile = action.profile;
     terms.target = action.target;
@@ -121,7 +122,7 @@ asio::awaitable<ContainerView> debug(StatePtr state, DebugAction action) {
     wish.add_capabilities = (action.add_capabilities | capabilities_of(action.profile, warnings)) &
                             ~action.drop_capabilities;
     if (state->registry.find_container(action.id)) throw already_exists("container", action.id);
-    auto config = debug_config(action);
+    auto config = debug_config(action, wish.add_capabilities);
     const auto created = co_await create_container(state, std::move(wish), std::move(config));
     const auto container = state->registry.find_container(action.id);
     if (created.was_there || !container) throw already_exists("container", action.id);

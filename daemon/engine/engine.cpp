@@ -56,6 +56,7 @@ std::vector<SandboxView> Engine::sandboxes() const {
 
 std::vector<core::PodProcess> Engine::processes(const std::string& sandbox) const {
     const auto entry = state_->registry.sandbox(sandbox);
+    if (entry->cgroup().empty()) return {};
     const auto pid = entry->facts.namespaces.find("pid");
     const auto inode = pid == entry->facts.namespaces.end() ? 0 : pid->second.inode;
     return core::list_pod_processes(state_->surroundings->host(), entry->cgroup(), inode);
@@ -171,7 +172,7 @@ std::uint64_t Engine::newest_event() const {
     return state_->events->newest();
 }
 
-const EventCounters& Engine::event_counters() const {
+EventCounters Engine::event_counters() const {
     return state_->events->counters();
 }
 

@@ -140,7 +140,7 @@ class Engine {
     /// seq of the newest event: the resourceVersion of lists.
     [[nodiscard]] std::uint64_t newest_event() const;
     /// What happened since this coveyd began.
-    [[nodiscard]] const EventCounters& event_counters() const;
+    [[nodiscard]] EventCounters event_counters() const;
 
     [[nodiscard]] std::vector<HostCheck> host_checks() const;
     [[nodiscard]] const cgroup::Host& cgroup_host() const;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "engine/journal_index.hpp"
+#include "engine/loop_descriptor.hpp"
 #include "store/engine_link.hpp"
 #include "store/state_dir.hpp"
 #include "sys/file.hpp"
@@ -28,21 +29,38 @@ EngineContainers::EngineContainers(Wiring wiring)
 }
 
 void EngineContainers::open(const std::string& folder) {
-    if (folder.empty()) return;
+    if (folder.empty() || try_open(folder)) return;
+    retry(wiring_.executor, weak_from_this(), [this, folder] {
+        if (closed_) return true;
+        if (!try_open(folder)) return false;
+        log::info("the registry of engines' containers is watched now", {{"folder", folder}});
+        return true;
+    });
+}
+
+bool EngineContainers::try_open(const std::string& folder) {
     try {
         begin_watching(folder);
         catch_up();
         asio::co_spawn(wiring_.executor, watch(shared_from_this()), asio::detached);
+        return true;
     } catch (const std::exception& problem) {
         // Everything else works without it.
-        close();
-        log::error("the registry of engines' containers cannot be watched: they are not shown",
-                   {{"folder", folder}, {"problem", problem.what()}});
+        forget_links();
+        watch_.reset();
+        const auto* ours = dynamic_cast<const Error*>(&problem);
+        if (!std::exchange(told_, true))
+            log::error(
+                "the registry of engines' containers cannot be watched yet: they are not "
+                "shown until it can",
+                {{"folder", folder},
+                 {"problem", problem.what()},
+                 {"fix", ours != nullptr ? ours->fix() : ""}});
+        return false;
     }
 }
 
-void EngineContainers::close() {
-    closed_ = true;
+void EngineContainers::forget_links() {
     boost::system::error_code ignored;
     if (watch_) watch_->close(ignored);
     for (auto& [link, entry] : links_)
@@ -50,13 +68,17 @@ void EngineContainers::close() {
     links_.clear();
 }
 
+void EngineContainers::close() {
+    closed_ = true;
+    forget_links();
+}
+
 void EngineContainers::begin_watching(const std::string& folder) {
     folder_ = folder;
     const auto state = store::StateDir::open(folder);
     if (!watch_) {
-        auto fd = sys::open_folder_watch().or_throw("make", "folder watch");
-        watch_.emplace(wiring_.executor, fd.get());
-        (void)fd.release();
+        auto fd = sys::open_folder_watch().or_throw("make folder watch");
+        watch_.emplace(loop_descriptor(wiring_.executor, std::move(fd)));
     }
     // Before the first look: what comes in between is seen twice, not missed.
     const FdRef watch{watch_->native_handle()};
@@ -174,8 +196,8 @@ void EngineContainers::watch_end(const std::string& link, Entry& entry) {
         note_end(entry);
         return;
     }
-    entry.process = std::make_shared<Descriptor>(wiring_.executor, pidfd.value().get());
-    (void)std::move(pidfd).value().release();
+    entry.process =
+        std::make_shared<Descriptor>(loop_descriptor(wiring_.executor, std::move(pidfd).value()));
     asio::co_spawn(wiring_.executor, wait_end(weak_from_this(), entry.process, link),
                    asio::detached);
 }

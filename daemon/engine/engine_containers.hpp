@@ -34,8 +34,9 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
     explicit EngineContainers(Wiring wiring);
 
     /// Makes the folder if it is missing, reads what is there, writes the events that a killed
-    /// daemon could not, and watches it from now on. A folder that cannot be used is reported:
-    /// then there are none. Empty: none are wanted.
+    /// daemon could not, and watches it from now on. A folder that cannot be used, or watched
+    /// (inotify instances are counted for each user), is reported and tried again: until then there
+    /// are none. Empty: none are wanted.
     void open(const std::string& folder);
     /// Ends the watching. Whatever is under way ends by itself.
     void close();
@@ -58,6 +59,8 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
     };
     using Links = std::map<std::string, Entry>;  // by the link's name
 
+    [[nodiscard]] bool try_open(const std::string& folder);
+    void forget_links();
     void begin_watching(const std::string& folder);
     void catch_up();
     void rescan();
@@ -84,6 +87,7 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
     int registry_number_ = -1;
     Links links_;
     bool closed_ = false;
+    bool told_ = false;  // that it cannot be watched
 };
 
 }  // namespace covey::daemon

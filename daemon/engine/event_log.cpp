@@ -1,6 +1,7 @@
 #include "engine/event_log.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 #include <fmt/format.h>
 
@@ -48,8 +49,8 @@ class LogReader final : public EventReader {
 };
 
 EventLog::EventLog(asio::any_io_executor executor, FdRef folder, std::size_t kept)
-    : journal_(store::Journal::open(folder, "events.ndjson", {kept, kept * kBytesAnEvent})),
-      kept_(kept),
+    : executor_(executor),
+      journal_(store::Journal::open(folder, "events.ndjson", {kept, kept * kBytesAnEvent})),
       changed_(std::move(executor)) {
     if (journal_.damaged_lines() != 0)
         log::warning("the event journal has unreadable lines",
@@ -59,23 +60,34 @@ EventLog::EventLog(asio::any_io_executor executor, FdRef folder, std::size_t kep
 std::uint64_t EventLog::append(EventRecord event) {
     event.time = unix_microseconds();
     counters_.count(event);
-    if (waiting_.size() >= kept_) waiting_.pop_front();
-    waiting_.push_back(encode_event(event));
-    write_waiting();
-    return newest();
+    const auto seq = journal_.append(encode_event(event));
+    look_at_disk();
+    changed_.notify();
+    return seq;
 }
 
-void EventLog::write_waiting() {
-    try {
-        while (!waiting_.empty()) {
-            journal_.append(waiting_.front());
-            waiting_.pop_front();
-        }
-    } catch (const Error& error) {
-        log::error("event could not be written, will try again with the next",
-                   {{"problem", error.detail()}, {"waiting", std::to_string(waiting_.size())}});
-    }
-    changed_.notify();
+void EventLog::look_at_disk() {
+    if (is_behind_ || journal_.unwritten() == 0) return;
+    const auto written = journal_.write_out();
+    if (written) return;
+    is_behind_ = true;
+    log::error(
+        "events cannot be written to the journal: listeners are told, a coveyd that starts "
+        "now would not know them",
+        {{"file", "events.ndjson"}, {"problem", errno_text(written.error())}});
+    retry(executor_, weak_from_this(), [this] {
+        if (!journal_.write_out()) return false;
+        is_behind_ = false;
+        log::info("the event journal is whole again", {{"lost", std::to_string(journal_.lost())}});
+        return true;
+    });
+}
+
+EventCounters EventLog::counters() const {
+    auto counters = counters_;
+    counters.unwritten = journal_.unwritten();
+    counters.lost = journal_.lost();
+    return counters;
 }
 
 void EventLog::require_kept(std::uint64_t since) const {

@@ -1,5 +1,6 @@
 #include "base/id.hpp"
 #include "base/log.hpp"
+#include "engine/lending.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "sys/file.hpp"
@@ -119,6 +120,9 @@ asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction ac
     require(*container, core::ContainerEvent::exec);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
+    if (!container->request.debug)
+        refuse_lending(*state, *sandbox, *container,
+                       {action.add_capabilities, action.uid || action.gid});
     const BusyGuard busy(sandbox);
 
     const auto config = config_of(std::move(action));

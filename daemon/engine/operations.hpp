@@ -18,8 +18,8 @@ boost::asio::awaitable<Created<ContainerView>> create_container(StatePtr state,
 boost::asio::awaitable<ContainerView> debug(StatePtr state, DebugAction action);
 /// Removes the debugger when its time or its work is over; a coroutine of its own, until then.
 void watch_debugger(const StatePtr& state, const ContainerPtr& container);
-/// config.json of the debugger's container.
-[[nodiscard]] std::string debug_config(const DebugAction& action);
+/// config.json of the debugger's container, which gets `added` capabilities besides.
+[[nodiscard]] std::string debug_config(const DebugAction& action, std::uint64_t added);
 boost::asio::awaitable<ContainerView> start_container(StatePtr state, std::string id);
 boost::asio::awaitable<void> kill_container(StatePtr state, KillAction action);
 boost::asio::awaitable<ContainerView> pause_container(StatePtr state, std::string id);

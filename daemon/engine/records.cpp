@@ -5,6 +5,7 @@
 #include "core/protocol.hpp"
 #include "store/record.hpp"
 #include "sys/file.hpp"
+#include "sys/own_file.hpp"
 
 #include <array>
 
@@ -143,6 +144,7 @@ Json encode(const CreateContainerAction& request) {
     if (request.pid1_signals) json["pid1Signals"] = spec::pid1_signals_name(*request.pid1_signals);
     if (request.debug) json["debug"] = encode(*request.debug);
     if (!request.target.empty()) json["target"] = request.target;
+    if (!request.seccomp.empty()) json["seccomp"] = request.seccomp;
     if (request.pid_mode) json["pidMode"] = spec::pid_mode_name(*request.pid_mode);
     return json;
 }
@@ -163,6 +165,7 @@ CreateContainerAction decode_container_request(const Json& json) {
     request.drop_capabilities = json.at("dropCapabilities");
     const auto& stdio = json.at("stdio");
     request.stdio = {stdio.at("in"), stdio.at("out"), stdio.at("err")};
+    if (json.contains("seccomp")) request.seccomp = json.at("seccomp");
     request.labels = json.at("labels").get<StringMap>();
     return request;
 }
@@ -205,7 +208,7 @@ ReadRecord<Record> read(FdRef folder, const std::string& boot_id, Decode decode)
 template <typename Decode>
 auto read_facts(FdRef folder, const char* name, Decode decode)
     -> std::optional<decltype(decode(std::string_view{}))> {
-    const auto text = sys::read_file_at(folder, name, kLargestFacts);
+    const auto text = sys::read_own_file_at(folder, name, kLargestFacts);
     if (!text) return {};
     try {
         return decode(text.value());

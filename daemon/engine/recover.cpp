@@ -1,5 +1,6 @@
 #include "base/id.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "engine/operations.hpp"
 #include "engine/recovery.hpp"
 #include "engine/shim_events.hpp"
@@ -8,7 +9,10 @@
 
 #include <boost/asio/detached.hpp>
 
+#include <algorithm>
 #include <utility>
+
+#include <fcntl.h>
 
 namespace covey::daemon {
 
@@ -28,23 +32,6 @@ ShimStatus status_from_items(std::vector<core::StatusItem> items) {
             status.execs.push_back(std::move(std::get<core::ExecFacts>(item.item)));
     }
     return status;
-}
-
-asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox) {
-    ShimStatus status;
-    try {
-        attach_link(state, sandbox, state->surroundings->connect(sandbox->folder));
-        const auto link = sandbox->link;
-        core::RequestBody question = core::Status{};
-        auto answer = co_await link->call(std::move(question));
-        status = status_from_items(std::move(answer.items));
-    } catch (const Error& error) {
-        if (error.code() == Code::timeout) status.shim = ShimStatus::Shim::silent;
-        log::warning("shim not reached",
-                     {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
-    }
-    if (!sandbox->has_shim()) status.shim = ShimStatus::Shim::dead;
-    co_return status;
 }
 
 /// Ours have the pins' paths; the shim's know first that the sandbox has stopped.
@@ -144,11 +131,17 @@ asio::awaitable<void> adopt(Recovery& recovery, SandboxPtr sandbox, ShimStatus s
 asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {
     const auto state = recovery.state;
     const auto guard = co_await state->locks->acquire(sandbox_lock(id));
-    auto folder = sys::open_dir_at(state->sandboxes_folder, id).or_throw("open sandbox", id);
+    auto folder = sys::open_at(state->sandboxes_folder, id, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                      .or_throw("open sandbox", id);
     remove_half_written(folder);
-    const auto read = read_sandbox_record(folder, state->boot_id);
-    if (!read.record && read.why == Unread::unusable)
-        throw Error(Code::internal, "unusable record: " + read.problem);
+    auto read = read_sandbox_record(folder, state->boot_id);
+    if (read.record && read.record->request.id != id)
+        read = {
+            {}, Unread::unusable, "record.json is of sandbox '" + read.record->request.id + "'"};
+    if (!read.record && (read.why == Unread::unusable || recovery.shims.contains(id))) {
+        co_await adopt_unknown(recovery, id, std::move(folder), std::move(read.problem));
+        co_return;
+    }
     if (!read.record) {
         discard(*state, id, folder);
         co_return;
@@ -166,17 +159,28 @@ asio::awaitable<void> recover_sandbox(Recovery& recovery, std::string id) {
 }
 
 asio::awaitable<void> recover_guarded(Recovery& recovery, std::string id) {
+    const auto state = recovery.state;
+    std::string problem;
     try {
         co_await recover_sandbox(recovery, id);
+        co_return;
     } catch (const std::exception& error) {
         // One that cannot be recovered must not keep the others from being served.
-        recovery.left_alone.insert(id);
-        const auto sandbox = recovery.state->registry.find_sandbox(id);
-        if (sandbox && !sandbox->complete) {
-            if (sandbox->link) sandbox->link->close();
-            recovery.state->registry.sandboxes.erase(id);
-        }
-        log::error("sandbox not recovered, its state folder is left as it is",
+        problem = error.what();
+    }
+    log::error("sandbox not recovered", {{"sandbox", id}, {"problem", problem}});
+    const auto sandbox = state->registry.find_sandbox(id);
+    if (sandbox && sandbox->complete) co_return;
+    if (sandbox) {
+        if (sandbox->link) sandbox->link->close();
+        state->registry.sandboxes.erase(id);
+    }
+    try {
+        auto folder = sys::open_at(state->sandboxes_folder, id, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                          .or_throw("open sandbox", id);
+        co_await adopt_unknown(recovery, id, std::move(folder), std::move(problem));
+    } catch (const std::exception& error) {
+        log::error("what is in its place among the sandboxes is left as it is",
                    {{"sandbox", id}, {"problem", error.what()}});
     }
 }
@@ -186,8 +190,7 @@ void publish_deletions(Recovery& recovery) {
     auto& state = *recovery.state;
     const JournalIndex index(*state.events);
     for (const auto& [id, container] : index.containers) {
-        if (state.registry.find_container(id) || recovery.left_alone.contains(container.sandbox))
-            continue;
+        if (state.registry.find_container(id)) continue;
         EventRecord event;
         event.type = "container.deleted";
         event.sandbox = container.sandbox;
@@ -195,7 +198,7 @@ void publish_deletions(Recovery& recovery) {
         (void)state.events->append(std::move(event));
     }
     for (const auto& [id, sandbox] : index.sandboxes) {
-        if (state.registry.find_sandbox(id) || recovery.left_alone.contains(id)) continue;
+        if (state.registry.find_sandbox(id)) continue;
         EventRecord event;
         event.type = "sandbox.deleted";
         event.sandbox = id;
@@ -203,12 +206,51 @@ void publish_deletions(Recovery& recovery) {
     }
 }
 
+/// Those that a shim has a folder of, and nobody else.
+void add_lost(EngineState& state, const Recovery& recovery, std::vector<std::string>& names) {
+    for (const auto& [id, shim] : recovery.shims) {
+        if (std::find(names.begin(), names.end(), id) != names.end()) continue;
+        log::error("a pod runs whose state folder was removed", {{"sandbox", id}});
+        // Empty: where its deletion works, and what a next daemon finds.
+        const auto made = sys::mkdir_at(state.sandboxes_folder, id, 0700);
+        if (made)
+            names.push_back(id);
+        else
+            log::error("it cannot be shown: no folder can be made for it",
+                       {{"sandbox", id}, {"problem", errno_text(made.error())}});
+    }
+}
+
 }  // namespace
 
+asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox) {
+    ShimStatus status;
+    try {
+        attach_link(state, sandbox, state->surroundings->connect(sandbox->folder));
+        const auto link = sandbox->link;
+        core::RequestBody question = core::Status{};
+        auto answer = co_await link->call(std::move(question));
+        status = status_from_items(std::move(answer.items));
+    } catch (const Error& error) {
+        if (error.code() == Code::timeout || error.code() == Code::unavailable)
+            status.shim = ShimStatus::Shim::silent;
+        log::warning("shim not reached",
+                     {{"sandbox", sandbox->request.id}, {"problem", error.detail()}});
+    }
+    if (!sandbox->has_shim()) status.shim = ShimStatus::Shim::dead;
+    co_return status;
+}
+
 asio::awaitable<void> recover(StatePtr state) {
-    Recovery recovery{state, JournalIndex(*state->events), {}};
+    // A second set of the same objects would wait for events that the first one gets.
+    if (std::exchange(state->recovered, true))
+        throw Error(Code::failed_precondition, "the engine has recovered already");
+    Recovery recovery{state, JournalIndex(*state->events)};
     remove_half_written(state->root.fd());
-    const auto names = sys::list_dir(state->sandboxes_folder).or_throw("list", "sandboxes");
+    for (auto& shim : state->surroundings->find_shims(state->root.fd()))
+        recovery.shims.insert_or_assign(shim.id, std::move(shim));
+    auto names = sys::list_dir(state->sandboxes_folder).or_throw("list", "sandboxes");
+    add_lost(*state, recovery, names);
     std::size_t open = 0;
     Signal changed(state->executor);
     for (const auto& name : names) {

@@ -5,7 +5,10 @@
 #include "engine/teardown.hpp"
 #include "sys/file.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include <fcntl.h>
 
 namespace covey::daemon {
 
@@ -67,6 +70,28 @@ ContainerPtr make_entry(EngineState& state, SandboxEntry& sandbox, const Contain
     return container;
 }
 
+/// There is no record that says what it was asked to be; what the shim says of it is shown.
+void adopt_unknown_container(EngineState& state, SandboxEntry& sandbox, const std::string& id,
+                             FdRef folder, const core::ContainerFacts* told, std::string problem) {
+    ContainerRecord record;
+    record.request.id = id;
+    record.request.sandbox = sandbox.request.id;
+    const auto container = make_entry(state, sandbox, record);
+    container->facts = told != nullptr ? *told : facts_on_disk(folder, record);
+    container->facts.config.id = id;
+    if (told == nullptr) container->facts.pid = container->facts.pod_pid = 0;
+    container->request.bundle = container->facts.config.bundle;
+    container->facts.state = core::ContainerState::unknown;
+    container->problem = std::move(problem);
+    container->complete = true;
+    log::error("the state of a container is unknown: it is shown, and can be deleted with force",
+               {{"container", id}, {"problem", container->problem}});
+}
+
+bool is_of(const ContainerRecord& record, const std::string& id, const SandboxEntry& sandbox) {
+    return record.request.id == id && record.request.sandbox == sandbox.request.id;
+}
+
 /// What is left to be done about a container once all of them are known.
 enum class Rest { nothing, undo, forget };
 
@@ -75,14 +100,23 @@ Rest recover_container(Recovery& recovery, SandboxEntry& sandbox, const std::str
                        const ShimStatus& status) {
     auto& state = *recovery.state;
     const auto folder =
-        sys::open_dir_at(sandbox.folder, container_folder(id)).or_throw("open container", id);
+        sys::open_at(sandbox.folder, container_folder(id), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+            .or_throw("open container", id);
     remove_half_written(folder);
-    const auto read = read_container_record(folder, state.boot_id);
-    if (!read.record && read.why == Unread::unusable)
-        throw Error(Code::internal, "unusable record: " + read.problem);
-    if (!read.record) return Rest::undo;
+    auto read = read_container_record(folder, state.boot_id);
+    if (read.record && !is_of(*read.record, id, sandbox))
+        read = {
+            {}, Unread::unusable, "record.json is of container '" + read.record->request.id + "'"};
     const auto told = status.containers.find(id);
     const bool is_known = told != status.containers.end();
+    // A record is written before its shim hears of a container: it was there.
+    const bool was_made = is_known && told->second.state != core::ContainerState::creating;
+    if (!read.record && (read.why == Unread::unusable || was_made)) {
+        adopt_unknown_container(state, sandbox, id, folder, is_known ? &told->second : nullptr,
+                                std::move(read.problem));
+        return Rest::nothing;
+    }
+    if (!read.record) return Rest::undo;
     const auto container = make_entry(state, sandbox, *read.record);
     if (read.record->phase == Phase::creating) {
         if (!is_known || told->second.state == core::ContainerState::creating) return Rest::undo;
@@ -100,16 +134,26 @@ Rest recover_container(Recovery& recovery, SandboxEntry& sandbox, const std::str
     return was_deleted ? Rest::forget : Rest::nothing;
 }
 
+/// Those with a folder, and those that the shim holds without one: they get an empty one.
+std::vector<std::string> names_of_containers(const SandboxEntry& sandbox,
+                                             const ShimStatus& status) {
+    std::vector<std::string> names;
+    if (const auto folder = sys::open_dir_at(sandbox.folder, "containers"))
+        names = sys::list_dir(folder.value()).or_throw("list containers of", sandbox.path);
+    for (const auto& [id, facts] : status.containers)
+        if (std::find(names.begin(), names.end(), id) == names.end() &&
+            sys::mkdir_all_at(sandbox.folder, container_folder(id), 0700))
+            names.push_back(id);
+    return names;
+}
+
 }  // namespace
 
 asio::awaitable<void> recover_containers(Recovery& recovery, SandboxPtr sandbox,
                                          const ShimStatus& status) {
     const auto state = recovery.state;
-    const auto folder = sys::open_dir_at(sandbox->folder, "containers");
-    if (!folder) co_return;
     std::vector<std::string> to_undo, to_forget;
-    for (const auto& id :
-         sys::list_dir(folder.value()).or_throw("list containers of", sandbox->path)) {
+    for (const auto& id : names_of_containers(*sandbox, status)) {
         try {
             const auto rest = recover_container(recovery, *sandbox, id, status);
             if (rest == Rest::undo) to_undo.push_back(id);

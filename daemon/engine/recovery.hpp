@@ -27,9 +27,16 @@ struct ShimStatus {
 struct Recovery {
     StatePtr state;
     JournalIndex index;
-    /// Ids of sandboxes whose record nobody can read: left alone, and their events too.
-    std::set<std::string> left_alone;
+    std::map<std::string, FoundShim> shims = {};  // by the sandbox's id
 };
+
+/// A sandbox that runs, or may run, without a record that can be read: shown as `unknown`, with
+/// what its shim and the kernel say, until it is deleted. `problem` is what is wrong with it.
+boost::asio::awaitable<void> adopt_unknown(Recovery& recovery, std::string id, UniqueFd folder,
+                                           std::string problem);
+
+/// Asks the shim for all that it holds. A shim that cannot be reached: dead, or silent.
+boost::asio::awaitable<ShimStatus> reach_shim(StatePtr state, SandboxPtr sandbox);
 
 /// Finds the containers of a complete sandbox again, finishes or undoes what was begun, and
 /// publishes what the journal lacks.

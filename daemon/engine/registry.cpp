@@ -50,7 +50,7 @@ void warn_of_shared_ids(SandboxView& view,
 }  // namespace
 
 std::string SandboxEntry::cgroup() const {
-    if (!facts.cgroup.empty()) return facts.cgroup;
+    if (!facts.cgroup.empty() || !problem.empty()) return facts.cgroup;
     const auto& parent = request.cgroup_parent;
     return fmt::format("{}/{}.pod", parent == "/" ? "" : parent, request.id);
 }
@@ -80,7 +80,8 @@ std::shared_ptr<ContainerEntry> Registry::container(const std::string& id) const
 }
 
 SandboxView Registry::view(const SandboxEntry& sandbox) const {
-    SandboxView view{sandbox.facts, sandbox.request, {}, sandbox.resource_version};
+    SandboxView view{sandbox.facts, sandbox.request, {}, sandbox.resource_version, sandbox.problem};
+    if (sandbox.unwritten) view.facts.record_stale = true;
     warn_of_shared_ids(view, sandboxes);
     for (const auto& id : sandbox.containers)
         if (const auto entry = find_container(id); entry && entry->complete)
@@ -89,7 +90,10 @@ SandboxView Registry::view(const SandboxEntry& sandbox) const {
 }
 
 ContainerView Registry::view(const ContainerEntry& container) {
-    return {container.facts, container.request, container.resource_version};
+    ContainerView view{container.facts, container.request, container.resource_version,
+                       container.problem};
+    if (container.unwritten) view.facts.record_stale = true;
+    return view;
 }
 
 }  // namespace covey::daemon

@@ -5,6 +5,7 @@
 
 #include "engine/async.hpp"
 #include "engine/engine.hpp"
+#include "engine/records.hpp"
 #include "engine/shim_link.hpp"
 #include "engine/shim_process.hpp"
 
@@ -30,6 +31,8 @@ struct ContainerEntry {
     bool last_exec_ended = false;
     /// An exit that came while the start was not answered yet.
     std::optional<core::ExitRecord> early_exit;
+    std::string problem;                       // why its state is or was unknown
+    std::optional<ContainerRecord> unwritten;  // what is to be on disk and is not
     Signal changed;
 };
 
@@ -64,10 +67,12 @@ struct SandboxEntry {
     std::map<std::string, core::ContainerFacts> early_starts;
     std::map<std::string, core::ExitRecord> early_exits;
     bool early_stop = false;
+    std::string problem;                     // why its state is or was unknown
+    std::optional<SandboxRecord> unwritten;  // what is to be on disk and is not
     Signal changed;
 
     [[nodiscard]] bool has_shim() const noexcept { return link && link->alive(); }
-    /// Where its group is or would be.
+    /// Where its group is or would be; empty when that is not known: its record cannot be read.
     [[nodiscard]] std::string cgroup() const;
 };
 

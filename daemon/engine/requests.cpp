@@ -19,7 +19,7 @@ bool same_request(const CreateContainerAction& a, const CreateContainerAction& b
     const auto plain = [](const CreateContainerAction& x) {
         return std::tie(x.id, x.sandbox, x.bundle, x.pid_mode, x.access, x.pid1_signals, x.target,
                         x.add_capabilities, x.drop_capabilities, x.stdio.in, x.stdio.out,
-                        x.stdio.err, x.labels, x.debug);
+                        x.stdio.err, x.labels, x.seccomp, x.debug);
     };
     return plain(a) == plain(b);
 }
@@ -38,7 +38,12 @@ void require(const ContainerEntry& container, core::ContainerEvent event) {
     Error error(Code::failed_precondition,
                 fmt::format("container '{}' is {}: {} is not allowed", container.request.id, state,
                             core::event_name(event)));
-    if (container.facts.state == core::ContainerState::stopped)
+    if (container.facts.state == core::ContainerState::unknown)
+        error = Error(Code::failed_precondition,
+                      fmt::format("the state of container '{}' is unknown: {}",
+                                  container.request.id, container.problem))
+                    .with_fix(fmt::format("covey rm --force {} ends it", container.request.id));
+    else if (container.facts.state == core::ContainerState::stopped)
         error.set_fix(fmt::format("a stopped container can only be deleted (covey rm {})",
                                   container.request.id));
     else if (event == core::ContainerEvent::remove)
@@ -55,7 +60,16 @@ void require(const ContainerEntry& container, core::ContainerEvent event) {
     throw Error(error);
 }
 
+void require_known(const SandboxEntry& sandbox) {
+    if (sandbox.facts.state != core::SandboxState::unknown) return;
+    const auto& id = sandbox.request.id;
+    throw Error(Code::failed_precondition,
+                fmt::format("the state of sandbox '{}' is unknown: {}", id, sandbox.problem))
+        .with_fix(fmt::format("covey sandbox rm --force {} ends all of it", id));
+}
+
 void require_open(const SandboxEntry& sandbox) {
+    require_known(sandbox);
     if (!sandbox.closing && sandbox.has_shim() && sandbox.facts.state == core::SandboxState::ready)
         return;
     const auto* why = sandbox.closing ? "being stopped" : "stopped";

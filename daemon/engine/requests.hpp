@@ -13,7 +13,9 @@ void require_valid(const CreateContainerAction& action);
 
 /// Throw failed_precondition naming the object, its state and what is allowed then.
 void require(const ContainerEntry& container, core::ContainerEvent event);
-/// Throws sandbox_gone when nothing can begin in the sandbox any more.
+/// Throws failed_precondition, saying why, when its state is unknown.
+void require_known(const SandboxEntry& sandbox);
+/// Throws sandbox_gone when nothing can begin in the sandbox any more, and what require_known does.
 void require_open(const SandboxEntry& sandbox);
 
 [[nodiscard]] Error already_exists(const std::string& what, const std::string& id);

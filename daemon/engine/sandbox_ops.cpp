@@ -57,8 +57,9 @@ SandboxPtr begin_sandbox(EngineState& state, const CreateSandboxAction& action) 
             fmt::format("state folder {} is in the way: it has no usable record", sandbox->path))
             .with_fix("look at what is in it, unmount what is in its ns folder, then remove it");
     made.or_throw("create", sandbox->path);
-    sandbox->folder =
-        sys::open_dir_at(state.sandboxes_folder, action.id).or_throw("open", sandbox->path);
+    auto folder = sys::open_dir_at(state.sandboxes_folder, action.id);
+    if (!folder) (void)sys::rmdir_at(state.sandboxes_folder, action.id);
+    sandbox->folder = std::move(folder).or_throw("open", sandbox->path);
     return sandbox;
 }
 
@@ -112,6 +113,7 @@ asio::awaitable<void> undo_sandbox(StatePtr state, SandboxPtr sandbox) {
 
 void require_deletable(const SandboxEntry& sandbox) {
     const auto& id = sandbox.request.id;
+    require_known(sandbox);
     if (!sandbox.containers.empty()) {
         const std::vector<std::string> names(sandbox.containers.begin(), sandbox.containers.end());
         throw Error(Code::failed_precondition,
@@ -150,6 +152,7 @@ asio::awaitable<Created<SandboxView>> create_sandbox(StatePtr state, CreateSandb
     require_valid(action);
     const auto guard = co_await state->locks->acquire(sandbox_lock(action.id));
     if (const auto there = state->registry.find_sandbox(action.id)) {
+        require_known(*there);
         if (!same_request(there->request, action)) throw already_exists("sandbox", action.id);
         co_return Created<SandboxView>{state->registry.view(*there), true};
     }
@@ -176,6 +179,7 @@ asio::awaitable<Created<SandboxView>> create_sandbox(StatePtr state, CreateSandb
 asio::awaitable<SandboxView> stop_sandbox(StatePtr state, std::string id) {
     const auto guard = co_await state->locks->acquire(sandbox_lock(id));
     const auto sandbox = state->registry.sandbox(id);
+    require_known(*sandbox);
     const bool was_closing = std::exchange(sandbox->closing, true);
     std::exception_ptr failed;
     try {
@@ -195,7 +199,8 @@ asio::awaitable<void> delete_sandbox(StatePtr state, std::string id, bool force)
     if (!sandbox) (void)state->registry.sandbox(id);  // throws not_found
     if (!force) require_deletable(*sandbox);
     sandbox->closing = sandbox->deleting = true;
-    record_sandbox(*state, *sandbox, Phase::deleting, sandbox->facts);
+    auto record = record_of(*sandbox, Phase::deleting, sandbox->facts);
+    keep_record(*state, *sandbox, std::move(record));
     co_await delete_pod(state, sandbox);
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "core/lifecycle.hpp"
 #include "engine/teardown.hpp"
+#include "sys/proc.hpp"
 
 #include <boost/asio/detached.hpp>
 
@@ -68,6 +69,15 @@ asio::awaitable<void> bury_later(StatePtr state, SandboxPtr sandbox) {
     }
 }
 
+/// Stopped by a signal, or by a debugger.
+bool stands_still(const core::SandboxFacts& facts) {
+    const auto proc = sys::open_proc();
+    if (!proc || facts.shim_pid <= 0) return false;
+    const auto stat = sys::read_stat(proc.value(), facts.shim_pid);
+    return stat && stat.value().start_time == facts.shim_start_time &&
+           (stat.value().state == 'T' || stat.value().state == 't');
+}
+
 void shim_gone(const StatePtr& state, const SandboxPtr& sandbox) {
     if (state->closed) return;
     if (sandbox->complete && !sandbox->closing)
@@ -99,6 +109,11 @@ void attach_link(const StatePtr& state, const SandboxPtr& sandbox, UniqueFd conn
         const auto found = entry.lock();
         if (owner && found) shim_gone(owner, found);
     };
+    handlers.stopped = [entry = std::weak_ptr(sandbox)]() -> std::optional<pid_t> {
+        const auto found = entry.lock();
+        return found && stands_still(found->facts) ? std::optional{found->facts.shim_pid}
+                                                   : std::nullopt;
+    };
     sandbox->link = ShimLink::open(state->executor, sandbox->request.id, std::move(connection),
                                    state->config.shim_deadline, std::move(handlers));
 }
@@ -110,6 +125,7 @@ void container_started(EngineState& state, SandboxEntry& sandbox, core::Containe
         return;
     }
     if (!container || !container->complete || container->starting) return;
+    container->facts.record_stale = facts.record_stale;
     if (container->facts.state == core::ContainerState::created)
         take_facts(state, *container, facts, core::ContainerState::running, "container.started");
     container_paused_or_resumed(state, *container, std::move(facts));

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "core/protocol.hpp"
+#include "engine/loop_descriptor.hpp"
 #include "sys/file.hpp"
 #include "sys/socket.hpp"
 
@@ -11,11 +12,18 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace covey::daemon {
 
 namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kLookAgain{1};  // at a shim whose answer is late
+
+}  // namespace
 
 std::shared_ptr<ShimLink> ShimLink::open(asio::any_io_executor executor, std::string name,
                                          UniqueFd connection, std::chrono::milliseconds deadline,
@@ -34,11 +42,10 @@ std::shared_ptr<ShimLink> ShimLink::open(asio::any_io_executor executor, std::st
 
 ShimLink::ShimLink(asio::any_io_executor executor, std::string name, UniqueFd connection,
                    std::chrono::milliseconds deadline, Handlers handlers)
-    : descriptor_(std::move(executor), connection.get()),
+    : descriptor_(loop_descriptor(std::move(executor), std::move(connection))),
       name_(std::move(name)),
       deadline_(deadline),
       handlers_(std::move(handlers)) {
-    (void)connection.release();  // the descriptor_'s since it did not throw
 }
 
 ShimLink::~ShimLink() = default;
@@ -47,6 +54,14 @@ Error ShimLink::gone_error() const {
     return Error(Code::sandbox_gone, fmt::format("the shim of sandbox '{}' is gone", name_))
         .with_fix(fmt::format(
             "delete the sandbox (covey sandbox rm --force {}) and create it again", name_));
+}
+
+Error ShimLink::stopped_error(pid_t pid) const {
+    return Error(Code::unavailable,
+                 fmt::format("the shim of sandbox '{}' (pid {}) is stopped (state T)", name_, pid))
+        .with_fix(fmt::format("continue it with kill -CONT {}, or delete the sandbox: covey "
+                              "sandbox rm --force {}",
+                              pid, name_));
 }
 
 Error ShimLink::wrong_answer() const {
@@ -71,16 +86,27 @@ asio::awaitable<ShimLink::Answer> ShimLink::call(core::RequestBody body, std::ve
     const core::Request request{number, std::move(body)};
     std::string packet = core::encode(request);
     co_await send(std::move(packet), fds, *pending, deadline);
-    while (!pending->answered && alive() && Clock::now() < deadline)
-        co_await pending->done.wait_until(deadline);
-    if (!pending->answered && !alive()) throw gone_error();
-    if (!pending->answered)
-        throw Error(Code::timeout,
-                    fmt::format("{}: no answer from the shim of sandbox '{}' in {} ms", operation,
-                                name_, deadline_.count()))
-            .with_fix("try again; a mount of the bundle may hang");
+    co_await await_answer(operation, pending, deadline);
     if (auto* error = std::get_if<Error>(&pending->answer.body)) throw Error(*error);
     co_return std::move(pending->answer);
+}
+
+asio::awaitable<void> ShimLink::await_answer(std::string operation,
+                                             std::shared_ptr<Pending> pending,
+                                             Clock::time_point deadline) {
+    std::optional<pid_t> before;
+    while (!pending->answered && alive() && Clock::now() < deadline) {
+        co_await pending->done.wait_until(std::min(deadline, Clock::now() + kLookAgain));
+        if (pending->answered || !alive() || !handlers_.stopped) continue;
+        const auto stopped = handlers_.stopped();
+        if (stopped && before) throw stopped_error(*stopped);
+        before = stopped;
+    }
+    if (pending->answered) co_return;
+    if (!alive()) throw gone_error();
+    throw Error(Code::timeout, fmt::format("{}: no answer from the shim of sandbox '{}' in {} ms",
+                                           operation, name_, deadline_.count()))
+        .with_fix("try again; a mount of the bundle may hang");
 }
 
 asio::awaitable<void> ShimLink::send(std::string packet, const std::vector<FdRef>& fds,
@@ -117,13 +143,19 @@ asio::awaitable<void> ShimLink::read_packets() {
             end("end of its socket");
             co_return;
         }
-        bool answered = false;
+        std::optional<core::ShimMessage> message;
         try {
-            answered = dispatch(core::decode_shim_message(packet.value().data),
-                                std::move(packet.value().fds));
+            message = core::decode_shim_message(packet.value().data);
         } catch (const std::exception& error) {
             end(error.what());
             co_return;
+        }
+        bool answered = false;
+        try {
+            answered = dispatch(std::move(*message), std::move(packet.value().fds));
+        } catch (const std::exception& error) {  // ours: the shim and its pod have done nothing
+            log::error("what a shim told could not be dealt with",
+                       {{"sandbox", name_}, {"problem", error.what()}});
         }
         // The one who waits was made ready before this, so it runs before the next packet is read.
         if (answered) co_await asio::post(descriptor_.get_executor(), asio::use_awaitable);

@@ -17,8 +17,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace covey::daemon {
 
@@ -28,6 +31,8 @@ class ShimLink : public std::enable_shared_from_this<ShimLink> {
         std::function<void(core::Event)> event;
         /// The shim is gone, or speaks nonsense: once, and never after close().
         std::function<void()> gone;
+        /// Of the shim, when it stands still (state T or t): asked while an answer is late.
+        std::function<std::optional<pid_t>()> stopped;
     };
     /// Takes the connected socket over. `name` is the sandbox's id, for errors.
     /// `deadline` is the longest time that it may take for an answer.
@@ -42,8 +47,8 @@ class ShimLink : public std::enable_shared_from_this<ShimLink> {
         std::vector<UniqueFd> fds;
     };
     /// Throws the shim's own Error; sandbox_gone when the shim is gone or goes; timeout when it
-    /// does not answer in time (it may still do what it was asked for). `fds` are borrowed until
-    /// sent.
+    /// does not answer in time (it may still do what it was asked for), unavailable when it was
+    /// stopped by a signal, or is traced, and so for two seconds. `fds` are borrowed until sent.
     boost::asio::awaitable<Answer> call(core::RequestBody body, std::vector<FdRef> fds = {});
     /// The same for an answer of one type.
     template <typename Reply>
@@ -68,6 +73,10 @@ class ShimLink : public std::enable_shared_from_this<ShimLink> {
     ShimLink(boost::asio::any_io_executor executor, std::string name, UniqueFd connection,
              std::chrono::milliseconds deadline, Handlers handlers);
 
+    /// Throws unless the answer is there.
+    boost::asio::awaitable<void> await_answer(std::string operation,
+                                              std::shared_ptr<Pending> pending,
+                                              Clock::time_point deadline);
     boost::asio::awaitable<void> send(std::string packet, const std::vector<FdRef>& fds,
                                       Pending& pending, Clock::time_point deadline);
     boost::asio::awaitable<void> read_packets();
@@ -75,6 +84,7 @@ class ShimLink : public std::enable_shared_from_this<ShimLink> {
     bool dispatch(core::ShimMessage message, std::vector<UniqueFd> fds);
     void end(const std::string& reason);
     [[nodiscard]] Error gone_error() const;
+    [[nodiscard]] Error stopped_error(pid_t pid) const;
 
     boost::asio::posix::stream_descriptor descriptor_;
     std::string name_;

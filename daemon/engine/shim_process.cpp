@@ -1,6 +1,7 @@
 #include "engine/shim_process.hpp"
 
 #include "base/log.hpp"
+#include "engine/loop_descriptor.hpp"
 #include "sys/process.hpp"
 
 #include <boost/asio/detached.hpp>
@@ -27,8 +28,7 @@ std::shared_ptr<ShimProcess> ShimProcess::watch(asio::any_io_executor executor, 
 }
 
 ShimProcess::ShimProcess(asio::any_io_executor executor, UniqueFd pidfd, Whose whose)
-    : pidfd_(executor, pidfd.get()), whose_(whose), changed_(executor) {
-    (void)pidfd.release();
+    : pidfd_(loop_descriptor(executor, std::move(pidfd))), whose_(whose), changed_(executor) {
 }
 
 asio::awaitable<void> ShimProcess::reap() {

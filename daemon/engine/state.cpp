@@ -72,11 +72,15 @@ void EngineState::publish_exec(ContainerEntry& container, const core::ExecFacts&
     container.resource_version = events->append(std::move(event));
 }
 
+SandboxRecord record_of(const SandboxEntry& sandbox, Phase phase,
+                        std::optional<core::SandboxFacts> facts) {
+    return {phase, sandbox.request, sandbox.facts.shim_pid, sandbox.facts.shim_start_time,
+            std::move(facts)};
+}
+
 void record_sandbox(const EngineState& state, const SandboxEntry& sandbox, Phase phase,
                     std::optional<core::SandboxFacts> facts) {
-    write_sandbox_record(sandbox.folder,
-                         {phase, sandbox.request, sandbox.facts.shim_pid,
-                          sandbox.facts.shim_start_time, std::move(facts)},
+    write_sandbox_record(sandbox.folder, record_of(sandbox, phase, std::move(facts)),
                          state.boot_id);
 }
 

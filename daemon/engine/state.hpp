@@ -31,7 +31,9 @@ struct EngineState : std::enable_shared_from_this<EngineState> {
     std::shared_ptr<KeyedLocks> locks;
     Registry registry;
     std::shared_ptr<EngineContainers> engine_containers;
-    bool closed = false;  // the Engine is being destroyed: begin nothing more
+    bool closed = false;            // the Engine is being destroyed: begin nothing more
+    bool recovered = false;         // or about to be
+    bool rewrites_records = false;  // somebody tries again to write records
 
     [[nodiscard]] std::string sandbox_path(const std::string& id) const;
     /// Appends the event and puts its number into the object's resource_version. A container's
@@ -57,7 +59,16 @@ inline std::string container_folder(const std::string& id) {
     return "containers/" + id;
 }
 
-/// Writes the sandbox's record for this phase; `facts` are kept for the time after the shim.
+/// Writes the record, or has it written as soon as that can be done: with what has happened already
+/// a full disk must not interfere.
+void keep_record(EngineState& state, SandboxEntry& sandbox, SandboxRecord record);
+void keep_record(EngineState& state, const SandboxEntry& sandbox, ContainerEntry& container,
+                 ContainerRecord record);
+
+/// `facts` are kept for the time after the shim.
+[[nodiscard]] SandboxRecord record_of(const SandboxEntry& sandbox, Phase phase,
+                                      std::optional<core::SandboxFacts> facts = {});
+/// Writes the sandbox's record for this phase. Throws what the filesystem says.
 void record_sandbox(const EngineState& state, const SandboxEntry& sandbox, Phase phase,
                     std::optional<core::SandboxFacts> facts = {});
 

@@ -29,6 +29,10 @@ class HostSurroundings final : public Surroundings {
     void kill_group(const std::string& cgroup) override {
         if (const auto group = open_group(cgroup)) group->kill();
     }
+    std::string survivors(const std::string& cgroup) override {
+        const auto group = open_group(cgroup);
+        return group ? group->survivors() : std::string{};
+    }
     bool remove_group(const std::string& cgroup) override {
         auto group = open_group(cgroup);
         if (!group) return true;
@@ -44,6 +48,9 @@ class HostSurroundings final : public Surroundings {
         const auto stat = sys::read_stat(proc_, pid);
         if (!stat || stat.value().start_time != start_time) return {};
         return std::move(pidfd).value();
+    }
+    std::vector<FoundShim> find_shims(FdRef state_root) override {
+        return daemon::find_shims(host_, proc_, state_root);
     }
     [[nodiscard]] const cgroup::Host& host() const override { return host_; }
 

@@ -7,10 +7,12 @@
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
 #include "core/shim_process.hpp"
+#include "engine/find_shims.hpp"
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace covey::daemon {
 
@@ -25,10 +27,15 @@ class Surroundings {
     virtual void unpin(FdRef folder) = 0;
     /// SIGKILL to everything in the group; not there: nothing. Does not wait on v2.
     virtual void kill_group(const std::string& cgroup) = 0;
+    /// Who is left in it, for an error.
+    [[nodiscard]] virtual std::string survivors(const std::string& cgroup) = 0;
     /// Removes the group in every hierarchy. False while a process is left in it.
     virtual bool remove_group(const std::string& cgroup) = 0;
     /// A pidfd of exactly that process; nothing when it is gone.
     virtual std::optional<UniqueFd> find_process(pid_t pid, std::uint64_t start_time) = 0;
+    /// Every covey-shim that holds a folder `sandboxes/<id>` of this state folder, or held it
+    /// before that was removed.
+    virtual std::vector<FoundShim> find_shims(FdRef state_root) = 0;
     [[nodiscard]] virtual const cgroup::Host& host() const = 0;
 };
 

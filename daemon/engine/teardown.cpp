@@ -55,29 +55,22 @@ core::ExitRecord last_exit(const SandboxEntry& sandbox, const std::string& id) {
     return core::ExitRecord{kKilled, 9, false, unix_microseconds(), "shim died"};
 }
 
-/// On record before it is in the journal: so the next daemon finds the same end, and tells it once.
+/// In memory first, then on record, so that the next daemon finds the same end and tells it once;
+/// a disk that is full keeps neither from being told.
 void end_container(EngineState& state, SandboxEntry& sandbox, ContainerEntry& container) {
-    const auto& id = container.request.id;
-    const auto exit = last_exit(sandbox, id);
-    if (const auto folder = sys::open_dir_at(sandbox.folder, container_folder(id))) {
-        auto facts = container.facts;
-        facts.state = core::ContainerState::stopped;
-        facts.pid = facts.pod_pid = 0;
-        facts.exit = exit;
-        write_container_record(
-            folder.value(), {Phase::created, container.request, std::move(facts)}, state.boot_id);
-    }
+    const auto exit = last_exit(sandbox, container.request.id);
+    auto facts = container.facts;
+    facts.state = core::ContainerState::stopped;
+    facts.pid = facts.pod_pid = 0;
+    facts.exit = exit;
+    if (container.problem.empty())
+        keep_record(state, sandbox, container,
+                    {Phase::created, container.request, std::move(facts)});
     container_exited(state, container, exit);
 }
 
 void mark_dead(EngineState& state, SandboxEntry& sandbox) {
-    for (const auto& id : sandbox.containers) {
-        const auto container = state.registry.find_container(id);
-        if (!container || !container->complete ||
-            container->facts.state == core::ContainerState::stopped)
-            continue;
-        end_container(state, sandbox, *container);
-    }
+    end_containers(state, sandbox);
     if (sandbox.facts.state == core::SandboxState::stopped) return;
     auto stopped = sandbox.facts;
     stopped.state = core::SandboxState::stopped;
@@ -85,7 +78,10 @@ void mark_dead(EngineState& state, SandboxEntry& sandbox) {
     if (stopped.stopped_at == 0) stopped.stopped_at = unix_microseconds();
     sandbox.facts.stopped_at = stopped.stopped_at;
     if (stopped.exit) sandbox.facts.exit = stopped.exit;
-    record_sandbox(state, sandbox, sandbox.deleting ? Phase::deleting : Phase::created, stopped);
+    if (sandbox.problem.empty())
+        keep_record(state, sandbox,
+                    record_of(sandbox, sandbox.deleting ? Phase::deleting : Phase::created,
+                              std::move(stopped)));
     sandbox_stopped(state, sandbox);
 }
 
@@ -120,7 +116,18 @@ asio::awaitable<bool> end_by_request(SandboxPtr sandbox) {
 
 }  // namespace
 
+void end_containers(EngineState& state, SandboxEntry& sandbox) {
+    for (const auto& id : sandbox.containers) {
+        const auto container = state.registry.find_container(id);
+        if (!container || !container->complete ||
+            container->facts.state == core::ContainerState::stopped)
+            continue;
+        end_container(state, sandbox, *container);
+    }
+}
+
 asio::awaitable<void> clear_group(StatePtr state, std::string cgroup, milliseconds limit) {
+    if (cgroup.empty()) co_return;  // of a sandbox of which nothing is known
     const auto deadline = Clock::now() + limit;
     milliseconds pause{1};
     Signal timer(state->executor);
@@ -128,7 +135,8 @@ asio::awaitable<void> clear_group(StatePtr state, std::string cgroup, millisecon
     while (!state->surroundings->remove_group(cgroup)) {
         if (Clock::now() >= deadline)
             throw Error(Code::timeout,
-                        fmt::format("processes are left in cgroup {} after SIGKILL", cgroup))
+                        fmt::format("processes are left in cgroup {} after SIGKILL: {}", cgroup,
+                                    state->surroundings->survivors(cgroup)))
                 .with_fix(
                     "they wait in the kernel (state D), often for a mount; try again when it "
                     "answers");

@@ -12,6 +12,9 @@ namespace covey::daemon {
 boost::asio::awaitable<void> clear_group(StatePtr state, std::string cgroup,
                                          std::chrono::milliseconds limit);
 
+/// The shim is dead: its containers have ended, as it wrote down, else with 137 and "shim died".
+void end_containers(EngineState& state, SandboxEntry& sandbox);
+
 /// The shim is dead: kills what is left of the pod, and marks everything as stopped, with the exit
 /// records that the shim has written, else 137 and "shim died". Leaves the state folder.
 boost::asio::awaitable<void> bury(StatePtr state, SandboxPtr sandbox);

@@ -34,7 +34,7 @@ bool attribute(const EngineState& state, const std::string& group, ProcessView& 
                std::uint64_t& inode) {
     for (const auto& [id, sandbox] : state.registry.sandboxes) {
         const auto pod = sandbox->cgroup();
-        if (!sandbox->complete || !cgroup::is_in_group(group, pod)) continue;
+        if (!sandbox->complete || pod.empty() || !cgroup::is_in_group(group, pod)) continue;
         const auto owner = core::owner_of_group(std::string_view{group}.substr(pod.size()));
         view.process.container = owner.container;
         view.process.exec = owner.exec;
@@ -89,7 +89,7 @@ ProcessView by_pod_number(const EngineState& state, FdRef proc, const std::strin
 std::optional<pid_t> pid_of_inode(const EngineState& state, std::uint64_t inode) {
     std::vector<std::string> groups = state.engine_containers->groups();
     for (const auto& [id, sandbox] : state.registry.sandboxes)
-        if (sandbox->complete) groups.push_back(sandbox->cgroup());
+        if (sandbox->complete && !sandbox->cgroup().empty()) groups.push_back(sandbox->cgroup());
     for (const auto& group : groups)
         for (const auto pid : core::processes_below(state.surroundings->host(), group)) {
             const auto pidfd = sys::pidfd_open(pid);

@@ -86,10 +86,19 @@ void Listener::admit(UniqueFd connection) {
                            : refuse_stranger(connection, peer, group_);
         if (!refusal) refusal = handler_.refuse(peer);
         if (refusal) return refuse(connection, peer, *refusal);
-        ++connections_;
+        begin_session(std::move(connection), peer);
+    } catch (const std::exception& error) {
+        log::warning("connection dropped", {{"reason", error.what()}});
+    }
+}
+
+void Listener::begin_session(UniqueFd connection, const Peer& peer) {
+    ++connections_;
+    try {
         run_session(io_, std::move(connection), peer, handler_, [this] { --connections_; });
-    } catch (const Error& error) {
-        log::warning("connection dropped", {{"reason", error.detail()}});
+    } catch (...) {
+        --connections_;
+        throw;
     }
 }
 

@@ -40,6 +40,7 @@ class Listener {
     enum class Accepted { all, some };
     Accepted accept_all();
     void admit(UniqueFd connection);
+    void begin_session(UniqueFd connection, const Peer& peer);
     void shed_one();
     void refuse(FdRef connection, const Peer& peer, const Error& error) const;
 

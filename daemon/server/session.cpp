@@ -67,7 +67,12 @@ Error head_too_large() {
 class Session final : public Exchange, public std::enable_shared_from_this<Session> {
   public:
     Session(asio::io_context& io, UniqueFd connection, Peer peer, Handler& handler)
-        : socket_(io, Local{}, connection.release()), timer_(io), peer_(peer), handler_(handler) {}
+        : socket_(io), timer_(io), peer_(peer), handler_(handler) {
+        error_code error;
+        socket_.assign(Local{}, connection.get(), error);
+        if (error) throw Error::from_errno(error.value(), "epoll_ctl", "a client's connection");
+        (void)connection.release();
+    }
 
     /// Request after request. Takes part in its own ownership.
     static asio::awaitable<void> run(std::shared_ptr<Session> self);
@@ -316,6 +321,7 @@ asio::awaitable<bool> Session::serve_one(bool first) {
     co_return keep_ && !failure;
 }
 
+// The path alone: a query has an exec's command and environment, which are nobody else's to read.
 void Session::log_request(std::chrono::steady_clock::time_point start) const {
     const auto level = request_.method == "GET" ? log::Level::debug : log::Level::info;
     if (level < log::level()) return;
@@ -326,7 +332,7 @@ void Session::log_request(std::chrono::steady_clock::time_point start) const {
                 {"uid", std::to_string(peer_.uid)},
                 {"pid", std::to_string(peer_.pid)},
                 {"method", request_.method},
-                {"target", request_.target.substr(0, 200)},
+                {"path", std::string{loggable_path_of(request_.target).substr(0, 200)}},
                 {"status", std::to_string(status_)},
                 {"ms", fmt::format("{:.1f}", took.count())}});
 }

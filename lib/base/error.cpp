@@ -1,5 +1,6 @@
 #include "covey/error.hpp"
 
+#include "base/accounts.hpp"
 #include "base/text.hpp"
 
 #include <array>
@@ -66,6 +67,9 @@ Code code_from_errno(int error) noexcept {
         case ENFILE:
         case EAGAIN:
         case EDQUOT:
+        case ETOOMANYREFS:
+        case EUSERS:
+        case ENOBUFS:
             return Code::resource_exhausted;
         case ENOSYS:
         case EOPNOTSUPP:
@@ -82,8 +86,12 @@ Error Error::from_errno(int error, std::string_view operation, std::string_view 
     std::string text{operation};
     if (!object.empty()) text.append(" ").append(object);
     text.append(": ").append(errno_text(error));
-    Error result{code_from_errno(error), std::move(text)};
+    const auto* account = full_account(error, operation);
+    if (account != nullptr) text.append("; full: ").append(account->name);
+    Error result{account != nullptr ? Code::resource_exhausted : code_from_errno(error),
+                 std::move(text)};
     result.errno_ = error;
+    if (account != nullptr) result.fix_ = account->fix;
     return result;
 }
 

@@ -95,7 +95,14 @@ struct Writing {
     UniqueFd group;
     std::string dir;
     std::vector<Setting> settings;
+    UniqueFd seat;  // v1: where the processes are, if that is below
 };
+
+/// v1 has files that say something of the group alone, where it has `main` of the processes in
+/// there. A budget of real time must never be more below than above, so there it is tried first.
+bool is_of_one_group(const std::string& file) {
+    return file == "memory.swappiness" || file.starts_with("cpu.rt_");
+}
 
 void check_files(const Host& host, const Writing& writing) {
     for (const auto& setting : writing.settings)
@@ -106,6 +113,8 @@ void check_files(const Host& host, const Writing& writing) {
 void write_settings(const Host& host, const Writing& writing) {
     std::vector<const Setting*> later;
     const auto write = [&](const Setting& setting, bool again) {
+        if (writing.seat && is_of_one_group(setting.file))
+            (void)sys::write_existing_at(writing.seat, setting.file, setting.value);
         const auto written = sys::write_existing_at(writing.group, setting.file, setting.value);
         if (written || (written.error() == ENOENT && setting.may_be_missing)) return;
         if (written.error() != EINVAL || !setting.may_come_later || again)
@@ -116,6 +125,12 @@ void write_settings(const Host& host, const Writing& writing) {
         write(setting, false);
     for (const auto* setting : later)
         write(*setting, true);
+    for (const auto& setting : writing.settings)
+        if (writing.seat && is_of_one_group(setting.file))
+            if (const auto written =
+                    sys::write_existing_at(writing.seat, setting.file, setting.value);
+                !written && (written.error() != ENOENT || !setting.may_be_missing))
+                throw refused(host, written.error(), setting, writing.dir);
 }
 
 Reader reader_of(FdRef group) {
@@ -135,8 +150,10 @@ Writing settings_on_v1(const Host& host, const Placement& placement, Controller 
                        const Limits& limits) {
     const auto& mount = host.v1.at(std::string{controller_name(controller, Version::v1)});
     const auto& path = placement.in(mount);
-    Writing writing{{}, mount + path, {}};
+    Writing writing{{}, mount + path, {}, {}};
     writing.group = ensure_group(mount, path).or_throw("create cgroup", writing.dir);
+    if (const auto seat = seat_below(path); !seat.empty())
+        if (auto opened = open_group(mount, seat)) writing.seat = std::move(opened).value();
     if (controller == Controller::cpuset) inherit_cpuset(mount, path);
     writing.settings = settings_v1(controller, limits, reader_of(writing.group));
     return writing;
@@ -202,7 +219,7 @@ void Group::apply(const Limits& limits) {
     std::vector<Writing> writings;
     if (!needs.v2.empty() || !limits.unified.empty()) {
         auto& writing = writings.emplace_back(Writing{
-            sys::open_dir_at(identity_, ".").or_throw("open", "cgroup"), identity_dir(), {}});
+            sys::open_dir_at(identity_, ".").or_throw("open", "cgroup"), identity_dir(), {}, {}});
         for (const auto controller : needs.v2)
             for (auto& setting : settings_v2(controller, limits, reader_of(identity_)))
                 writing.settings.push_back(std::move(setting));

@@ -38,10 +38,15 @@ std::string identity_of(const Host& host, FdRef proc, pid_t pid) {
     constexpr std::size_t kLimit = 1U << 16U;
     const auto name = std::to_string(pid) + "/cgroup";
     const auto text = sys::read_file_at(proc, name, kLimit);
+    // A kernel that refuses instead of cutting off: whose it is cannot be told.
+    if (!text && text.error() == ENAMETOOLONG) return "/../(longer than PATH_MAX)";
     if (!text && (text.error() == ENOENT || text.error() == ESRCH)) return {};
     if (!text) throw Error::from_errno(text.error(), "read", "/proc/" + name);
     const auto path = cgroup_of(text.value(), host.unified.empty() ? "freezer" : "");
-    return path ? below_root(*path, host.identity_root) : std::string{};
+    if (!path) return {};
+    // Cut off by the kernel: the group that the last whole component names is above the process's.
+    const bool is_cut = path->size() >= kLongestTold;
+    return below_root(is_cut ? std::string{parent_path(*path)} : *path, host.identity_root);
 }
 
 bool is_in_group(std::string_view group, std::string_view above) noexcept {

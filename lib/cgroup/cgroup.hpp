@@ -2,11 +2,13 @@
 //
 // Every container has a group of its own, by which its processes are found, killed and counted: its
 // *identity*. The identity is in the v2 tree wherever there is one (a pure v2 host, or the
-// `unified` tree of a hybrid host); on a pure v1 host it is in the `freezer` hierarchy. v1
-// controllers are joined only when a limit asks for them, or, for an OCI runtime, all
-// (extend_to_v1).
+// `unified` tree of a hybrid host); on a pure v1 host it is in the `freezer` hierarchy. All other
+// hierarchies have a group of the same path, limits or not: a container that is not limited by a
+// hierarchy, but sits in its root, could write the host's groups there (docs/decisions/016).
 //
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
+// A container's own processes are in `main` below its group, in the hierarchies whose limits hold
+// for what is below: so who writes to the root of the container's cgroup namespace lifts no limit.
 // The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
 // OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
@@ -55,8 +57,7 @@ struct Host {
     [[nodiscard]] const std::string& identity_mount() const;
 };
 
-/// Where Covey's groups go when nobody names a parent. It carries no limits of its own, so no v1
-/// hierarchy is joined for its sake.
+/// Where Covey's groups go when nobody names a parent. It carries no limits of its own.
 inline constexpr std::string_view kDefaultParent = "/covey";
 
 /// `root` is where `/sys/fs/cgroup` and `/proc/self/mountinfo` are looked up ("" or a test's tree).
@@ -81,8 +82,11 @@ enum class Forbidden { refuse, skip };
 class Group {
   public:
     /// Makes the identity directory (and missing parents). A path begins with '/'; ".." is refused.
-    /// Throws already_exists if the last component is there already.
+    /// Throws already_exists if the last component is there already. On failure nothing is left.
     static Group create(const Host& host, Placement placement);
+    /// The same in every hierarchy that is mounted, with bounds for what is made below it
+    /// (bound_below), and for a container `main`: for whatever is not Covey's own code.
+    static Group create_everywhere(const Host& host, Placement placement);
     /// The same for a path that an engine chose: a group that is there already is taken, with what
     /// is below it, as long as no hierarchy has a process in it (else failed_precondition).
     static Group create_or_take(const Host& host, Placement placement);
@@ -97,7 +101,8 @@ class Group {
     [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
     /// Directory of the identity hierarchy, absolute on the host.
     [[nodiscard]] std::string identity_dir() const;
-    /// For clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the child calls join().
+    /// Where its processes are: for clone3(CLONE_INTO_CGROUP). Invalid on a pure v1 host: there the
+    /// child calls join().
     [[nodiscard]] FdRef clone_target() const noexcept;
     /// cgroup id (inode of the identity directory).
     [[nodiscard]] std::uint64_t id() const;
@@ -114,21 +119,41 @@ class Group {
     void restrict_devices(const std::vector<DeviceRule>& rules,
                           DeviceRulesIn in = DeviceRulesIn::files);
     /// Makes the group in every v1 hierarchy, limits or not, as runc does it (about 60 µs each).
-    /// For covey-runtime: engines read a container's v1 controllers themselves.
     void extend_to_v1(Forbidden forbidden = Forbidden::refuse);
+    /// v2: how deep and how many groups may be below this one, unless somebody has said so already.
+    /// What is made below is walked through by Covey; v1 has no such bound.
+    void bound_below();
+    /// v2: what is in `main` may limit itself by every controller that the group has: for a
+    /// container that is lent its cgroup. No effect without `main`.
+    void pass_on_controllers() const;
     /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
     /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
     /// says so (it was not born there by CLONE_INTO_CGROUP). About 25 µs for each hierarchy.
     enum class Identity { already_there, move };
     void join(Identity identity) const;
 
-    /// SIGKILL to every process in the group and below. v2: one write to cgroup.kill, atomic, does
-    /// not wait for them to be gone. Pure v1: freezes, kills and thaws until none is left, at most
-    /// 2 s; below a frozen group they die when that goes on. A group that is gone: success.
+    /// SIGKILL to every process in the group and below, to all its threads, and what holds it is
+    /// thawed: the group's v1 freezer and those that were made below. v2: cgroup.kill, then each
+    /// one that is left by its pidfd; does not wait for them to be gone. Pure v1: freezes, kills
+    /// and thaws until none is left, at most 2 s; below a frozen group they die when that goes on.
+    /// Whoever must know that none is left waits for that, and kills again until then: end(). A
+    /// group that is gone: success.
     void kill() const;
+    /// kill() of an exec's group below `container`'s, which may have moved the exec's processes
+    /// into v1 freezer groups of its own.
+    void kill_exec(const Group& container) const { kill_within(&container); }
+    /// Kills until the group is empty. Blocks; after `limit` it throws timeout with who is left.
+    void end(std::chrono::milliseconds limit) const;
+    /// Who is in the group or below, for an error: "process 4711 (sh), state D, waits in ...".
+    [[nodiscard]] std::string survivors() const;
     /// `signal` to every process in the group and below, each by a pidfd of one that was found to
-    /// be the group's; who is forked meanwhile may be missed (kill() misses none).
+    /// be the group's; who is forked meanwhile may be missed (end() misses none).
     void signal(int signal) const;
+    /// Tells all to stand still and does not wait: stands_still() says when they do.
+    void begin_freeze() const;
+    /// Every task that begin_freeze() told has stopped (a group that is gone: true). On v1 those
+    /// that were forked meanwhile are told again.
+    [[nodiscard]] bool stands_still() const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
     /// Does not wait. On a hybrid host v1's freezer too, whoever used it. A group that is gone:
@@ -148,12 +173,17 @@ class Group {
     /// Removes the group and the groups below it from every hierarchy. All must be empty; retries
     /// EBUSY for up to 100 ms (dying tasks). Not there: success.
     void remove();
+    /// One try, of some milliseconds: false while something in it is ending, or much is below it.
+    [[nodiscard]] bool try_remove();
 
   private:
     Group(const Host& host, Placement placement, UniqueFd identity);
+    void kill_within(const Group* container) const;
+    void make_seats();
     const Host* host_;
     Placement placement_;
     UniqueFd identity_;
+    UniqueFd seat_;  // v2: `main`, if it has one
 };
 
 /// The caller's own group in the v2 tree, for clone3(CLONE_INTO_CGROUP); invalid where there is
@@ -162,7 +192,8 @@ class Group {
 
 /// The identity path of a process ("/covey/web.pod/nginx.ctr"; "/" for the root), from
 /// /proc/<pid>/cgroup; empty if the process is gone. Begins with "/.." for a process outside what
-/// the host's mount shows. `proc` is the host's /proc opened by the caller.
+/// the host's mount shows. Of one so deep that the kernel cuts its path off (PATH_MAX): of a group
+/// above it. `proc` is the host's /proc opened by the caller.
 [[nodiscard]] std::string identity_of(const Host& host, FdRef proc, pid_t pid);
 
 /// Whether `group` is `above` or below it: paths of the identity hierarchy.

@@ -1,15 +1,17 @@
 #include "cgroup/freezer_v1.hpp"
 
+#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
+#include "cgroup/walk.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
-#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <set>
 
 #include <unistd.h>
 
@@ -45,16 +47,12 @@ class ThawAtEnd {
     FdRef group_;
 };
 
-bool is_below(std::string_view path, std::string_view group) {
-    return path.starts_with(group) && (path.size() == group.size() || path[group.size()] == '/');
-}
-
-/// By pidfd, and only after a second look at whose process it is: when the freezer was not quick
-/// enough the number may be somebody else's by now.
-void kill_member(const Host& host, FdRef proc, std::string_view path, pid_t pid) {
-    const auto process = sys::pidfd_open(pid);
-    if (!process || !is_below(identity_of(host, proc, pid), path)) return;
-    (void)sys::pidfd_send_signal(process.value(), SIGKILL);  // gone already: as good as killed
+void kill_members(FdRef group) {
+    std::set<pid_t> found;
+    (void)walk_groups(group, [&](const Visit& visit) {
+        signal_listed(visit.group, SIGKILL, found);
+        return Onward::yes;
+    });
 }
 
 }  // namespace
@@ -77,31 +75,39 @@ void thaw_v1(FdRef group) {
 }
 
 void thaw_all_v1(FdRef group) {
-    visit_groups(group, thaw_v1);
+    (void)walk_groups(group, [](const Visit& visit) {
+        thaw_v1(visit.group);
+        return Onward::yes;
+    });
 }
 
-void kill_v1(const Host& host, FdRef group, const std::string& path) {
-    const auto proc = sys::open_dir("/proc").or_throw("open", "/proc");
+UniqueFd foreign_freezer(const Host& host, const Placement& placement) {
+    const auto freezer = host.v1.find("freezer");
+    if (host.unified.empty() || freezer == host.v1.end()) return {};
+    auto group = open_group(freezer->second, placement.in(freezer->second));
+    return group ? std::move(group).value() : UniqueFd{};
+}
+
+void thaw_foreign_freezer(const Host& host, const Placement& placement) {
+    if (const auto group = foreign_freezer(host, placement)) thaw_all_v1(group);
+}
+
+void kill_v1(FdRef group, const std::string& path) {
     const auto deadline = Clock::now() + kKillLimit;
-    while (true) {
-        const auto members = processes_of(group);
-        if (members.empty()) return;
+    while (has_processes(group)) {
         // Who stands still does not fork: sent to all of them, it waits for them to go on.
         if (read_control(group, "freezer.parent_freezing") == "1") {
-            for (const pid_t pid : members)
-                kill_member(host, proc, path, pid);
-            return;
+            return kill_members(group);
         }
         {
             const ThawAtEnd thaw{group};
             // Half frozen is good enough for one round; what escapes meets the next.
             (void)freeze_v1(group, kFreezeForKill);
-            for (const pid_t pid : processes_of(group))
-                kill_member(host, proc, path, pid);
+            kill_members(group);
         }
         if (Clock::now() >= deadline)
-            throw Error(Code::timeout, fmt::format("kill cgroup {}: {} processes are still alive",
-                                                   path, members.size()))
+            throw Error(Code::timeout, fmt::format("kill cgroup {}: not empty {} ms after SIGKILL",
+                                                   path, kKillLimit.count()))
                 .with_fix(
                     "processes in uninterruptible sleep (state D) cannot be killed: see "
                     "/proc/<pid>/stack for what they wait for");

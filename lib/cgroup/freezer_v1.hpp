@@ -15,8 +15,14 @@ namespace covey::cgroup {
 void thaw_v1(FdRef group);
 /// Thaws the groups below too, each of which may have been frozen by itself.
 void thaw_all_v1(FdRef group);
+/// v1's freezer on a hybrid host, where somebody else may have stopped the container (another
+/// runtime, an engine of old, the container itself below its own group): then not even SIGKILL
+/// would reach it. Invalid: none, or not joined.
+[[nodiscard]] UniqueFd foreign_freezer(const Host& host, const Placement& placement);
+/// All of it that the group has, whoever froze what.
+void thaw_foreign_freezer(const Host& host, const Placement& placement);
 /// Rounds of freeze, SIGKILL to all, thaw, until no process is left; at most 2 s, then
 /// Code::timeout. Below a group that is frozen they only die when that goes on: not waited for.
-void kill_v1(const Host& host, FdRef group, const std::string& path);
+void kill_v1(FdRef group, const std::string& path);
 
 }  // namespace covey::cgroup

@@ -13,6 +13,10 @@
 namespace covey::cgroup {
 namespace {
 
+// systemd as a container's init needs a depth of 7 and some 300 groups; a Kubernetes node in a
+// container, with systemd in its containers again, 16 and, for 250 pods, some 1,500.
+constexpr int kDeepest = 32, kMostBelow = 4096;
+
 /// Controllers that are mounted together ("cpu,cpuacct") share a mount point: each once.
 std::set<std::string> v1_mounts(const Host& host) {
     std::set<std::string> mounts;
@@ -79,6 +83,9 @@ const std::string& Host::identity_mount() const {
 
 Group::Group(const Host& host, Placement placement, UniqueFd identity)
     : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
+    const auto seat = seat_below(placement_.path);
+    if (host.unified.empty() || seat.empty()) return;
+    if (auto opened = open_group(host.unified, seat)) seat_ = std::move(opened).value();
 }
 
 Group Group::create(const Host& host, Placement placement) {
@@ -90,6 +97,17 @@ Group Group::create(const Host& host, Placement placement) {
         throw Error(Code::already_exists, fmt::format("cgroup {} is there already", dir))
             .with_fix("remove what is left of the container that had it, or choose another id");
     throw cannot_create(host.identity_mount(), made.error(), dir);
+}
+
+Group Group::create_everywhere(const Host& host, Placement placement) {
+    auto group = create(host, std::move(placement));
+    Rollback rollback;
+    rollback.add([&group] { group.remove(); });
+    group.bound_below();
+    group.extend_to_v1();
+    group.make_seats();
+    rollback.release();
+    return group;
 }
 
 Group Group::create_or_take(const Host& host, Placement placement) {
@@ -127,6 +145,7 @@ Group Group::complete_scope(const Host& host, Placement placement, pid_t first) 
     for (const auto& mount : mounts)
         if (mount != host.identity_mount()) complete(mount);
     auto group = open(host, placement);
+    group.bound_below();
     group.extend_to_v1();
     if (group.is_frozen()) group.thaw();
     rollback.release();
@@ -148,7 +167,8 @@ std::string Group::identity_dir() const {
 }
 
 FdRef Group::clone_target() const noexcept {
-    return host_->unified.empty() ? FdRef{-1} : identity_.ref();
+    if (host_->unified.empty()) return FdRef{-1};
+    return seat_ ? seat_.ref() : identity_.ref();
 }
 
 std::uint64_t Group::id() const {
@@ -166,6 +186,15 @@ void Group::extend_to_v1(Forbidden forbidden) {
     }
 }
 
+void Group::bound_below() {
+    if (host_->unified.empty()) return;
+    for (const auto& [file, most] :
+         {std::pair{"cgroup.max.depth", kDeepest}, std::pair{"cgroup.max.descendants", kMostBelow}})
+        if (read_control(identity_, file) == "max")
+            sys::write_existing_at(identity_, file, std::to_string(most))
+                .or_throw("write", identity_dir() + "/" + file);
+}
+
 void Group::join(Identity identity) const {
     const bool v1_only = host_->unified.empty();
     if (identity == Identity::move)
@@ -176,7 +205,7 @@ void Group::join(Identity identity) const {
         // limits that hold for it are those of the nearest group above.
         for (std::string_view path = placement_.in(mount); !path.empty() && path != kDefaultParent;
              path = parent_path(path)) {
-            auto group = open_group(mount, path);
+            auto group = open_seat(mount, path);
             if (!group && group.error() == ENOENT) continue;
             const auto dir = mount + std::string{path};
             const bool is_above = path.size() != placement_.in(mount).size();
@@ -191,6 +220,11 @@ void Group::remove() {
     const auto remove_in = [&](const std::string& mount, const std::string& path) {
         const auto removed = remove_group(mount, path);
         if (removed) return;
+        if (removed.error() == EAGAIN)
+            throw Error(Code::timeout, fmt::format("remove cgroup {}{}: groups below it are left "
+                                                   "after 5 s",
+                                                   mount, path))
+                .with_fix("try again: each time there are fewer");
         if (removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
         throw Error(Code::failed_precondition,
                     fmt::format("remove cgroup {}{}: {} processes are still in it or below", mount,
@@ -201,6 +235,21 @@ void Group::remove() {
         remove_in(mount, placement_.in(mount));
     if (!host_->unified.empty()) remove_in(host_->unified, placement_.path);
     identity_.reset();
+    seat_.reset();
+}
+
+bool Group::try_remove() {
+    constexpr std::chrono::milliseconds kATry{2};
+    const auto is_removed = [&](const std::string& mount, const std::string& path) {
+        const auto removed = remove_group(mount, path, {}, kATry);
+        if (!removed && removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
+        return static_cast<bool>(removed);
+    };
+    for (const auto& mount : v1_mounts(*host_))
+        if (!is_removed(mount, placement_.in(mount))) return false;
+    if (!host_->unified.empty() && !is_removed(host_->unified, placement_.path)) return false;
+    identity_.reset();
+    return true;
 }
 
 }  // namespace covey::cgroup

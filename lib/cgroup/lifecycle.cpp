@@ -1,12 +1,12 @@
-// What happens to the processes of a group: kill, freeze, thaw, wait until none is left.
+// What happens to the processes of a group: signals, freeze, thaw, wait until none is left.
 #include "base/text.hpp"
 #include "cgroup/cgroup.hpp"
 #include "cgroup/freezer_v1.hpp"
+#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
+#include "cgroup/walk.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
-#include "sys/proc.hpp"
-#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <set>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -53,49 +54,40 @@ bool wait_event(FdRef events, std::string_view key, std::uint64_t wanted,
     }
 }
 
-/// v1's freezer on a hybrid host, where somebody else may have stopped the container (another
-/// runtime, an engine of old): then not even SIGKILL would reach it. Invalid: none, or not joined.
-UniqueFd foreign_freezer(const Host& host, const Placement& placement) {
-    const auto freezer = host.v1.find("freezer");
-    if (host.unified.empty() || freezer == host.v1.end()) return {};
-    auto group = open_group(freezer->second, placement.in(freezer->second));
-    return group ? std::move(group).value() : UniqueFd{};
-}
-
-void thaw_foreign_freezer(const Host& host, const Placement& placement) {
-    if (const auto group = foreign_freezer(host, placement)) thaw_all_v1(group);
-}
-
 bool is_frozen_v1(FdRef group) {
     return read_control(group, "freezer.state").value_or("THAWED") != "THAWED";
 }
 
 }  // namespace
 
+bool has_processes(FdRef group) {
+    return walk_groups(group, [](const Visit& visit) {
+               return listed_processes(visit.group).empty() ? Onward::yes : Onward::stop;
+           }) != Walked::all;
+}
+
 std::vector<pid_t> processes_of(FdRef group) {
     std::vector<pid_t> pids;
-    visit_groups(group, [&](FdRef one) {
-        const auto text = sys::read_file_at(one, "cgroup.procs", 64U << 20U);
-        // EOPNOTSUPP: a threaded group; its processes stand in the group above it.
-        if (!text && (is_gone(text.error()) || text.error() == EOPNOTSUPP)) return;
-        if (!text) throw Error::from_errno(text.error(), "read cgroup file", "cgroup.procs");
-        for (const auto line : split(text.value(), '\n'))
-            if (const auto pid = parse_u32(line); pid && *pid != 0)
-                pids.push_back(static_cast<pid_t>(*pid));
+    const auto walked = walk_groups(group, [&](const Visit& visit) {
+        for (const pid_t pid : listed_processes(visit.group))
+            if (pid != 0) pids.push_back(pid);
+        return Onward::yes;
     });
+    if (walked == Walked::too_many)
+        throw Error(Code::resource_exhausted,
+                    fmt::format("list a cgroup's processes: more than {} groups are below it",
+                                kMostVisited))
+            .with_fix("remove groups that nobody is in");
     return pids;
 }
 
 void Group::signal(int signal) const {
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    for (const pid_t pid : processes()) {
-        const auto process = sys::pidfd_open(pid);
-        if (!process) continue;
-        // Only now is the number this process's for sure: is it the group's?
-        if (!is_in_group(identity_of(*host_, proc, pid), path())) continue;
-        const auto sent = sys::pidfd_send_signal(process.value(), signal);
-        if (!sent && sent.error() != ESRCH) sent.or_throw("signal process", std::to_string(pid));
-    }
+    if (!identity_) return;
+    std::set<pid_t> found;
+    (void)walk_groups(identity_, [&](const Visit& visit) {
+        signal_listed(visit.group, signal, found);
+        return Onward::yes;
+    });
 }
 
 std::vector<pid_t> Group::processes() const {
@@ -107,17 +99,22 @@ std::vector<pid_t> Group::processes() const {
     return pids;
 }
 
-void Group::kill() const {
+void Group::begin_freeze() const {
     if (!identity_) return;
-    if (host_->unified.empty()) return kill_v1(*host_, identity_, placement_.path);
-    const auto killed = sys::write_existing_at(identity_, "cgroup.kill", "1");
-    thaw_foreign_freezer(*host_, placement_);
-    if (killed || (is_gone(killed.error()) && !read_control(identity_, "cgroup.events"))) return;
-    if (killed.error() == ENOENT)
-        throw Error(Code::unsupported_by_host,
-                    fmt::format("kill cgroup {}: missing: cgroup.kill (ENOENT)", identity_dir()))
-            .with_fix("use Linux 5.14 or newer");
-    killed.or_throw("kill cgroup", identity_dir());
+    const auto* const file = host_->unified.empty() ? "freezer.state" : "cgroup.freeze";
+    const auto told =
+        sys::write_existing_at(identity_, file, host_->unified.empty() ? "FROZEN" : "1");
+    if (!told && !is_gone(told.error())) told.or_throw("freeze cgroup", identity_dir());
+}
+
+bool Group::stands_still() const {
+    if (!identity_) return true;
+    if (host_->unified.empty()) {
+        begin_freeze();
+        return read_control(identity_, "freezer.state").value_or("FROZEN") == "FROZEN";
+    }
+    const auto events = read_control(identity_, "cgroup.events");
+    return !events || keyed_number(*events, "frozen") == 1U;
 }
 
 void Group::freeze() const {
@@ -158,7 +155,7 @@ bool Group::is_frozen() const {
 
 bool Group::is_empty() const {
     if (!identity_) return true;
-    if (host_->unified.empty()) return processes_of(identity_).empty();
+    if (host_->unified.empty()) return !has_processes(identity_);
     const auto events = read_control(identity_, "cgroup.events");
     return !events || keyed_number(*events, "populated") == 0U;
 }

@@ -34,6 +34,11 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     }
     Rollback rollback;
     rollback.add([&group] { group->remove(); });
+    try {
+        group->bound_below();
+    } catch (const Error& error) {
+        if (!is_rootless || !is_forbidden(error)) throw;  // what it took is another's to bound
+    }
     group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
     rollback.release();
     return group;
@@ -45,10 +50,16 @@ void remove_remains(const Host& host, const Placement& placement) {
             throw Error::from_errno(removed.error(), "remove cgroup", mount + placement.in(mount));
 }
 
+std::string processes_folder(const std::string& mount, const std::string& path) {
+    const auto seat = seat_below(path);
+    const bool has_seat = !seat.empty() && open_group(mount, seat);
+    return mount + (has_seat ? seat : path);
+}
+
 std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement) {
     std::map<std::string, GroupFolder> folders;
     const auto add = [&](const std::string& mount, const std::string& path, std::string name) {
-        auto dir = mount + path;
+        auto dir = processes_folder(mount, path);
         if (!sys::open_dir(dir)) return;
         GroupFolder folder{std::move(name), {}, std::move(dir)};
         if (folder.name.find(',') != std::string::npos)

@@ -30,11 +30,13 @@ enum class Rights { root, rootless };
 /// process may be in it (failed_precondition).
 void remove_remains(const Host& host, const Placement& placement);
 
+/// Where the group's processes are, absolute: the container's own to write to.
+[[nodiscard]] std::string processes_folder(const std::string& mount, const std::string& path);
 /// A hierarchy as a container finds it below /sys/fs/cgroup.
 struct GroupFolder {
     std::string name;                // "cpu,cpuacct", "systemd"; "unified" is the v2 tree
     std::vector<std::string> links;  // "cpu", "cpuacct": other names for it
-    std::string dir;                 // the group's, on the host
+    std::string dir;                 // that of its processes, on the host
 };
 /// One for each v1 hierarchy in which the group is, and for the v2 tree; sorted by name.
 [[nodiscard]] std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement);

@@ -25,6 +25,16 @@ void from_v1(const Host& host, const char* controller, const Placement& placemen
         fill(group.value().ref());
 }
 
+/// v1 counts where the victim was, not in the groups above.
+void count_ooms_of_seat(const Host& host, const Placement& placement, Stats& stats) {
+    const auto mount = host.v1.find("memory");
+    if (!stats.oom_kills || mount == host.v1.end()) return;
+    const auto path = seat_below(placement.in(mount->second));
+    if (path.empty()) return;
+    if (const auto seat = open_group(mount->second, path))
+        *stats.oom_kills += keyed(seat.value(), "memory.oom_control", "oom_kill").value_or(0);
+}
+
 void read_v2(FdRef group, Stats& stats) {
     stats.pids_current = number(group, "pids.current");
     stats.memory_current = number(group, "memory.current");
@@ -56,6 +66,7 @@ Stats Group::stats() const {
             stats.memory_peak = number(group, "memory.max_usage_in_bytes");
             stats.oom_kills = keyed(group, "memory.oom_control", "oom_kill");
         });
+    count_ooms_of_seat(*host_, placement_, stats);
     if (!stats.cpu_usage_us)
         from_v1(*host_, "cpuacct", placement_, [&](FdRef group) {
             stats.cpu_usage_us = microseconds(number(group, "cpuacct.usage"));

@@ -108,6 +108,14 @@ std::vector<UnitProperty> annotated_properties(
                         fmt::format("annotation {}: '{}' is not a value of D-Bus type {}", key,
                                     text, known->signature))
                 .with_fix("write it as GVariant text: true, uint64 5, 'text', ['a', 'b']");
+        // Annotations may be a tenant's: a scope that is never killed would hold the host's
+        // shutdown.
+        if (name == "SendSIGKILL" && *value == "false")
+            throw Error(Code::invalid_argument,
+                        fmt::format("annotation {}: a scope that is not killed in the end would "
+                                    "hold up the host's shutdown",
+                                    key))
+                .with_fix("leave it out, or give the container more time by TimeoutStopUSec");
         properties.push_back({name, known->signature, *std::move(value)});
     }
     return properties;

@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <ctime>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -22,31 +20,15 @@ namespace {
 
 constexpr mode_t kGroupMode = 0755;
 constexpr std::size_t kControlFileLimit = 1U << 20U;
-constexpr std::chrono::milliseconds kBusyLimit{100};
-constexpr long kBusyPauseNs = 500'000;
-
-/// openat2 that stays beneath `dir` (Linux 5.6).
-Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative) {
-    const std::string name{relative};
-    open_how how{};
-    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-    while (true) {
-        // lib/sys resolves within a root; here leaving the tree must be an error.
-        const long fd = ::syscall(  // lint: allow banned_calls because of that
-            SYS_openat2, dir.get(), name.c_str(), &how, sizeof how);
-        if (fd >= 0) return UniqueFd{static_cast<int>(fd)};
-        // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
-        if (errno != EINTR && errno != EAGAIN) return Errno{errno};
-    }
-}
 
 /// Whoever is in a container may read its group, and mounting cgroup2 in a user namespace walks
 /// down to it as its root (before Linux 6.15): not left to the umask.
 Result<void> make_group(FdRef parent, std::string_view name) {
     if (const auto made = sys::mkdir_at(parent, name, kGroupMode); !made) return made;
-    if (::fchmodat(parent.get(), std::string{name}.c_str(), kGroupMode, 0) < 0) return Errno{errno};
-    return {};
+    if (::fchmodat(parent.get(), std::string{name}.c_str(), kGroupMode, 0) == 0) return {};
+    const int error = errno;
+    (void)sys::rmdir_at(parent, name);
+    return Errno{error};
 }
 
 /// Opens `relative` component by component, making what is missing.
@@ -61,34 +43,22 @@ Result<UniqueFd> ensure_beneath(UniqueFd dir, std::string_view relative) {
     return dir;
 }
 
-void pause_for(long nanoseconds) {
-    const timespec time{0, nanoseconds};
-    ::nanosleep(&time, nullptr);
-}
+}  // namespace
 
-std::vector<std::string> child_groups(FdRef group) {
-    return sys::list_folders(group).value_or({});
-}
-
-using Clock = std::chrono::steady_clock;
-
-Result<void> remove_beneath(FdRef dir, std::string_view name, Clock::time_point deadline) {
+Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative) {
+    const std::string name{relative};
+    open_how how{};
+    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
     while (true) {
-        const auto removed = sys::rmdir_at(dir, name);
-        if (removed || removed.error() == ENOENT) return {};
-        // cgroupfs answers EBUSY both for tasks and for groups below.
-        if (removed.error() != EBUSY && removed.error() != ENOTEMPTY) return removed;
-        if (auto group = open_beneath(dir, name))
-            for (const auto& child : child_groups(group.value()))
-                if (auto below = remove_beneath(group.value(), child, deadline); !below)
-                    return below;
-        if (sys::rmdir_at(dir, name)) return {};
-        if (Clock::now() >= deadline) return Errno{EBUSY};
-        pause_for(kBusyPauseNs);
+        // lib/sys resolves within a root; here leaving the tree must be an error.
+        const long fd = ::syscall(  // lint: allow banned_calls because of that
+            SYS_openat2, dir.get(), name.c_str(), &how, sizeof how);
+        if (fd >= 0) return UniqueFd{static_cast<int>(fd)};
+        // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
+        if (errno != EINTR && errno != EAGAIN) return Errno{errno};
     }
 }
-
-}  // namespace
 
 void check_path(std::string_view path) {
     const auto refuse = [&](std::string_view why) {
@@ -140,21 +110,6 @@ Result<UniqueFd> ensure_group(const std::string& mount, std::string_view path) {
     auto made = make_group(mount, path);
     if (!made && made.error() == EEXIST) return open_group(mount, path);
     return made;
-}
-
-Result<void> remove_group(const std::string& mount, std::string_view path) {
-    const auto above = parent_path(path);
-    auto parent = above.empty() ? sys::open_dir(mount) : open_group(mount, above);
-    if (!parent)
-        return parent.error() == ENOENT ? Result<void>{} : Result<void>{Errno{parent.error()}};
-    return remove_beneath(parent.value(), path.substr(path.rfind('/') + 1),
-                          Clock::now() + kBusyLimit);
-}
-
-void visit_groups(FdRef group, const std::function<void(FdRef)>& visit) {
-    visit(group);
-    for (const auto& name : child_groups(group))
-        if (auto child = open_beneath(group, name)) visit_groups(child.value(), visit);
 }
 
 std::optional<std::string> read_control(FdRef group, std::string_view file) {

@@ -213,6 +213,24 @@ std::string note_of(const AccessFacts& from, const AccessFacts& to, Action actio
 
 }  // namespace
 
+AccessFacts at_most(AccessFacts from, const AccessFacts& to) {
+    if (!from.no_new_privs) from.permitted |= from.bounding;
+    from.effective = from.permitted;
+    const auto both = bit(CAP_SETUID) | bit(CAP_SETGID);
+    if (!from.no_new_privs || (from.permitted & both) == both) {
+        from.uids.fill(to.uids[1]);
+        from.gids.fill(to.gids[1]);
+    }
+    return from;
+}
+
+AccessFacts at_least(AccessFacts to) {
+    to.effective = to.permitted = 0;
+    to.dumpable = AccessFacts::Dumpable::yes;
+    to.tracer = 0;
+    return to;
+}
+
 std::string_view obstacle_name(Obstacle obstacle) noexcept {
     constexpr std::array<std::string_view, 10> kNames{
         "pidNamespace", "landlock",  "userNamespace", "uid",    "capKill",

@@ -53,6 +53,8 @@ struct AccessFacts {
     std::array<uid_t, 4> uids{};  // real, effective, saved, of the filesystem; in our own terms
     std::array<gid_t, 4> gids{};
     std::uint64_t effective = 0, permitted = 0;     // capabilities
+    std::uint64_t bounding = 0;                     // what a program of its could gain
+    bool no_new_privs = false;                      // … and may not
     std::vector<std::uint64_t> pid_namespaces;      // inodes, its own first, then those around it
     std::vector<spec::IdMapping> uid_map, gid_map;  // of its user namespace
     std::vector<UserNamespace> user_namespaces;     // likewise
@@ -75,5 +77,12 @@ struct Verdict {
     std::string note;                  // what else to know; may be empty
 };
 [[nodiscard]] Verdict judge_access(const AccessFacts& from, const AccessFacts& to, Action action);
+
+/// The most that the container of process `from` can become towards `to`, by programs of its own
+/// image: with setuid bits and file capabilities, up to the bounding set, unless no_new_privs; with
+/// CAP_SETUID and CAP_SETGID any user.
+[[nodiscard]] AccessFacts at_most(AccessFacts from, const AccessFacts& to);
+/// The least that a process of the container of `to` can become: without any capability, dumpable.
+[[nodiscard]] AccessFacts at_least(AccessFacts to);
 
 }  // namespace covey::core

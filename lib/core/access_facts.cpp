@@ -78,6 +78,8 @@ AccessFacts read_access_facts(FdRef proc, std::string name, pid_t pid) {
     facts.gids = status.value().gids;
     facts.effective = status.value().cap_effective;
     facts.permitted = status.value().cap_permitted;
+    facts.bounding = status.value().cap_bounding;
+    facts.no_new_privs = status.value().no_new_privs;
     for (const auto& one : chain_of(process, "ns/pid"))
         facts.pid_namespaces.push_back(inode_of(one));
     for (const auto& one : chain_of(process, "ns/user")) {

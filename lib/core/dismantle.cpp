@@ -64,10 +64,7 @@ void clear_group(const std::string& cgroup) {
     const auto host = cgroup::detect();
     try {
         auto group = cgroup::Group::open(host, cgroup);
-        group.kill();
-        if (!group.wait_empty(kGroupLimit))
-            throw Error(Code::timeout, "processes in cgroup " + cgroup + " do not end")
-                .with_fix("look for processes in state D (uninterruptible), then remove again");
+        group.end(kGroupLimit);
         group.remove();
     } catch (const Error& error) {
         if (error.code() != Code::not_found) throw;

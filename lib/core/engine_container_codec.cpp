@@ -3,11 +3,14 @@
 #include "base/text.hpp"
 #include "core/engine_containers.hpp"
 #include "covey/error.hpp"
+#include "spec/engine_annotations.hpp"
 #include "store/engine_link.hpp"
 #include "store/record.hpp"
 #include "sys/file.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -58,13 +61,23 @@ UniqueFd open_private(FdRef parent, const std::string& name, const std::string& 
     return std::move(folder).value();
 }
 
-std::string annotation(const std::map<std::string, std::string>& annotations,
-                       std::initializer_list<const char*> keys) {
-    for (const char* key : keys)
-        if (const auto found = annotations.find(key);
-            found != annotations.end() && is_utf8(found->second))
-            return found->second;
-    return "";
+/// What may stand in answers and events. Annotations may be anybody's words, of any length.
+std::string shown(const std::string& text) {
+    constexpr std::size_t kLongest = 253;  // of a name in Kubernetes
+    const bool has_control = std::any_of(text.begin(), text.end(), [](char one) {
+        return static_cast<unsigned char>(one) < 0x20 || one == 0x7F;
+    });
+    return text.size() <= kLongest && is_utf8(text) && !has_control ? text : std::string{};
+}
+
+void read_words(const std::map<std::string, std::string>& annotations, EngineContainer& out) {
+    try {
+        const auto words = spec::engine_words(annotations);
+        out.pod = shown(words.sandbox);
+        out.name = shown(words.name);
+    } catch (const Error&) {
+        // Two engines' disagree: which pod it is in is not known.
+    }
 }
 
 }  // namespace
@@ -99,10 +112,7 @@ EngineContainer read_engine_container(FdRef registry, const std::string& link,
     if (container.pid <= 1) throw unbelievable(fmt::format("{}: it has no init", path));
     const auto annotations = field<std::map<std::string, std::string>>(record, "annotations", path);
     container.engine = engine_of(annotations, container.root, container.bundle);
-    container.pod =
-        annotation(annotations, {"io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"});
-    container.name = annotation(
-        annotations, {"io.kubernetes.cri.container-name", "io.kubernetes.container.name"});
+    read_words(annotations, container);
     return container;
 }
 

@@ -1,10 +1,12 @@
 #include "core/engine_containers.hpp"
 
 #include "cgroup/oci_group.hpp"
+#include "core/patient_reading.hpp"
 #include "covey/error.hpp"
 #include "launch/launcher.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
+#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
@@ -40,9 +42,11 @@ std::string_view state_name(EngineContainerState state) noexcept {
 }
 
 EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host, FdRef proc) {
+    const auto process = sys::pidfd_open(container.pid);
     const auto stat = sys::read_stat(proc, container.pid);
-    const bool alive = stat && stat.value().start_time == container.start_time &&
-                       stat.value().state != 'Z' && stat.value().state != 'X';
+    // Not by its state: a zombie is also a process whose first thread has ended before the others.
+    const bool alive = process && stat && stat.value().start_time == container.start_time &&
+                       !sys::wait_ended(process.value(), 0);
     if (!alive) return {};
     if (!container.cgroup.empty()) {
         const auto group = cgroup::identity_of(host, proc, container.pid);
@@ -57,13 +61,22 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
     now.state =
         waits_at_gate(container) ? EngineContainerState::created : EngineContainerState::running;
     if (is_frozen(container, host)) now.state = EngineContainerState::paused;
-    if (auto command = sys::read_cmdline(proc, container.pid))
-        now.command = std::move(command).value();
+    if (auto process = read_patiently(proc, container.pid, 0))
+        now.command = std::move(process->command);
     return now;
 }
 
 std::string engine_of(const std::map<std::string, std::string>& annotations, std::string_view root,
                       std::string_view bundle) {
+    // What an engine says of itself on the command line counts before annotations, which may be a
+    // tenant's. Docker's and BuildKit's shims are containerd's: their own marks come first.
+    constexpr std::array kPaths{Mark{"/moby", "docker"}, Mark{"/docker/", "docker"},
+                                Mark{"/buildkit/", "buildkit"}, Mark{"/buildah", "buildah"},
+                                Mark{"/containerd/", "containerd"}};
+    for (const auto& mark : kPaths)
+        if (root.find(mark.text) != std::string_view::npos ||
+            bundle.find(mark.text) != std::string_view::npos)
+            return std::string{mark.engine};
     if (const auto manager = annotations.find("io.container.manager");
         manager != annotations.end()) {
         if (manager->second == "libpod") return "podman";
@@ -76,14 +89,6 @@ std::string engine_of(const std::map<std::string, std::string>& annotations, std
     for (const auto& mark : kKeys)
         if (const auto first = annotations.lower_bound(std::string{mark.text});
             first != annotations.end() && first->first.starts_with(mark.text))
-            return std::string{mark.engine};
-    // Docker's and BuildKit's shims are containerd's: their own marks come first.
-    constexpr std::array kPaths{Mark{"/moby", "docker"}, Mark{"/docker/", "docker"},
-                                Mark{"/buildkit/", "buildkit"}, Mark{"/buildah", "buildah"},
-                                Mark{"/containerd/", "containerd"}};
-    for (const auto& mark : kPaths)
-        if (root.find(mark.text) != std::string_view::npos ||
-            bundle.find(mark.text) != std::string_view::npos)
             return std::string{mark.engine};
     return "oci";
 }

@@ -45,7 +45,8 @@ struct EngineContainerNow {
 [[nodiscard]] EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host,
                                          FdRef proc);
 
-/// Which engine writes such annotations, or has its state in such a root.
+/// Which engine has its state in such a root or its bundles there, or else writes such annotations.
+/// For display: nothing is decided by it.
 [[nodiscard]] std::string engine_of(const std::map<std::string, std::string>& annotations,
                                     std::string_view root, std::string_view bundle);
 

@@ -29,8 +29,10 @@ struct SandboxConfig {
     std::string cgroup_parent = "/covey";
 };
 
-enum class SandboxState { creating, ready, stopping, stopped };
-enum class ContainerState { creating, created, running, paused, stopped };
+/// unknown: coveyd's alone, of what runs or has run without a record that can be read. A shim never
+/// says it.
+enum class SandboxState { creating, ready, stopping, stopped, unknown };
+enum class ContainerState { creating, created, running, paused, stopped, unknown };
 [[nodiscard]] std::string_view state_name(SandboxState state) noexcept;
 [[nodiscard]] std::string_view state_name(ContainerState state) noexcept;
 /// Nothing for a word that is no state.
@@ -58,6 +60,9 @@ struct SandboxFacts {
     std::int64_t stopped_at = 0;
     std::vector<std::string> warnings;
     std::optional<ExitRecord> exit;  // of pause
+    /// What is on disk is older than this: it could not be written (a full or failing disk), and
+    /// is tried again.
+    bool record_stale = false;
 };
 
 /// "null", "file:/path", "fifo:/path"; for stdin also "hold".
@@ -90,6 +95,7 @@ struct ContainerFacts {
     std::int64_t created_at = 0, started_at = 0;
     std::int64_t paused_at = 0;  // only in the state paused
     std::optional<ExitRecord> exit;
+    bool record_stale = false;  // as the sandbox's
 };
 
 struct ExecConfig {

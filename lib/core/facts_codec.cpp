@@ -23,6 +23,7 @@ Json to_json(const SandboxFacts& facts) {
     if (!facts.uid_mappings.empty()) json["uidMappings"] = id_mappings_json(facts.uid_mappings);
     if (!facts.gid_mappings.empty()) json["gidMappings"] = id_mappings_json(facts.gid_mappings);
     if (facts.exit) json["exit"] = to_json(*facts.exit);
+    if (facts.record_stale) json["recordStale"] = true;
     return json;
 }
 
@@ -51,6 +52,7 @@ SandboxFacts read_sandbox_facts(Fields fields) {
     facts.stopped_at = fields.number<std::int64_t>("stoppedAt");
     facts.warnings = fields.texts("warnings");
     if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
+    if (fields.find("recordStale") != nullptr) facts.record_stale = fields.flag("recordStale");
     return facts;
 }
 
@@ -85,6 +87,7 @@ Json to_json(const ContainerFacts& facts) {
               {"startedAt", facts.started_at}};
     if (is_paused) json["pausedAt"] = facts.paused_at;
     if (facts.exit) json["exit"] = to_json(*facts.exit);
+    if (facts.record_stale) json["recordStale"] = true;
     return json;
 }
 
@@ -109,6 +112,7 @@ ContainerFacts read_container_facts(Fields fields) {
         facts.state = ContainerState::paused;
     }
     if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
+    if (fields.find("recordStale") != nullptr) facts.record_stale = fields.flag("recordStale");
     return facts;
 }
 

@@ -37,7 +37,7 @@ constexpr std::array kContainerEvents{
     std::pair{CE::remove, std::string_view{"delete"}},
 };
 
-constexpr std::array<SandboxTransition, 11> kSandboxTable{{
+constexpr std::array<SandboxTransition, 12> kSandboxTable{{
     {SS::creating, SE::made, SS::ready},
     {SS::creating, SE::failed, SS::stopped},
     {SS::creating, SE::gone, SS::stopped},
@@ -49,12 +49,13 @@ constexpr std::array<SandboxTransition, 11> kSandboxTable{{
     {SS::stopped, SE::stop, SS::stopped},  // stop is idempotent
     {SS::stopped, SE::gone, SS::stopped},
     {SS::stopped, SE::remove, SS::stopped},
+    {SS::unknown, SE::gone, SS::stopped},  // else only a forced deletion
 }};
 
 // runtime.md: start only when created, kill only when created or running, delete only when stopped.
 // Paused is running that stands still: no exec, for nothing of it could begin. Pause and resume are
 // idempotent.
-constexpr std::array<ContainerTransition, 21> kContainerTable{{
+constexpr std::array<ContainerTransition, 23> kContainerTable{{
     {CS::creating, CE::made, CS::created},  {CS::creating, CE::failed, CS::stopped},
     {CS::created, CE::start, CS::running},  {CS::created, CE::kill, CS::created},
     {CS::created, CE::update, CS::created}, {CS::created, CE::resize, CS::created},
@@ -65,7 +66,8 @@ constexpr std::array<ContainerTransition, 21> kContainerTable{{
     {CS::paused, CE::kill, CS::paused},     {CS::paused, CE::pause, CS::paused},
     {CS::paused, CE::resume, CS::running},  {CS::paused, CE::update, CS::paused},
     {CS::paused, CE::resize, CS::paused},   {CS::paused, CE::exited, CS::stopped},
-    {CS::stopped, CE::remove, CS::stopped},
+    {CS::stopped, CE::remove, CS::stopped}, {CS::unknown, CE::kill, CS::unknown},
+    {CS::unknown, CE::exited, CS::stopped},
 }};
 
 template <typename Names, typename Event>

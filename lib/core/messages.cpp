@@ -11,6 +11,7 @@ constexpr std::array kSandboxStates{
     std::pair{SandboxState::ready, std::string_view{"ready"}},
     std::pair{SandboxState::stopping, std::string_view{"stopping"}},
     std::pair{SandboxState::stopped, std::string_view{"stopped"}},
+    std::pair{SandboxState::unknown, std::string_view{"unknown"}},
 };
 
 constexpr std::array kContainerStates{
@@ -19,6 +20,7 @@ constexpr std::array kContainerStates{
     std::pair{ContainerState::running, std::string_view{"running"}},
     std::pair{ContainerState::paused, std::string_view{"paused"}},
     std::pair{ContainerState::stopped, std::string_view{"stopped"}},
+    std::pair{ContainerState::unknown, std::string_view{"unknown"}},
 };
 
 template <typename Table, typename State>

@@ -54,7 +54,7 @@ std::optional<std::string_view> ProcessReader::text_of(FdRef process, const char
     return std::string_view{buffer_}.substr(0, static_cast<std::size_t>(got));
 }
 
-std::optional<PodProcess> ProcessReader::read(pid_t pid) {
+std::optional<PodProcess> ProcessReader::read(pid_t pid, Command command) {
     // Every file below is of this very process, even if its number is given anew meanwhile.
     const auto folder = sys::open_dir_at(proc_, std::to_string(pid));
     if (!folder) return {};
@@ -81,8 +81,8 @@ std::optional<PodProcess> ProcessReader::read(pid_t pid) {
     result.start_time = stat.value().start_time;
     result.capabilities = status.value().cap_effective;
     result.no_new_privileges = status.value().no_new_privs;
-    if (const auto command = text_of(process, "cmdline"))
-        result.command = split_arguments(*command);
+    if (command == Command::read)
+        if (const auto text = text_of(process, "cmdline")) result.command = split_arguments(*text);
     threads_.emplace_back(pid, stat.value().threads);
     return result;
 }

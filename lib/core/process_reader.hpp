@@ -22,7 +22,10 @@ class ProcessReader {
     ProcessReader(FdRef proc, std::uint64_t pod_namespace_inode);
 
     /// Everything but container, exec and orphan; nothing if the process ended meanwhile.
-    [[nodiscard]] std::optional<PodProcess> read(pid_t pid);
+    /// The command line may keep its reader for as long as the process likes
+    /// (core/patient_reading.hpp).
+    enum class Command { read, left_out };
+    [[nodiscard]] std::optional<PodProcess> read(pid_t pid, Command command = Command::read);
     /// Children of all that were read so far, zombies among them. A file for each thread of each.
     [[nodiscard]] std::vector<pid_t> children();
 

@@ -1,17 +1,17 @@
 #include "core/processes.hpp"
 
 #include "base/text.hpp"
+#include "cgroup/walk.hpp"
+#include "core/patient_reading.hpp"
 #include "core/process_reader.hpp"
 #include "sys/file.hpp"
+#include "sys/known_file.hpp"
 #include "sys/proc.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
-#include <future>
 #include <iterator>
 #include <string_view>
-#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -20,30 +20,18 @@
 namespace covey::core {
 namespace {
 
-constexpr std::size_t kLongestProcs = 8U << 20U;
 constexpr std::size_t kWorthAThread = 128;  // processes: 3 ms of work, a thread costs 50 µs
 constexpr unsigned kMostThreads = 8;        // more would only wait for the kernel's locks
-constexpr int kDeepestGroup = 16;           // containers may make groups of their own below theirs
 
-/// `<id>.ctr` below the pod and `<id>.exec` below a container name their owner; what a container
-/// makes below its own group is its own, whatever it is called.
-ProcessOwner owner_below(const ProcessOwner& above, std::string_view name) {
+/// `<id>.ctr` directly below the pod and `<id>.exec` directly below a container name their owner;
+/// what a container makes, in `main` or below, is its own, whatever it is called.
+ProcessOwner owner_below(const ProcessOwner& above, std::string_view name, std::size_t depth) {
     constexpr std::string_view kContainer = ".ctr", kExec = ".exec";
-    if (above.container.empty() && name.ends_with(kContainer))
+    if (depth == 1 && name.ends_with(kContainer))
         return {std::string{name.substr(0, name.size() - kContainer.size())}, ""};
-    if (!above.container.empty() && above.exec.empty() && name.ends_with(kExec))
+    if (depth == 2 && !above.container.empty() && name.ends_with(kExec))
         return {above.container, std::string{name.substr(0, name.size() - kExec.size())}};
     return above;
-}
-
-std::vector<pid_t> processes_in(FdRef group) {
-    const auto text = sys::read_file_at(group, "cgroup.procs", kLongestProcs);
-    std::vector<pid_t> pids;
-    if (!text) return pids;  // the group is gone, or threaded: nobody to list
-    for (const auto line : split(text.value(), '\n'))
-        if (const auto pid = parse_u32(line)) pids.push_back(static_cast<pid_t>(*pid));
-    std::sort(pids.begin(), pids.end());
-    return pids;
 }
 
 struct Member {
@@ -51,73 +39,62 @@ struct Member {
     ProcessOwner owner;
 };
 
-void walk(FdRef group, const ProcessOwner& owner, int depth, std::vector<Member>& members) {
-    for (const pid_t pid : processes_in(group))
-        members.push_back({pid, owner});
-    if (depth == kDeepestGroup) return;
-    for (const auto& name : sys::list_folders(group).value_or({}))
-        if (const auto child = sys::open_dir_at(group, name))
-            walk(child.value(), owner_below(owner, name), depth + 1, members);
-}
-
 /// Sorted by number.
 std::vector<Member> members_of(FdRef pod) {
     std::vector<Member> members;
-    walk(pod, {}, 0, members);
+    std::vector<ProcessOwner> owners;  // of the groups on the way to where the walk is
+    // More groups than a walk visits (v1): those that were seen.
+    (void)cgroup::walk_groups(pod, [&](const cgroup::Visit& visit) {
+        owners.resize(visit.depth);
+        owners.push_back(visit.depth == 0 ? ProcessOwner{}
+                                          : owner_below(owners.back(), visit.name, visit.depth));
+        for (const pid_t pid : cgroup::listed_processes(visit.group))
+            members.push_back({pid, owners.back()});
+        return cgroup::Onward::yes;
+    });
     std::sort(members.begin(), members.end(),
               [](const auto& left, const auto& right) { return left.pid < right.pid; });
     return members;
 }
 
-std::vector<PodProcess> read_some(ProcessReader& reader, const Member* first, const Member* last) {
-    std::vector<PodProcess> result;
-    result.reserve(static_cast<std::size_t>(last - first));
-    for (; first != last; ++first) {
-        auto process = reader.read(first->pid);
-        if (!process) continue;
-        process->container = first->owner.container;
-        process->exec = first->owner.exec;
-        result.push_back(*std::move(process));
-    }
-    return result;
+std::vector<Member>::const_iterator find_member(const std::vector<Member>& members, pid_t pid) {
+    return std::lower_bound(members.begin(), members.end(), pid,
+                            [](const Member& member, pid_t number) { return member.pid < number; });
 }
 
 std::size_t most_threads() {
     return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
 }
 
-std::vector<ProcessReader> readers_for(std::size_t members, FdRef proc, std::uint64_t pod_inode) {
-    const auto useful = members / kWorthAThread;
+/// The kernel needs some 20 µs for each process: a big pod is read by as many threads as there are
+/// processors.
+std::vector<PatientReading> begin_reading(const std::vector<Member>& members, FdRef proc,
+                                          std::uint64_t pod_inode) {
+    const auto useful = members.size() / kWorthAThread;
     const auto count = std::clamp<std::size_t>(useful, 1, most_threads());
-    std::vector<ProcessReader> readers;
-    for (std::size_t number = 0; number < count; ++number)
-        readers.emplace_back(proc, pod_inode);
-    return readers;
+    std::vector<PatientReading> readings;
+    for (std::size_t number = 0; number < count; ++number) {
+        std::vector<pid_t> pids;
+        const auto end = members.size() * (number + 1) / count;
+        for (auto at = members.size() * number / count; at < end; ++at)
+            pids.push_back(members[at].pid);
+        readings.emplace_back(proc, pod_inode, std::move(pids));
+    }
+    return readings;
 }
 
-/// The kernel needs some 20 µs for each process: a big pod is read by as many threads as there are
-/// processors. They end before this returns, so nobody who forks ever meets one.
-std::vector<PodProcess> read_all(std::vector<ProcessReader>& readers,
-                                 const std::vector<Member>& members) {
-    const auto part = [&](std::size_t number) {
-        return members.data() + members.size() * number / readers.size();
-    };
-    std::vector<std::future<std::vector<PodProcess>>> others;
-    auto here = readers.size();  // from this part on no thread could be had: a limit of processes
-    try {
-        for (std::size_t number = 1; number < readers.size(); ++number)
-            others.push_back(std::async(std::launch::async, read_some, std::ref(readers[number]),
-                                        part(number), part(number + 1)));
-    } catch (const std::system_error&) {
-        here = others.size() + 1;
+std::vector<PodProcess> finish_reading(std::vector<PatientReading>& readings,
+                                       const std::vector<Member>& members) {
+    std::vector<PodProcess> result;
+    for (auto& reading : readings) {
+        auto some = reading.finish();
+        std::move(some.begin(), some.end(), std::back_inserter(result));
     }
-    auto result = read_some(readers.front(), part(0), part(1));
-    auto add = [&](std::vector<PodProcess> more) {
-        std::move(more.begin(), more.end(), std::back_inserter(result));
-    };
-    for (auto& other : others)
-        add(other.get());
-    add(read_some(readers.front(), part(here), part(readers.size())));
+    for (auto& process : result) {
+        const auto at = find_member(members, process.pid);
+        process.container = at->owner.container;
+        process.exec = at->owner.exec;
+    }
     return result;
 }
 
@@ -125,40 +102,30 @@ std::vector<PodProcess> read_all(std::vector<ProcessReader>& readers,
 /// same group now is not shown.
 void drop_gone(const std::vector<Member>& now, std::vector<PodProcess>& processes) {
     std::erase_if(processes, [&](const PodProcess& process) {
-        const auto at =
-            std::lower_bound(now.begin(), now.end(), process.pid,
-                             [](const Member& member, pid_t pid) { return member.pid < pid; });
+        const auto at = find_member(now, process.pid);
         return at == now.end() || at->pid != process.pid ||
                at->owner.container != process.container || at->owner.exec != process.exec;
     });
 }
 
-void collect(FdRef group, int depth, std::vector<pid_t>& pids) {
-    for (const auto pid : processes_in(group))
-        pids.push_back(pid);
-    if (depth == kDeepestGroup) return;
-    for (const auto& name : sys::list_folders(group).value_or({}))
-        if (const auto child = sys::open_dir_at(group, name))
-            collect(child.value(), depth + 1, pids);
-}
-
 /// Who may be a zombie of the pod's. In a big pod the fewer reads are those of all others on the
 /// host, in a small one those of the pod's own processes' children.
-std::vector<pid_t> zombie_candidates(FdRef proc, std::vector<ProcessReader>& readers,
+std::vector<pid_t> zombie_candidates(FdRef proc, std::vector<PatientReading>& readings,
                                      const std::vector<pid_t>& listed) {
     auto everyone = sys::list_processes(proc);
     if (everyone && everyone.value().size() <= 2 * listed.size())
         return std::move(everyone).value();
     std::vector<pid_t> children;
-    for (auto& reader : readers)
-        for (const auto pid : reader.children())
+    for (auto& reading : readings)
+        for (const auto pid : reading.children())
             children.push_back(pid);
     return children;
 }
 
 /// No group lists a zombie (v2), but its parent does, and it still says which group it was in.
 void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
-                 std::vector<ProcessReader>& readers, std::vector<PodProcess>& result) {
+                 std::vector<PatientReading>& readings, ProcessReader& reader,
+                 std::vector<PodProcess>& result) {
     std::vector<pid_t> listed;
     for (const auto& process : result)
         listed.push_back(process.pid);
@@ -166,13 +133,13 @@ void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
     const auto is_listed = [&](pid_t pid) {
         return std::binary_search(listed.begin(), listed.end(), pid);
     };
-    for (const auto pid : zombie_candidates(proc, readers, listed)) {
+    for (const auto pid : zombie_candidates(proc, readings, listed)) {
         if (is_listed(pid)) continue;
         const auto stat = sys::read_stat(proc, pid);
         if (!stat || stat.value().state != 'Z' || !is_listed(stat.value().ppid)) continue;
         const auto group = cgroup::identity_of(host, proc, pid);
         if (!group.starts_with(pod + "/")) continue;
-        auto process = readers.front().read(pid);
+        auto process = reader.read(pid, ProcessReader::Command::left_out);  // it has none
         if (!process) continue;
         auto owner = owner_of_group(std::string_view{group}.substr(pod.size()));
         process->container = std::move(owner.container);
@@ -184,11 +151,10 @@ void add_zombies(const cgroup::Host& host, const std::string& pod, FdRef proc,
 bool have_same_program(FdRef proc, pid_t one, pid_t other) {
     const auto program = [&](pid_t pid) {
         const auto file = sys::open_at(proc, std::to_string(pid) + "/exe", O_PATH);
-        return file ? sys::stat_fd(file.value()) : Result<struct stat>{Errno{file.error()}};
+        return file ? sys::known_file(file.value()) : Result<sys::FileId>{Errno{file.error()}};
     };
     const auto first = program(one), second = program(other);
-    return first && second && first.value().st_dev == second.value().st_dev &&
-           first.value().st_ino == second.value().st_ino;
+    return first && second && first.value() == second.value();
 }
 
 /// For the time of a launch the shim's own processes are in the group of what they launch. Nothing
@@ -219,19 +185,24 @@ void mark_orphans(std::vector<PodProcess>& processes) {
 
 ProcessOwner owner_of_group(std::string_view below) {
     ProcessOwner owner;
+    std::size_t depth = 0;
     for (const auto name : split(below, '/'))
-        owner = owner_below(owner, name);
+        if (!name.empty()) owner = owner_below(owner, name, ++depth);
     return owner;
 }
 
 std::optional<PodProcess> read_process(FdRef proc, pid_t pid, std::uint64_t pod_namespace_inode) {
-    return ProcessReader{proc, pod_namespace_inode}.read(pid);
+    return read_patiently(proc, pid, pod_namespace_inode);
 }
 
 std::vector<pid_t> processes_below(const cgroup::Host& host, const std::string& group) {
     std::vector<pid_t> pids;
     if (const auto folder = sys::open_dir(host.identity_mount() + group))
-        collect(folder.value(), 0, pids);
+        (void)cgroup::walk_groups(folder.value(), [&](const cgroup::Visit& visit) {
+            for (const pid_t pid : cgroup::listed_processes(visit.group))
+                pids.push_back(pid);
+            return cgroup::Onward::yes;
+        });
     return pids;
 }
 
@@ -244,10 +215,11 @@ std::vector<PodProcess> list_pod_processes(const cgroup::Host& host,
     if (!pod && pod.error() == ENOENT) return result;
     if (!pod) throw Error::from_errno(pod.error(), "open cgroup", path);
     const auto members = members_of(pod.value());
-    auto readers = readers_for(members.size(), proc, pod_namespace_inode);
-    result = read_all(readers, members);
+    auto readings = begin_reading(members, proc, pod_namespace_inode);
+    result = finish_reading(readings, members);
     drop_gone(members_of(pod.value()), result);
-    add_zombies(host, sandbox_cgroup, proc, readers, result);
+    ProcessReader reader{proc, pod_namespace_inode};
+    add_zombies(host, sandbox_cgroup, proc, readings, reader, result);
     drop_launchers(proc, result);
     mark_orphans(result);
     std::sort(result.begin(), result.end(),

@@ -1,6 +1,7 @@
 // Who is in a pod: every process of a sandbox's cgroup with its container, its numbers and rights.
 // Attribution is by cgroup, never by parent links (they lie: reparenting). Used by coveyd.
-// Thread rule: any thread. Reads /proc and cgroupfs; does not wait.
+// Thread rule: any thread. Reads /proc and cgroupfs; waits for no process of a tenant's but as
+// core/patient_reading.hpp says.
 #pragma once
 
 #include "cgroup/cgroup.hpp"

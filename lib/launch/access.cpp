@@ -4,20 +4,48 @@
 #include "launch/message.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/landlock.hpp"
+#include "sys/namespaces.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <utility>
 
 #include <unistd.h>
 
 namespace covey::launch {
+namespace {
 
-std::uint64_t domain_scope(spec::PidMode mode, const spec::Access& access,
+/// A process has a number in its own PID namespace and in those around it. The kernel tells the
+/// parent of a namespace to those alone who are in the parent or around it: then the namespace is
+/// strictly below the caller's own.
+bool is_below_own(FdRef pid_namespace) {
+    const auto parent = sys::parent_namespace(pid_namespace);
+    if (!parent && parent.error() != EPERM)
+        throw Error::from_errno(parent.error(), "ask for the parent of", "PID namespace");
+    return parent.has_value();
+}
+
+/// Capabilities count between the processes of one domain, and the spawner has them all.
+void refuse_helpers_in_sight(spec::PidMode mode, FdRef pid_namespace) {
+    if (mode == spec::PidMode::nested || mode == spec::PidMode::container) return;
+    if (pid_namespace.valid() && is_below_own(pid_namespace)) return;
+    throw Error(Code::invalid_argument,
+                fmt::format("restricted access cannot be kept in pid mode {}: the container's PID "
+                            "namespace is the host's, so it would see the process that starts its "
+                            "execs, which has the host's rights",
+                            spec::pid_mode_name(mode)))
+        .with_fix("use pid mode nested, pod or container, or access open");
+}
+
+}  // namespace
+
+std::uint64_t domain_scope(spec::PidMode mode, const spec::Access& access, FdRef pid_namespace,
                            std::vector<std::string>& warnings) {
     if (!access.is_restricted()) return 0;
+    refuse_helpers_in_sight(mode, pid_namespace);
     const auto abi = sys::landlock_abi();
     if (abi && abi.value() >= sys::kLandlockScopeAbi) {
         if (access.signal == spec::Reach::own) return sys::kScopeSignal;

@@ -15,9 +15,12 @@
 namespace covey::launch {
 
 /// The domain's LANDLOCK_SCOPE_… bits; 0: none, for the access is open or the PID namespace alone
-/// keeps it. Throws unsupported_by_host where the kernel cannot keep it. Appends what it costs.
+/// keeps it. `pid_namespace`: the one that is joined or nested in, or invalid. Throws
+/// unsupported_by_host where the kernel cannot keep it, and invalid_argument where the container
+/// would have a number for the spawner, which is in the same domain with all of the host's rights.
+/// Appends what it costs.
 [[nodiscard]] std::uint64_t domain_scope(spec::PidMode mode, const spec::Access& access,
-                                         std::vector<std::string>& warnings);
+                                         FdRef pid_namespace, std::vector<std::string>& warnings);
 
 /// Where and how the spawner runs.
 struct SpawnerInput {

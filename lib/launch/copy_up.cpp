@@ -2,9 +2,9 @@
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
-#include "sys/path.hpp"
 
 #include <cerrno>
+#include <string>
 
 #include <fcntl.h>
 #include <sys/sendfile.h>
@@ -67,11 +67,10 @@ void copy_folder(FdRef from, FdRef to, int depth) {
 
 }  // namespace
 
-void copy_up(FdRef root, const std::string& target, FdRef mount) {
-    const auto from = sys::open_in_root(root, target, O_RDONLY | O_DIRECTORY);
-    if (!from && (from.error() == ENOENT || from.error() == ENOTDIR)) return;
-    if (!from) throw Error::from_errno(from.error(), "open", target);
-    copy_folder(from.value(), mount, 0);
+void copy_up(FdRef place, FdRef mount) {
+    const auto from =
+        sys::open_at(place, ".", O_RDONLY | O_DIRECTORY).or_throw("open", "folder to copy up");
+    copy_folder(from, mount, 0);
 }
 
 }  // namespace covey::launch

@@ -5,12 +5,10 @@
 
 #include "base/unique_fd.hpp"
 
-#include <string>
-
 namespace covey::launch {
 
 /// Copies folders, files, symlinks, FIFOs and devices with mode and owner, by descriptor, never
-/// following a symlink. `mount` is the detached tmpfs. A target that is not there: nothing.
-void copy_up(FdRef root, const std::string& target, FdRef mount);
+/// following a symlink. `place` (O_PATH) is the mount point, `mount` the detached tmpfs.
+void copy_up(FdRef place, FdRef mount);
 
 }  // namespace covey::launch

@@ -8,20 +8,26 @@
 #include "launch/message.hpp"
 #include "launch/program.hpp"
 #include "launch/seccomp_agent.hpp"
+#include "launch/stream_file.hpp"
 #include "launch/terminal.hpp"
 #include "launch/user_namespace.hpp"
+#include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/namespaces.hpp"
+#include "sys/path.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <exception>
+#include <optional>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace covey::launch {
@@ -55,6 +61,7 @@ class ExecLauncher {
     const ExecInput& input_;
     FdRef channel_{input_.channels.launcher};
     plan::ProcessPlan process_;
+    std::optional<uid_t> keyring_owner_;
     Stdio stdio_;
     Terminal terminal_;
     std::string program_;
@@ -67,14 +74,14 @@ void ExecLauncher::compile() {
     auto spec = spec::load(text);
     if (input_.process != nullptr) spec.process = *input_.process;
     process_ = plan::compile_exec(spec, input_.request, input_.exec, input_.compile);
+    const bool by_sandbox = input_.request.namespaces == plan::NamespaceRule::sandbox;
+    const auto& uids = by_sandbox ? input_.request.sandbox.uid_mappings : spec.linux.uid_mappings;
+    if (process_.user_namespace) keyring_owner_ = spec::host_id(uids, 0);
     if (!process_.terminal) {
-        stdio_.in = sys::duplicate(input_.in).or_throw("dup", "stdin");
-        stdio_.out = sys::duplicate(input_.out).or_throw("dup", "stdout");
-        stdio_.err = sys::duplicate(input_.err).or_throw("dup", "stderr");
-        const bool by_sandbox = input_.request.namespaces == plan::NamespaceRule::sandbox;
-        give_pipes_on_host(
-            stdio_, process_,
-            by_sandbox ? input_.request.sandbox.uid_mappings : spec.linux.uid_mappings);
+        stdio_.in = take_stream(input_.in, "stdin");
+        stdio_.out = take_stream(input_.out, "stdout");
+        stdio_.err = take_stream(input_.err, "stderr");
+        give_pipes_on_host(stdio_, process_, uids);
     }
 }
 
@@ -102,6 +109,7 @@ void ExecLauncher::enter_cgroup() {
 
 void ExecLauncher::join_namespaces() {
     fault_point("exec.namespaces");
+    if (input_.engine.keyring == SessionKeyring::own) use_own_keyring(keyring_owner_);
     // Joining the time namespace that one is in already is no error, so a container in the host's
     // needs no case of its own; but from within a user namespace it is. Without privilege on the
     // host it is the other way round.
@@ -130,20 +138,20 @@ void ExecLauncher::join_namespaces() {
         become_root(process_.uid, process_.gid);
         give_pipes(stdio_, process_.uid);
     }
-    // By name: the one that the container's init made, if its owner may join it.
-    if (!input_.engine.keyring.empty())
-        sys::join_session_keyring(input_.engine.keyring)
-            .or_throw("join session keyring", input_.engine.keyring);
 }
 
 void ExecLauncher::find_world() {
     const auto root = sys::open_dir("/").or_throw("open", "/");
-    if (process_.terminal) terminal_ = open_terminal(root, process_);
+    if (process_.terminal) {
+        const auto pts = sys::open_in_root(root, "/dev/pts", O_PATH | O_DIRECTORY);
+        terminal_ = open_terminal(pts ? pts.value().ref() : FdRef{-1}, process_);
+    }
     program_ = find_program(root, process_.args, process_.env, process_.cwd);
 }
 
 void ExecLauncher::drop_host() {
     fault_point("exec.drop");
+    sys::forget_environment();
     std::vector<int> keep{input_.channels.launcher.get(), input_.channels.newborn.get(),
                           input_.init.get()};
     for (const auto& fd : {stdio_.in.ref(), stdio_.out.ref(), stdio_.err.ref(),
@@ -201,7 +209,8 @@ void run_exec_launcher(const ExecInput& input) noexcept {
     ExecLauncher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
-        // As in run_launcher.
+        // Both as in run_launcher.
+        if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");
         launcher.run();
         ::_exit(0);

@@ -65,9 +65,11 @@ bool HandShake::is_launcher(pid_t sender) {
 void HandShake::take_launchers(LauncherMessage message, pid_t sender) {
     if (over_) return;
     if (auto* failed = std::get_if<Failed>(&message)) {
-        // Its sender is about to end. Who tidied up before that would find it in the way.
+        // Its sender is about to end. Who tidied up before that would kill it between the clone of
+        // init and init's first word. Afterwards its reason must be heard before init's end.
         if (!failure_) failure_ = std::move(failed->error);
-        if (launcher_gone_ || sender == spawner_) fail(*std::exchange(failure_, std::nullopt));
+        if (launcher_gone_ || init_ != 0 || sender == spawner_)
+            fail(*std::exchange(failure_, std::nullopt));
         return;
     }
     if (sender == spawner_) throw undue("a spawner's word");

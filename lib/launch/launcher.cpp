@@ -1,6 +1,7 @@
 #include "launch/launcher.hpp"
 
 #include "base/fault.hpp"
+#include "cgroup/lifted_quota.hpp"
 #include "launch/context.hpp"
 #include "launch/device_rules.hpp"
 #include "launch/identity.hpp"
@@ -14,7 +15,9 @@
 #include "launch/sources.hpp"
 #include "launch/user_namespace.hpp"
 #include "launch/world.hpp"
+#include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -53,8 +56,11 @@ class Launcher {
     void run() {
         read_and_compile();
         open_on_host();
+        // The spawner, which is forked now, is not to hold what the caller's keyring has either.
+        if (input_.engine.keyring == SessionKeyring::own) leave_session_keyring();
         // After all that looks at processes of the host or the pod, before any group is joined.
-        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access, plan_.warnings);
+        if (const auto scope = domain_scope(plan_.pid_mode, input_.request.access,
+                                            namespaces_.pid(), plan_.warnings);
             scope != 0)
             enter_domain(scope, input_.spawner, input_.channels.launcher);
         enter_cgroup();
@@ -103,6 +109,7 @@ class Launcher {
     spec::Hooks hooks_;
     Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
+    cgroup::LiftedQuota quota_;  // of a nested container, until its neighbours go on
     World world_;
     std::string program_;
     bool opens_proc_ = false;
@@ -171,6 +178,7 @@ void Launcher::enter_cgroup() {
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
+    if (is_nested()) quota_ = cgroup::LiftedQuota{*input_.cgroups, group};
     if (auto warning = apply_device_rules(group, plan_, input_.device_rules))
         plan_.warnings.push_back(std::move(*warning));
     open_cgroups(plan_, *input_.cgroups, input_.cgroup_path, sources_);
@@ -180,11 +188,11 @@ void Launcher::enter_cgroup() {
 
 void Launcher::enter_namespaces() {
     fault_point("launch.namespaces");
+    if (input_.engine.keyring == SessionKeyring::own)
+        use_own_keyring(plan_.process.user_namespace ? spec::host_id(plan_.uid_mappings, 0)
+                                                     : std::nullopt);
     namespaces_.enter();
     if (plan_.process.user_namespace) give_pipes(stdio_, plan_.process.uid);
-    if (!input_.engine.keyring.empty())
-        sys::join_session_keyring(input_.engine.keyring)
-            .or_throw("join session keyring", input_.engine.keyring);
 }
 
 void Launcher::build_root() {
@@ -209,6 +217,7 @@ void Launcher::build_root() {
 
 void Launcher::drop_host() {
     fault_point("launch.drop");
+    sys::forget_environment();
     // Owners let go first: one that closed its number after the sweep could hit a descriptor of
     // init.
     namespaces_.close();
@@ -218,6 +227,8 @@ void Launcher::drop_host() {
         if (fd.valid()) keep.push_back(fd.get());
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
+    const auto quota = quota_.descriptors();
+    keep.insert(keep.end(), quota.begin(), quota.end());
     for (unsigned i = 0; i < input_.engine.preserved_fds; ++i)
         keep.push_back(static_cast<int>(3 + i));
     sys::close_all_except(keep).or_throw("close", "host descriptors");
@@ -247,11 +258,13 @@ void Launcher::launch_nested() {
     namespaces_.enter_pid();
     tell_prepared();
     fault_point("launch.clone");
-    NestedLaunch{*builder_, channel_, opens_proc_}.launch([this](const NestedEnd& end) {
-        auto input = init_input();
-        input.nested = &end;
-        run_init(input);
-    });
+    NestedLaunch{*builder_, channel_, opens_proc_}.launch({[this](const NestedEnd& end) {
+                                                               auto input = init_input();
+                                                               input.nested = &end;
+                                                               run_init(input);
+                                                           },
+                                                           [this] { quota_.restore(); },
+                                                           quota_.descriptors()});
 }
 
 /// What init has no use for once its streams are in place.
@@ -343,6 +356,9 @@ void run_launcher(const LaunchInput& input) noexcept {
     Launcher launcher{input};
     try {
         (void)sys::set_name("covey:launcher");
+        // A newborn is in its process group until it has a session, and whoever traces it then
+        // could have it signal the group: only this launch.
+        if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
         // Without privilege it could not write its own /proc files then; entering the user
         // namespace, which it needs anyway, makes it so (commit_creds in the kernel's source).
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");

@@ -9,6 +9,7 @@
 #include "cgroup/cgroup.hpp"
 #include "launch/access.hpp"
 #include "launch/hooks.hpp"
+#include "launch/keyring.hpp"
 #include "launch/message.hpp"
 #include "launch/namespaces.hpp"
 #include "launch/stdio.hpp"
@@ -31,8 +32,7 @@ struct Bundle {
 struct EngineExtras {
     /// Descriptors 3 … 2 + count go to the container's program.
     unsigned preserved_fds = 0;
-    /// Name of a session keyring for the container; empty: it stays in the caller's.
-    std::string keyring;
+    SessionKeyring keyring = SessionKeyring::own;
     /// For hooks that launcher and init run. Empty: there are no hooks.
     HookState hook_state;
     /// There is a second FIFO: init says there why its exec failed (kReportName).

@@ -46,6 +46,19 @@ bool is_own(NamespaceType type, FdRef file) {
     return id_of(own, path) == id_of(file, "namespace");
 }
 
+/// The kernel counts namespaces for the owner of their user namespace: whatever container of an
+/// equal owner may have had the last one.
+void make_namespaces(std::uint64_t flags, const char* what) {
+    const auto done = sys::unshare(flags);
+    if (!done && done.error() == ENOSPC)
+        throw Error(Code::resource_exhausted,
+                    fmt::format("no {} left for this user: /proc/sys/user/max_*_namespaces", what))
+            .with_fix(
+                "find out with lsns who has them, raise user.max_uts_namespaces and its like, or "
+                "give pods that are not trusted a user namespace of their own");
+    done.or_throw("unshare", what);
+}
+
 }  // namespace
 
 Namespaces::Namespaces(const plan::LaunchPlan& plan, const PodNamespaces& pod)
@@ -154,7 +167,7 @@ void Namespaces::enter_user() {
 
 void Namespaces::enter_user_early() {
     enter_user();
-    sys::unshare(CLONE_NEWNS).or_throw("unshare", "mount namespace");
+    make_namespaces(CLONE_NEWNS, "mount namespace");
     sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");
 }
 
@@ -176,7 +189,7 @@ void Namespaces::enter() {
     if (has_user()) enter_user();
     for (const auto type : waiting)
         (void)join(type, false);
-    if (created != 0) sys::unshare(created).or_throw("unshare", "namespaces");
+    if (created != 0) make_namespaces(created, "namespaces");
     set_time_offsets();
     set_up();
     enter_mount();
@@ -221,7 +234,7 @@ void Namespaces::enter_mount() const {
     if (const auto* by_path = joined(NamespaceType::mount); by_path != nullptr)
         sys::set_namespace(by_path->file, CLONE_NEWNS).or_throw("join mount namespace");
     else
-        sys::unshare(CLONE_NEWNS).or_throw("unshare", "mount namespace");
+        make_namespaces(CLONE_NEWNS, "mount namespace");
     // A slave of the host until the pivot: its unmounts must still reach us, ours must not reach
     // it.
     sys::set_propagation_of_all(MS_SLAVE).or_throw("make slave", "mounts");

@@ -55,14 +55,14 @@ Error namespace_limit_error(std::string_view instead) {
                               instead));
 }
 
-void NestedLaunch::launch(const RunInit& run_init) {
+void NestedLaunch::launch(const Steps& steps) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     socket_ = std::move(sockets.parent);
     fault_point("nested.freeze");
     ask_for_stillness(channel_);
-    const auto between = clone_between(std::move(sockets.child), run_init);
+    const auto between = clone_between(std::move(sockets.child), steps);
     try {
-        finish(between);
+        finish(between, steps);
     } catch (const Error& error) {
         // Before the socket closes: init ends then, and its end must not be heard before the
         // reason.
@@ -71,33 +71,36 @@ void NestedLaunch::launch(const RunInit& run_init) {
     }
 }
 
-void NestedLaunch::finish(FdRef between) {
+void NestedLaunch::finish(FdRef between, const Steps& steps) {
     await_drop(between);
     fault_point("nested.dropped");
     send_dropped(channel_);
+    steps.on_dropped();
     builder_.finish_proc(proc_source());
     sys::send_packet(socket_, kGo).or_throw("send", "go");
 }
 
-UniqueFd NestedLaunch::clone_between(UniqueFd socket, const RunInit& run_init) {
+UniqueFd NestedLaunch::clone_between(UniqueFd socket, const Steps& steps) {
     auto child = sys::clone_process({CLONE_PARENT, 0, FdRef{-1}});
     if (!child) throw clone_error(child.error());
-    if (child.value().pid == 0) ::_exit(run_between(socket, run_init));
+    if (child.value().pid == 0) ::_exit(run_between(socket, steps));
     send_between(channel_, child.value().pid);
     return std::move(child.value().pidfd);
 }
 
 /// A member of the pod's namespace for as long as one clone takes.
-int NestedLaunch::run_between(FdRef socket, const RunInit& run_init) {
+int NestedLaunch::run_between(FdRef socket, const Steps& steps) {
     ::close(channel_.get());  // nor will init have it
     try {
         (void)sys::set_name("covey:between");
         NestedEnd end{socket, opens_proc_, builder_.descriptors()};
+        end.not_for_init.insert(end.not_for_init.end(), steps.not_for_init.begin(),
+                                steps.not_for_init.end());
         socket_.reset();
         fault_point("nested.between");
         auto child = sys::clone_process({CLONE_PARENT | CLONE_NEWPID, 0, FdRef{-1}});
         if (!child) throw clone_error(child.error());
-        if (child.value().pid == 0) run_init(end);
+        if (child.value().pid == 0) steps.run_init(end);
         const std::array fds{child.value().pidfd.ref()};
         sys::send_packet(socket, kInit, fds).or_throw("send", "init's descriptor");
         return 0;

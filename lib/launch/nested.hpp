@@ -35,16 +35,22 @@ class NestedLaunch {
     NestedLaunch(RootBuilder& builder, FdRef channel, bool opens_proc)
         : builder_(builder), channel_(channel), opens_proc_(opens_proc) {}
 
-    /// In init; does not return.
-    using RunInit = std::function<void(const NestedEnd& end)>;
+    struct Steps {
+        /// In init; does not return.
+        std::function<void(const NestedEnd& end)> run_init;
+        /// The neighbours go on; before init does.
+        std::function<void()> on_dropped;
+        /// What the launcher needs for that, and init must not have.
+        std::vector<int> not_for_init;
+    };
     /// In the launcher, whose children are born in the pod's namespace by now. Returns when init
     /// has its /proc and goes on.
-    void launch(const RunInit& run_init);
+    void launch(const Steps& steps);
 
   private:
-    UniqueFd clone_between(UniqueFd socket, const RunInit& run_init);
-    [[nodiscard]] int run_between(FdRef socket, const RunInit& run_init);
-    void finish(FdRef between);
+    UniqueFd clone_between(UniqueFd socket, const Steps& steps);
+    [[nodiscard]] int run_between(FdRef socket, const Steps& steps);
+    void finish(FdRef between, const Steps& steps);
     void await_word(FdRef between);
     void await_drop(FdRef between);
     void take(sys::Packet packet);

@@ -19,7 +19,7 @@
 
 namespace covey::launch {
 RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
-    : plan_(plan), sources_(sources), proc_(std::move(proc)) {
+    : plan_(plan), sources_(sources), proc_(std::move(proc)), placed_(plan) {
 }
 
 UniqueFd RootBuilder::own_path() const {
@@ -44,6 +44,7 @@ void RootBuilder::attach_root() {
         place ? sys::attach(sources_.root, place) : sys::attach_at(sources_.root, sys::kCwd, "/");
     attached.or_throw("attach root filesystem", plan_.root.host_path);
     root_ = std::move(sources_.root);
+    placed_.use_root(root_);
 }
 
 void RootBuilder::build() {
@@ -52,10 +53,9 @@ void RootBuilder::build() {
             execute_named(i, plan_.operations[i]);
         else if (const auto* proc = std::get_if<plan::MountProc>(&plan_.operations[i]))
             // Later the root may be read-only.
-            (void)sys::make_dir_in_root(root_, proc->target)
-                .or_throw("make mount point", proc->target);
-    (void)sys::make_dir_in_root(root_, plan_.process.cwd)
-        .or_throw("make working directory", plan_.process.cwd);
+            (void)placed_.make_target(proc->target, sys::TargetKind::folder);
+    in_context("make working directory",
+               [&] { (void)placed_.make_target(plan_.process.cwd, sys::TargetKind::folder); });
     mounts_.clear();
 }
 
@@ -122,66 +122,65 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
 void RootBuilder::make_device(std::size_t number, const plan::MakeDevice& operation) {
     if (const auto from_host = sources_.devices.find(number); from_host != sources_.devices.end())
         return attach_with_flags(std::move(from_host->second), {}, operation.path);
-    const auto parent =
-        sys::make_parent_in_root(root_, operation.path).or_throw("make folder of", operation.path);
-    const std::string name{parent.name};
+    const auto [folder, name] = placed_.make_parent(operation.path);
     const dev_t device = makedev(operation.major, operation.minor);
-    if (::mknodat(parent.folder.get(), name.c_str(), operation.mode, device) < 0) {
+    const auto is_device = [&](const struct stat& status) {
+        return (status.st_mode & S_IFMT) == (operation.mode & S_IFMT) && status.st_rdev == device;
+    };
+    if (::mknodat(folder.get(), name.c_str(), operation.mode, device) < 0) {
         const int error = errno;
-        const auto there = sys::stat_at(parent.folder, name);
-        const bool same = there && (there.value().st_mode & S_IFMT) == (operation.mode & S_IFMT) &&
-                          there.value().st_rdev == device;
-        if (error == EEXIST && same) return;
+        const auto there = sys::stat_at(folder, name);
+        if (error == EEXIST && there && is_device(there.value())) return;
         throw Error::from_errno(error, "make device", operation.path);
     }
-    const auto node = sys::open_at(parent.folder, name, O_PATH | O_NOFOLLOW)
-                          .or_throw("open device", operation.path);
+    const auto node =
+        sys::open_at(folder, name, O_PATH | O_NOFOLLOW).or_throw("open device", operation.path);
+    // Not a file that somebody has put in its place, to have it given to the device's owner.
+    if (!is_device(sys::stat_fd(node).or_throw("stat", operation.path)))
+        throw Error(Code::failed_precondition,
+                    fmt::format("device {} was exchanged while it was made", operation.path))
+            .with_fix("keep others from changing the root filesystem during a launch");
     if (::fchownat(node.get(), "", operation.uid, operation.gid, AT_EMPTY_PATH) < 0)
         throw Error::from_errno(errno, "chown device", operation.path);
 }
 
 void RootBuilder::make_symlink(const plan::MakeSymlink& operation) {
-    const auto parent =
-        sys::make_parent_in_root(root_, operation.path).or_throw("make folder of", operation.path);
-    if (::symlinkat(operation.target.c_str(), parent.folder.get(),
-                    std::string{parent.name}.c_str()) < 0 &&
-        errno != EEXIST)
+    const auto [folder, name] = placed_.make_parent(operation.path);
+    if (::symlinkat(operation.target.c_str(), folder.get(), name.c_str()) < 0 && errno != EEXIST)
         throw Error::from_errno(errno, "make symlink", operation.path);
 }
 
 void RootBuilder::bind_console() {
-    terminal_ = open_terminal(root_, plan_.process);
+    const auto pts = placed_.find("/dev/pts", O_PATH | O_DIRECTORY);
+    terminal_ = open_terminal(pts ? *pts : FdRef{-1}, plan_.process);
     auto slave = sys::clone_tree(terminal_.slave, "", sys::Recursive::no).or_throw("clone", "pty");
     attach_with_flags(std::move(slave), {}, "/dev/console");
 }
 
 void RootBuilder::mask(const std::string& path) {
-    const auto target = sys::open_in_root(root_, path, O_PATH);
-    if (!target && (target.error() == ENOENT || target.error() == ENOTDIR)) return;
-    if (!target) throw Error::from_errno(target.error(), "open", path);
-    const auto status = sys::stat_fd(target.value()).or_throw("stat", path);
+    const auto target = placed_.find(path, O_PATH);
+    if (!target) return;
+    const auto status = sys::stat_fd(*target).or_throw("stat", path);
     if (!S_ISDIR(status.st_mode)) {
         const auto null = std::move(sources_.null_devices.back());
         sources_.null_devices.pop_back();
-        sys::attach(null, target.value()).or_throw("mask", path);
+        sys::attach(null, *target).or_throw("mask", path);
         return;
     }
     auto cover = empty_folder_ ? sys::clone_tree(empty_folder_, "", sys::Recursive::no)
                                      .or_throw("clone", "empty folder")
                                : make_empty_folder();
-    sys::attach(cover, target.value()).or_throw("mask", path);
+    sys::attach(cover, *target).or_throw("mask", path);
     if (!empty_folder_) empty_folder_ = std::move(cover);
 }
 
 void RootBuilder::make_readonly(const std::string& path) {
-    const auto target = sys::open_in_root(root_, path, O_PATH);
-    if (!target && (target.error() == ENOENT || target.error() == ENOTDIR)) return;
-    if (!target) throw Error::from_errno(target.error(), "open", path);
-    const auto tree =
-        sys::clone_tree(target.value(), "", sys::Recursive::yes).or_throw("clone", path);
+    const auto target = placed_.find(path, O_PATH);
+    if (!target) return;
+    const auto tree = sys::clone_tree(*target, "", sys::Recursive::yes).or_throw("clone", path);
     sys::set_attributes(tree, MOUNT_ATTR_RDONLY, 0, 0, sys::Recursive::yes)
         .or_throw("make read-only", path);
-    sys::attach(tree, target.value()).or_throw("attach mount on", path);
+    sys::attach(tree, *target).or_throw("attach mount on", path);
 }
 
 void RootBuilder::pivot() {
@@ -198,7 +197,7 @@ void RootBuilder::pivot() {
 }
 
 std::vector<int> RootBuilder::descriptors() const {
-    std::vector<int> open;
+    auto open = placed_.descriptors();
     for (const auto fd : {root_.ref(), empty_folder_.ref(), sight_.keeper.ref(), sight_.home.ref()})
         if (fd.valid()) open.push_back(fd.get());
     for (const auto& device : sources_.null_devices)
@@ -213,6 +212,7 @@ std::vector<int> RootBuilder::descriptors() const {
 }
 
 void RootBuilder::close() {
+    placed_.close();
     root_.reset();
     empty_folder_.reset();
     sight_ = {};

@@ -1,10 +1,12 @@
 // The interpreter of a plan's mount operations: walks the list, one small function for each kind,
-// every target found by the resolver beneath the root's descriptor and attached by descriptor.
+// every target found by the resolver beneath the descriptor of the root, or of the mount that it
+// lies on (launch/placed_mounts.hpp), and attached by descriptor.
 // Called before the pivot (launch/world.hpp says by whom). Thread rule: single-threaded. Blocks as
 // mounts do.
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "launch/placed_mounts.hpp"
 #include "launch/proc_context.hpp"
 #include "launch/sources.hpp"
 #include "launch/terminal.hpp"
@@ -78,12 +80,15 @@ class RootBuilder {
     void make_readonly(const std::string& path);
     void attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
                            const std::string& target);
+    void attach_on(FdRef place, UniqueFd mount, const plan::MountFlags& flags,
+                   const std::string& target);
 
     const plan::LaunchPlan& plan_;
     Sources& sources_;
     ProcSource proc_;
     ProcSight sight_;
     UniqueFd root_;
+    PlacedMounts placed_;
     UniqueFd
         empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
     Terminal terminal_;

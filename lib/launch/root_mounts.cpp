@@ -82,9 +82,13 @@ void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flag
     set_flags(mount, flags, target);
     const auto status = sys::stat_fd(mount).or_throw("stat", target);
     const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
-    const auto place =
-        sys::make_target_in_root(root_, target, kind).or_throw("make mount point", target);
+    attach_on(placed_.make_target(target, kind), std::move(mount), flags, target);
+}
+
+void RootBuilder::attach_on(FdRef place, UniqueFd mount, const plan::MountFlags& flags,
+                            const std::string& target) {
     sys::attach(mount, place).or_throw("attach mount on", target);
+    placed_.note(target, mount, place);
     // Propagation last: a mount in an anonymous namespace has no peers to join.
     set_propagation(mount, flags, target);
     attached_ = std::move(mount);
@@ -118,8 +122,13 @@ void RootBuilder::mount(const plan::MountFilesystem& operation) {
         throw filesystem_error(context, set.error(), "set source", operation.source);
     auto mount = create_filesystem(context, operation.type, operation.options,
                                    operation.copy_up ? 0 : operation.flags.set);
-    if (operation.copy_up) copy_up(root_, operation.target, mount);
-    attach_with_flags(std::move(mount), operation.flags, operation.target);
+    if (!operation.copy_up)
+        return attach_with_flags(std::move(mount), operation.flags, operation.target);
+    // What is copied is what will be covered.
+    const auto place = placed_.make_target(operation.target, sys::TargetKind::folder);
+    copy_up(place, mount);
+    set_flags(mount, operation.flags, operation.target);
+    attach_on(place, std::move(mount), operation.flags, operation.target);
 }
 
 void RootBuilder::mount(const plan::MountProc& operation) {
@@ -186,10 +195,14 @@ void RootBuilder::attach_cgroup_folders(std::vector<CgroupTree> trees,
             if (::symlinkat(folder.name.c_str(), top.get(), link.c_str()) < 0)
                 throw Error::from_errno(errno, "make symlink", link);
     }
+    const auto folders = sys::duplicate(top).or_throw("dup", "tmpfs");
     attach_with_flags(std::move(top), operation.flags, operation.target);
-    for (auto& folder : trees)
-        attach_with_flags(std::move(folder.tree), operation.flags,
-                          operation.target + "/" + folder.name);
+    for (auto& folder : trees) {
+        const auto target = operation.target + "/" + folder.name;
+        const auto place = sys::open_dir_at(folders, folder.name).or_throw("open", target);
+        set_flags(folder.tree, operation.flags, target);
+        attach_on(place, std::move(folder.tree), operation.flags, target);
+    }
 }
 
 void RootBuilder::bind(std::size_t number, const plan::MountFlags& flags,

@@ -204,11 +204,15 @@ void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
         const auto* mount = std::get_if<plan::MountCgroup>(&plan.operations[i]);
         if (mount == nullptr) continue;
+        cgroup::Group::open(host, placement).pass_on_controllers();
         const bool with_v1 = mount->with_v1 && !host.v1.empty();
         if (!with_v1 && (mount->own_namespace || host.unified.empty())) continue;
         auto& trees = sources.cgroups[i];
         if (!with_v1)
-            trees.push_back({"", {}, open_group_folder(host.unified + placement.path)});
+            trees.push_back(
+                {"",
+                 {},
+                 open_group_folder(cgroup::processes_folder(host.unified, placement.path))});
         else
             for (auto& folder : cgroup::group_folders(host, placement))
                 trees.push_back({std::move(folder.name), std::move(folder.links),

@@ -1,6 +1,7 @@
 #include "launch/stdio.hpp"
 
 #include "covey/error.hpp"
+#include "launch/stream_file.hpp"
 #include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
@@ -18,7 +19,6 @@
 namespace covey::launch {
 namespace {
 
-constexpr mode_t kLogMode = 0600;
 constexpr std::string_view kInherit = "inherit";
 
 UniqueFd open_null(int flags) {
@@ -46,12 +46,13 @@ bool has_kind(std::string_view value, std::string_view kind, std::string& path) 
 }
 
 UniqueFd open_fifo(const std::string& path, int flags, const char* stream) {
-    auto fifo = sys::open(path, flags | O_NONBLOCK | O_NOFOLLOW)
-                    .or_throw(fmt::format("open {}", stream), path);
-    const auto status = sys::stat_fd(fifo).or_throw("stat", path);
+    const auto place = find_stream(path, stream);
+    const auto status = sys::stat_fd(place).or_throw("stat", path);
     if (!S_ISFIFO(status.st_mode))
         throw Error(Code::invalid_argument, fmt::format("{} {} is not a FIFO", stream, path))
             .with_fix("mkfifo it first, or say file:" + path);
+    auto fifo = sys::open(sys::fd_path(place), flags | O_NONBLOCK)
+                    .or_throw(fmt::format("open {}", stream), path);
     sys::set_nonblocking(fifo, false).or_throw("fcntl", path);
     return fifo;
 }
@@ -59,14 +60,13 @@ UniqueFd open_fifo(const std::string& path, int flags, const char* stream) {
 UniqueFd open_input(const std::string& name, UniqueFd& held) {
     std::string path;
     if (name == "null") return open_null(O_RDONLY);
-    if (name == kInherit) return sys::duplicate(FdRef{0}).or_throw("dup", "stdin");
+    if (name == kInherit) return take_stream(FdRef{STDIN_FILENO}, "stdin");
     if (name == "hold") {
         auto pipe = sys::make_pipe().or_throw("pipe");
         held = std::move(pipe.write);
         return std::move(pipe.read);
     }
-    if (has_kind(name, "file:", path))
-        return sys::open(path, O_RDONLY | O_NOCTTY | O_NOFOLLOW).or_throw("open stdin", path);
+    if (has_kind(name, "file:", path)) return open_stream_file(path, O_RDONLY | O_NOCTTY, "stdin");
     if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDONLY, "stdin");
     refuse(name, "stdin");
 }
@@ -77,11 +77,10 @@ UniqueFd open_output(const std::string& name, const char* stream) {
     std::string path;
     if (name == "null") return open_null(O_WRONLY);
     if (name == kInherit)
-        return sys::duplicate(FdRef{std::string_view{stream} == "stdout" ? 1 : 2})
-            .or_throw("dup", stream);
+        return take_stream(
+            FdRef{std::string_view{stream} == "stdout" ? STDOUT_FILENO : STDERR_FILENO}, stream);
     if (has_kind(name, "file:", path))
-        return sys::open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NOFOLLOW, kLogMode)
-            .or_throw(fmt::format("open {}", stream), path);
+        return open_stream_file(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, stream);
     // Read-write: an output FIFO opens at once though nobody reads yet, and no writer dies of
     // SIGPIPE when its reader restarts.
     if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDWR, stream);

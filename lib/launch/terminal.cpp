@@ -6,6 +6,7 @@
 #include "sys/terminal.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -21,14 +22,21 @@ constexpr mode_t kTtyMode = 0620;
 
 }  // namespace
 
-Terminal open_terminal(FdRef root, const plan::ProcessPlan& process) {
+Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process) {
     Terminal terminal;
-    terminal.master = sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY)
-                          .or_throw("open", "/dev/pts/ptmx");
-    if (sys::filesystem_magic(terminal.master).value_or(0) != DEVPTS_SUPER_MAGIC)
+    if (!pts.valid() || sys::filesystem_magic(pts).value_or(0) != DEVPTS_SUPER_MAGIC)
         throw Error(Code::invalid_spec, "/dev/pts in the container is not a devpts")
             .with_fix(
                 "mount a devpts with newinstance on /dev/pts, or set process.terminal to false");
+    auto master = sys::open_beneath(pts, "ptmx", O_RDWR | O_NOCTTY);
+    // pty(7): one account for all containers of the host, who leave only kernel.pty.reserve to it.
+    if (!master && master.error() == ENOSPC)
+        throw Error(Code::resource_exhausted,
+                    "the host has no pty left for containers: kernel.pty.max")
+            .with_fix(
+                "find out who holds them (/proc/sys/kernel/pty/nr), raise kernel.pty.max, or do "
+                "without a terminal");
+    terminal.master = std::move(master).or_throw("open", "/dev/pts/ptmx");
     const int unlock = 0;
     if (::ioctl(terminal.master.get(), TIOCSPTLCK, &unlock) < 0)
         throw Error::from_errno(errno, "unlock", "pty");

@@ -12,9 +12,10 @@ struct Terminal {
     UniqueFd slave;   // becomes 0, 1, 2
 };
 
-/// Opens /dev/pts/ptmx beneath `root` (verified to be a devpts), unlocks it, takes the slave by
-/// TIOCGPTPEER (no path of the container is trusted), sets size and owner.
-[[nodiscard]] Terminal open_terminal(FdRef root, const plan::ProcessPlan& process);
+/// Opens ptmx in `pts`, which is the container's /dev/pts (invalid: it has none; verified to be a
+/// devpts before anything in it is opened), unlocks it, takes the slave by TIOCGPTPEER (no path of
+/// the container is trusted), sets size and owner.
+[[nodiscard]] Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process);
 /// The slave becomes 0, 1, 2 and the controlling terminal. In the process that will exec, after
 /// setsid(2).
 void install_terminal(FdRef slave);

@@ -43,7 +43,11 @@ bool is_private(const struct stat& status, mode_t type) {
 
 /// Invalid when the folder is not there or not ours alone.
 UniqueFd open_folder(const std::string& folder) {
-    auto opened = sys::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    // Of a folder that was handed over as a descriptor the name is a link of the kernel's own,
+    // which O_NOFOLLOW would refuse.
+    const bool is_descriptor = folder.starts_with("/proc/self/fd/");
+    auto opened =
+        sys::open(is_descriptor ? folder + "/." : folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) return {};
     const auto status = sys::stat_fd(opened.value());
     if (!status || !is_private(status.value(), S_IFDIR)) return {};

@@ -47,11 +47,12 @@ void check_exec(const ExecRequest& exec) {
 }  // namespace
 
 void merge_environment(std::vector<std::string>& env, const std::vector<std::string>& added) {
-    for (const auto& entry : added) {
+    for (const auto& entry : added) {  // not quoted below: it may be a secret
         const auto end = entry.find('=');
         if (end == std::string::npos || end == 0)
             throw Error(Code::invalid_argument,
-                        fmt::format("environment variable '{}' is not NAME=VALUE", entry))
+                        fmt::format("environment variable {} of {} is not NAME=VALUE",
+                                    &entry - added.data() + 1, added.size()))
                 .with_fix("give a value, if only an empty one: NAME=");
         const auto key = std::string_view(entry).substr(0, end + 1);
         std::erase_if(env, [&](const auto& old) { return old.starts_with(key); });

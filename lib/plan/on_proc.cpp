@@ -1,4 +1,4 @@
-// Which operations need the container's procfs.
+// What operations are about, and which of them need the container's procfs.
 #include "plan/sections.hpp"
 
 #include <algorithm>
@@ -23,8 +23,12 @@ struct Target {
 
 }  // namespace
 
+std::string_view target_of(const Operation& operation) {
+    return std::visit(Target{}, operation);
+}
+
 bool lies_on_proc(const LaunchPlan& plan, const Operation& operation) {
-    const auto target = std::visit(Target{}, operation);
+    const auto target = target_of(operation);
     return std::any_of(plan.operations.begin(), plan.operations.end(), [&](const auto& other) {
         const auto* proc = std::get_if<MountProc>(&other);
         return proc != nullptr && is_within(target, proc->target);

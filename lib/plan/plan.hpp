@@ -141,6 +141,8 @@ struct LaunchPlan {
     std::vector<std::string> warnings;
 };
 
+/// The path in the container that the operation is about, cleaned.
+[[nodiscard]] std::string_view target_of(const Operation& operation);
 /// It mounts a procfs, or its target lies on one: it has to wait for the PID namespace.
 [[nodiscard]] bool lies_on_proc(const LaunchPlan& plan, const Operation& operation);
 

@@ -12,7 +12,7 @@
 namespace covey::runtime {
 namespace {
 
-constexpr int kLockSeconds = 10;
+constexpr int kLockSeconds = 4;
 
 /// A record that cannot be read is never guessed at: without --force that is an error.
 bool has_readable_record(const ContainerFolder& folder, bool force) {

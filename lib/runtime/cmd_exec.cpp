@@ -6,8 +6,10 @@
 #include "runtime/console.hpp"
 #include "runtime/exec_by_spawner.hpp"
 #include "runtime/executing.hpp"
+#include "runtime/failure.hpp"
 #include "runtime/foreground.hpp"
 #include "runtime/seat.hpp"
+#include "runtime/spawner.hpp"
 #include "spec/load.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
@@ -159,6 +161,34 @@ int stay_seated(const Seat& seat, const Signals& signals, ExecutedProcess execut
     return status.code;
 }
 
+/// The same call, in words that mean the same wherever and with whatever working directory they are
+/// read.
+std::vector<std::string> words_anywhere(const Globals& globals, ExecOptions o,
+                                        const std::vector<std::string>& words) {
+    std::vector<std::string> all{"covey-runtime", "--root=" + absolute_name(globals.root)};
+    if (!globals.log_file.empty()) {
+        all.push_back("--log=" + (is_other_logger(globals.log_file)
+                                      ? globals.log_file
+                                      : absolute_name(globals.log_file)));
+        all.push_back("--log-format=" + globals.log_format);
+    }
+    if (globals.debug) all.emplace_back("--debug=true");
+    all.emplace_back("exec");
+    for (auto* name : {&o.process_file, &o.console_socket, &o.pid_file, &o.pidfd_socket})
+        *name = absolute_name(*name);
+    Flags flags;
+    add_flags(flags, o);
+    for (auto& word : flags.words())
+        all.push_back(std::move(word));
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+}
+
+/// Only the spawner's child is in the domain, whatever the environment says.
+bool is_seated(const ContainerRecord& record) {
+    return ::getppid() == record.spawner && open_spawner(record).valid();
+}
+
 int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
     auto seat = Seat::take();
     const auto fds = take_inherited_fds(o.preserve_fds, seat ? seat->fd() : FdRef{-1});
@@ -167,10 +197,10 @@ int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std
     const auto folder = store.open_container(words.front());
     const auto view = look_at(folder);
     check(view, o);
-    // Only the spawner's child is in the domain, whatever the environment says.
-    if (::getppid() != view.record.spawner) seat.reset();
+    if (!is_seated(view.record)) seat.reset();
     if (view.record.spawner != 0 && !seat)
-        return exec_by_spawner(folder, {o.detach, fds.count, pid_file});
+        return exec_by_spawner(folder, {view.record, words_anywhere(globals, o, words), o.detach,
+                                        fds.count, pid_file});
     auto process = read_process(folder, o, {words.begin() + 1, words.end()});
     check_terminal(process, o);
     add_listen_variables(process, fds);

@@ -29,13 +29,13 @@ Error does_not_exist(const std::string& id) {
     return Error(Code::not_found, fmt::format("container \"{}\" does not exist", id));
 }
 
-std::string absolute(const std::string& path) {
-    if (path.starts_with('/')) return path;
+}  // namespace
+
+std::string absolute_name(const std::string& path) {
+    if (path.empty() || path.starts_with('/')) return path;
     return sys::readlink_at(sys::kCwd, "/proc/self/cwd").or_throw("read", "working directory") +
            "/" + path;
 }
-
-}  // namespace
 
 std::string default_root() {
     if (::geteuid() == 0) return "/run/covey/runtime";
@@ -104,12 +104,12 @@ ContainerStore::ContainerStore(std::string root, UniqueFd folder)
 }
 
 ContainerStore ContainerStore::open(const std::string& root) {
-    const auto state = store::StateDir::open(absolute(root));
+    const auto state = store::StateDir::open(absolute_name(root));
     return {state.path(), sys::duplicate(state.fd()).or_throw("dup", root)};
 }
 
 ContainerStore ContainerStore::open_existing(const std::string& root) {
-    const auto path = absolute(root);
+    const auto path = absolute_name(root);
     if (const auto there = sys::stat_at(sys::kCwd, path); !there && there.error() == ENOENT)
         return {path, UniqueFd{}};
     return open(root);

@@ -13,6 +13,8 @@
 
 namespace covey::runtime {
 
+/// A name on the command line as any working directory has it; "" stays "".
+[[nodiscard]] std::string absolute_name(const std::string& path);
 /// /run/covey/runtime; for others than root below XDG_RUNTIME_DIR.
 [[nodiscard]] std::string default_root();
 

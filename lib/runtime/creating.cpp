@@ -272,7 +272,7 @@ void Creation::run_launcher(launch::ChannelRefs channels) {
     input.channels = channels;
     input.bundle = &bundle_;
     input.engine.preserved_fds = options_.fds.count;
-    if (!options_.no_new_keyring) input.engine.keyring = "_ses." + id_;
+    if (options_.no_new_keyring) input.engine.keyring = launch::SessionKeyring::callers;
     input.engine.has_report = true;
     input.engine.no_pivot = options_.no_pivot;
     if (!bundle_.spec.hooks.empty())

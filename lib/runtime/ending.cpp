@@ -10,6 +10,7 @@
 #include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/process.hpp"
+#include "task/reaper.hpp"
 
 #include <fmt/format.h>
 
@@ -18,12 +19,11 @@
 #include <csignal>
 #include <optional>
 
-#include <sys/wait.h>
-
 namespace covey::runtime {
 namespace {
 
-constexpr std::chrono::seconds kLimit{10};
+constexpr std::chrono::seconds kLimit{4};
+constexpr std::chrono::seconds kKillLimit{2};  // for the proof that nobody is left
 
 Error not_running(const std::string& id) {
     return Error(Code::failed_precondition, fmt::format("container not running: {}", id));
@@ -41,18 +41,12 @@ void end_init(const ContainerView& view) {
 }  // namespace
 
 void end_group(cgroup::Group& group) {
-    group.kill();
-    if (!group.wait_empty(kLimit))
-        throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} s after its kill",
-                                               group.path(), kLimit.count()))
-            .with_fix("a process in it waits in the kernel (state D): try again when it is done");
+    group.end(kLimit);
     group.remove();
 }
 
 void reap_children() noexcept {
-    siginfo_t info{};
-    while (::waitid(P_ALL, 0, &info, WEXITED | __WALL) == 0 || errno == EINTR) {
-    }
+    task::reap_all_children(kLimit);
 }
 
 void signal_init(const ContainerView& view, int signal) {
@@ -74,7 +68,7 @@ void signal_all(const ContainerView& view, int signal) {
     const auto group = find_group(host, view.record);
     if (!group) return;
     if (signal == SIGKILL)
-        group->kill();
+        group->end(kKillLimit);
     else
         group->signal(signal);
 }

@@ -28,41 +28,65 @@
 namespace covey::runtime {
 namespace {
 
-CommandLine own_command_line() {
-    constexpr std::size_t kLimit = sys::kLargestPacket;
-    CommandLine line;
-    auto text = sys::read_file("/proc/self/cmdline", kLimit).or_throw("read", "own command line");
-    if (text.ends_with('\0')) text.pop_back();
-    for (const auto word : split(text, '\0'))
-        line.args.emplace_back(word);
+constexpr int kLimit = 10'000;  // milliseconds
+
+/// What a covey-runtime reads of its environment; the rest is the caller's own business.
+std::vector<std::string> own_variables() {
+    std::vector<std::string> variables;
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-        line.env.emplace_back(*entry);
-    return line;
+        for (const std::string_view prefix : {"COVEY_", "XDG_RUNTIME_DIR="})
+            if (std::string_view{*entry}.starts_with(prefix)) variables.emplace_back(*entry);
+    return variables;
 }
 
-UniqueFd ask(const ContainerFolder& folder, unsigned preserved_fds) {
-    constexpr unsigned kMost = sys::kMostPacketFds - 4;
-    if (preserved_fds > kMost)
-        throw Error(Code::invalid_argument,
-                    fmt::format("an exec into a container with restricted access takes at most {} "
-                                "descriptors, not {}",
-                                kMost, preserved_fds));
-    const auto packet = encode(own_command_line());
+std::string packet_of(const SpawnedExec& exec) {
+    auto packet = encode(CommandLine{exec.words, own_variables()});
     if (packet.size() > sys::kLargestPacket)
         throw Error(Code::too_large,
                     fmt::format("an exec into a container with restricted access takes at most {} "
-                                "bytes of arguments and environment",
+                                "bytes of arguments",
                                 sys::kLargestPacket))
             .with_fix("pass the process by --process FILE");
+    return packet;
+}
+
+Error no_spawner(const ContainerFolder& folder, const std::string& why) {
+    return Error(Code::failed_precondition,
+                 fmt::format("exec: the spawner of container {} {}", folder.id(), why))
+        .with_fix(
+            "its access is restricted, and only the spawner is in its domain: if it was "
+            "killed, create the container anew");
+}
+
+/// The kernel says who sent the first word: the process that `create` recorded, which lives.
+void require_spawner(FdRef socket, const ContainerFolder& folder, const ContainerRecord& record) {
+    const auto process = open_spawner(record);
+    if (!process) throw no_spawner(folder, "has ended");
+    pollfd entry{socket.get(), POLLIN, 0};
+    if (::poll(&entry, 1, kLimit) <= 0) throw no_spawner(folder, "says nothing");
+    const auto hello = sys::receive_packet(socket).or_throw("receive", "the spawner's word");
+    if (hello.data.empty()) throw no_spawner(folder, "does not take the command");
+    const auto number = sys::pidfd_number(process);
+    if (hello.data != kHello || !number || hello.sender != number.value())
+        throw no_spawner(folder, fmt::format("is process {}, and process {} answers for it",
+                                             record.spawner, hello.sender));
+}
+
+UniqueFd ask(const ContainerFolder& folder, const SpawnedExec& exec) {
+    constexpr unsigned kMost = sys::kMostPacketFds - 3;
+    if (exec.preserved_fds > kMost)
+        throw Error(Code::invalid_argument,
+                    fmt::format("an exec into a container with restricted access takes at most {} "
+                                "descriptors, not {}",
+                                kMost, exec.preserved_fds));
+    const auto packet = packet_of(exec);
     auto socket = sys::seqpacket_connect_at(folder.fd(), kSpawnerSocket);
     if (!socket)
-        throw Error::from_errno(socket.error(), "exec: ask the spawner of container", folder.id())
-            .with_fix(
-                "its access is restricted, and only the spawner is in its domain: if it was "
-                "killed, create the container anew");
-    const auto cwd = sys::open_dir(".").or_throw("open", "working directory");
-    std::vector<FdRef> fds{cwd};
-    for (int fd = 0; fd < 3 + static_cast<int>(preserved_fds); ++fd)
+        throw no_spawner(folder, fmt::format("is not there: {}", errno_text(socket.error())));
+    sys::pass_credentials(socket.value()).or_throw("setsockopt", "connection to the spawner");
+    require_spawner(socket.value(), folder, exec.record);
+    std::vector<FdRef> fds;
+    for (int fd = 0; fd < 3 + static_cast<int>(exec.preserved_fds); ++fd)
         fds.emplace_back(fd);
     sys::send_packet(socket.value(), packet, fds).or_throw("ask", "the container's spawner");
     return std::move(socket).value();
@@ -132,7 +156,7 @@ pid_t start_proxy(FdRef socket) {
 
 int exec_by_spawner(const ContainerFolder& folder, const SpawnedExec& exec) {
     const Signals signals;
-    const auto socket = ask(folder, exec.preserved_fds);
+    const auto socket = ask(folder, exec);
     const auto report = receive_report(socket);
     if (!report) return kExec.failure_status;
     if (const auto* ended = std::get_if<sys::ExitStatus>(&*report)) return ended->code;

@@ -7,10 +7,17 @@
 
 #include "runtime/console.hpp"
 #include "runtime/container_store.hpp"
+#include "runtime/record.hpp"
+
+#include <string>
+#include <vector>
 
 namespace covey::runtime {
 
 struct SpawnedExec {
+    const ContainerRecord& record;
+    /// The command line that the spawner is to execute; names in it are absolute.
+    std::vector<std::string> words;
     bool detach = false;
     unsigned preserved_fds = 0;
     /// Gets the proxy's number; without --detach the inner command writes the process's.

@@ -117,7 +117,7 @@ class Execution {
         input.channels = channels;
         input.process = &process_;
         input.engine.preserved_fds = fds_.count;
-        if (!view.record.no_new_keyring) input.engine.keyring = "_ses." + view.record.id;
+        if (view.record.no_new_keyring) input.engine.keyring = launch::SessionKeyring::callers;
         input.shared_namespaces = shared_namespaces(view.record.pid);
         input.joins_user_namespace = (input.shared_namespaces & CLONE_NEWUSER) == 0;
         launch::run_exec_launcher(input);

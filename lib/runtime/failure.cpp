@@ -78,12 +78,12 @@ void append_line(const std::string& path, const std::string& line) {
     sys::write_all(file, line).or_throw("write log", path);
 }
 
+}  // namespace
+
 bool is_other_logger(std::string_view log) {
     // What conmon-rs names for a runtime that logs elsewhere: stderr has the line.
     return log.starts_with("journald:") || log.starts_with("syslog:");
 }
-
-}  // namespace
 
 std::string failure_text(std::string_view command, const std::exception& error) {
     std::string text = error.what();

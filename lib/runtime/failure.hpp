@@ -15,6 +15,8 @@ namespace covey::runtime {
 /// Never throws: who cannot log has said it on stderr.
 void report_failure(const Globals& globals, std::string_view command,
                     const std::exception& error) noexcept;
+/// `--log` names a place that is no file: only stderr has the line.
+[[nodiscard]] bool is_other_logger(std::string_view log);
 /// Something that does not fail the call: stderr alone.
 void report_warning(std::string_view text) noexcept;
 

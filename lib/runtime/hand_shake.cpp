@@ -18,7 +18,7 @@ void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
     order.expect = input_.expect;
     order.recognize = task::children_in(input_.cgroups, input_.group);
     order.limit.reset();
-    launching_.emplace(loop_, std::move(order), callbacks());
+    launching_.emplace(owner_, reaper_, std::move(order), callbacks());
     loop_.run();
     if (failure_) throw Error(*failure_);
 }
@@ -36,11 +36,7 @@ task::Launching::Callbacks HandShake::callbacks() {
                     is_done_ = true;
                     stop_when_done();
                 },
-            .failed =
-                [this](Error error) {
-                    if (!failure_) failure_ = std::move(error);
-                    loop_.stop();
-                },
+            .failed = [this](const Error& error) { fail(error); },
             .executed =
                 [this] {
                     is_done_ = true;
@@ -60,13 +56,16 @@ task::Launching::Callbacks HandShake::callbacks() {
 }
 
 void HandShake::attempt(const std::function<void()>& step) {
-    if (failure_) return;
     try {
         step();
     } catch (const Error& error) {
-        failure_ = error;
-        loop_.stop();
+        fail(error);
     }
+}
+
+void HandShake::fail(const Error& error) {
+    if (!failure_) failure_ = error;
+    loop_.stop();
 }
 
 /// Not before its launcher and the process between are reaped: they would show in the pod.

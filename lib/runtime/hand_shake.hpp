@@ -12,6 +12,7 @@
 #include "spec/types.hpp"
 #include "task/launching.hpp"
 #include "task/loop.hpp"
+#include "task/reaper.hpp"
 
 #include <functional>
 #include <optional>
@@ -53,6 +54,7 @@ class HandShake {
     [[nodiscard]] task::Launching::Callbacks callbacks();
     /// What the step throws is what the launch failed with.
     void attempt(const std::function<void()>& step);
+    void fail(const Error& error);
     void hold_still();
     void run_hooks(pid_t told);
     void deliver();
@@ -60,6 +62,11 @@ class HandShake {
 
     Input input_;
     task::Loop loop_;
+    task::Owner owner_{loop_, "launch", [this](const Error& error) { fail(error); }};
+    task::Reaper reaper_{loop_};
+    // Nobody but those who are expected is waited for here: init is the caller's, or this
+    // command's.
+    task::Reaper::Listener others_ = reaper_.listen_first(owner_, [] { return false; });
     std::optional<task::Launching> launching_;
     launch::Born born_;
     launch::KeepSpawner spawner_;

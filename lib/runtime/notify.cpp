@@ -21,6 +21,7 @@ namespace {
 constexpr const char* kFolder = "notify";
 constexpr const char* kName = "notify.sock";
 constexpr const char* kFolderInside = "/run/notify";
+constexpr int kMostAtOnce = 64;  // messages
 
 std::string callers_socket() {
     const char* path = std::getenv("NOTIFY_SOCKET");
@@ -60,7 +61,8 @@ NotifySocket::NotifySocket(FdRef state_folder, pid_t init) : init_(init) {
 
 bool NotifySocket::pass_on() {
     std::array<char, 4096> message{};
-    while (true) {
+    // A container that sends without an end must not keep its caller from signals and from its end.
+    for (int taken = 0; taken < kMostAtOnce; ++taken) {
         const auto got = ::read(socket_.get(), message.data(), message.size());
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return false;
@@ -72,6 +74,7 @@ bool NotifySocket::pass_on() {
             return true;
         }
     }
+    return false;
 }
 
 void NotifySocket::wait(FdRef init) {
@@ -80,7 +83,9 @@ void NotifySocket::wait(FdRef init) {
                                       pollfd{init.get(), POLLIN, 0}};
         if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
             throw Error::from_errno(errno, "wait for", "the container's readiness");
-        if (entries[1].revents != 0 && entries[0].revents == 0) return;
+        if (entries[1].revents == 0) continue;
+        (void)pass_on();  // its last words
+        return;
     }
 }
 

@@ -131,6 +131,21 @@ std::vector<std::string> Flags::parse(const std::vector<std::string>& words, int
     return positional;
 }
 
+std::vector<std::string> Flags::words() const {
+    std::vector<std::string> words;
+    const auto add = [&words](const Flag& flag, std::string_view value) {
+        words.push_back(fmt::format("--{}={}", flag.name, value));
+    };
+    for (const auto& flag : flags_) {
+        if (flag.boolean != nullptr && *flag.boolean) add(flag, "true");
+        if (flag.text != nullptr && !flag.text->empty()) add(flag, *flag.text);
+        if (flag.texts != nullptr)
+            for (const auto& value : *flag.texts)
+                add(flag, value);
+    }
+    return words;
+}
+
 std::string Flags::describe() const {
     std::string text;
     for (const auto& flag : flags_)

@@ -24,6 +24,9 @@ class Flags {
     /// Throws invalid_argument naming the flag, with the nearest one as the fix.
     std::vector<std::string> parse(const std::vector<std::string>& words, int stop_after);
 
+    /// What parse() reads the same values from: "--name=value", without those that are empty or
+    /// false.
+    [[nodiscard]] std::vector<std::string> words() const;
     /// Set by parse: `--help` or `-h` was there.
     [[nodiscard]] bool wants_help() const noexcept { return help_; }
     /// One line for each flag.

@@ -23,6 +23,7 @@ Relay::Relay(FdRef master) : master_(master) {
         ::cfmakeraw(&now);
         (void)::tcsetattr(kStdin.get(), TCSANOW, &now);
     }
+    (void)sys::set_nonblocking(master_, true);
     copy_size();
 }
 
@@ -38,14 +39,17 @@ void Relay::copy_size() const {
 
 void Relay::add_to(std::vector<pollfd>& entries) const {
     // A negative number is passed over by poll(2).
-    entries.push_back({output_open_ ? master_.get() : -1, POLLIN, 0});
-    entries.push_back({input_open_ ? kStdin.get() : -1, POLLIN, 0});
+    const bool is_waiting = !typed_.empty();
+    const auto events = static_cast<short>(is_waiting ? POLLIN | POLLOUT : POLLIN);
+    entries.push_back({output_open_ ? master_.get() : -1, events, 0});
+    entries.push_back({input_open_ && !is_waiting ? kStdin.get() : -1, POLLIN, 0});
 }
 
 void Relay::copy(const std::vector<pollfd>& entries) {
     const auto& output = entries[entries.size() - 2];
     const auto& input = entries.back();
-    if (output.revents != 0 && !copy_output()) output_open_ = false;
+    if ((output.revents & POLLOUT) != 0) send_typed();
+    if ((output.revents & ~POLLOUT) != 0 && !copy_output()) output_open_ = false;
     if (input.revents != 0) copy_input();
 }
 
@@ -64,14 +68,33 @@ void Relay::copy_input() {
     std::array<char, 4096> chunk{};
     const auto got = ::read(kStdin.get(), chunk.data(), chunk.size());
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got > 0 && sys::write_all(master_, {chunk.data(), static_cast<std::size_t>(got)})) return;
-    input_open_ = false;
-    // A stdin that is no terminal has ended: say so as a terminal does.
-    if (!before_) (void)sys::write_all(master_, {&kEndOfFile, 1});
+    if (got > 0) {
+        typed_.assign(chunk.data(), static_cast<std::size_t>(got));
+    } else {
+        input_open_ = false;
+        // A stdin that is no terminal has ended: say so as a terminal does.
+        if (!before_) typed_.assign(1, kEndOfFile);
+    }
+    send_typed();
+}
+
+/// What does not fit is sent when there is room: a program that does not read may not keep this one
+/// from signals and from the program's end.
+void Relay::send_typed() {
+    while (!typed_.empty()) {
+        const auto put = ::write(master_.get(), typed_.data(), typed_.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0 && errno == EAGAIN) return;
+        if (put <= 0) {
+            typed_.clear();
+            input_open_ = false;
+            return;
+        }
+        typed_.erase(0, static_cast<std::size_t>(put));
+    }
 }
 
 void Relay::drain() {
-    (void)sys::set_nonblocking(master_, true);
     std::array<char, 4096> chunk{};
     while (true) {
         const auto got = ::read(master_.get(), chunk.data(), chunk.size());

@@ -1,11 +1,12 @@
 // Between this process's streams and a pty's master, for a terminal in the foreground: bytes both
 // ways, the window's size, raw mode. Called by foreground.cpp. Thread rule: single-threaded. Blocks
-// as a write to its streams does.
+// as a write to its own stdout does; never for a program that does not read what is typed.
 #pragma once
 
 #include "base/unique_fd.hpp"
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <poll.h>
@@ -30,8 +31,10 @@ class Relay {
   private:
     bool copy_output();
     void copy_input();
+    void send_typed();
 
     FdRef master_;
+    std::string typed_;              // what the terminal had no room for yet
     std::optional<termios> before_;  // stdin's, if it is a terminal
     bool input_open_ = true, output_open_ = true;
 };

@@ -3,8 +3,10 @@
 // container's domain; the two talk over one SOCK_SEQPACKET connection, of which the inner one has
 // the seat. Thread rule: single-threaded. Blocks only where it says so.
 //
-//   asking → spawner  one packet: argv and environment; descriptors: working directory, 0, 1, 2,
-//                     and those to preserve
+//   spawner → asking  Hello: a word, with the sender as the kernel knows it (SCM_CREDENTIALS).
+//                     Before, the asking one says nothing and gives nothing
+//   asking → spawner  one packet: argv, in which every name of a file is absolute, and environment;
+//                     descriptors: 0, 1, 2, and those to preserve, no folder
 //   inner  → asking   Running      the process has executed its program
 //   asking → inner    a signal for the process
 //   inner  → asking   Ended        with the process's exit status
@@ -23,6 +25,7 @@
 
 namespace covey::runtime {
 
+inline constexpr std::string_view kHello = "spawner";
 /// Tells the inner command the number of its connection.
 inline constexpr std::string_view kSeatVariable = "COVEY_EXEC_SEAT";
 

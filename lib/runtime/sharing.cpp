@@ -2,10 +2,10 @@
 
 #include "base/text.hpp"
 #include "covey/error.hpp"
-#include "runtime/status.hpp"
+#include "runtime/pod_sandbox.hpp"
+#include "spec/engine_annotations.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
-#include "sys/proc.hpp"
 
 #include <fmt/format.h>
 
@@ -23,26 +23,6 @@ constexpr std::string_view kPrefix = "covey.dev/", kPid = "covey.dev/pid",
                            kAccess = "covey.dev/access";
 constexpr std::array kKeys{kPid, kAccess};
 constexpr std::array<std::string_view, 3> kPidModes{"pod", "nested", "container"};
-
-// What engines say of a container in annotations of their own: containerd, then CRI-O (whose
-// sandbox id Podman writes too).
-constexpr std::array kNameKeys{"io.kubernetes.cri.container-name", "io.kubernetes.container.name"};
-constexpr std::array kSandboxKeys{"io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"};
-constexpr std::array kTypeKeys{"io.kubernetes.cri.container-type",
-                               "io.kubernetes.cri-o.ContainerType"};
-
-template <typename Keys>
-std::string first_of(const Annotations& annotations, const Keys& keys) {
-    for (const char* key : keys)
-        if (const auto found = annotations.find(key); found != annotations.end())
-            return found->second;
-    return {};
-}
-
-bool is_sandbox(const Annotations& annotations, std::string_view id) {
-    return first_of(annotations, kTypeKeys) == "sandbox" ||
-           first_of(annotations, kSandboxKeys) == id;
-}
 
 Error unknown_value(std::string_view key, const std::string& value,
                     std::span<const std::string_view> known) {
@@ -66,14 +46,17 @@ spec::Access access_of(std::string_view key, const std::string& value) {
 /// Both kinds of a key, the one of a name last.
 class Reader {
   public:
-    explicit Reader(const Annotations& annotations)
-        : annotations_(annotations), name_(first_of(annotations, kNameKeys)) {}
+    Reader(const Annotations& annotations, std::string_view name)
+        : annotations_(annotations), name_(name) {}
 
     Sharing read() {
         for (const auto& [key, value] : annotations_)
             if (key.starts_with(kPrefix)) take(key, value);
         return {own_pid_ ? own_pid_ : pod_pid_, own_access_.value_or(pod_access_)};
     }
+
+    /// A key that names a container. Is this one meant? It must be known.
+    [[nodiscard]] const std::string& naming() const noexcept { return naming_; }
 
   private:
     void take(std::string_view key, const std::string& value) {
@@ -82,9 +65,9 @@ class Reader {
         else if (key == kAccess)
             pod_access_ = access_of(key, value);
         else if (const auto of_pid = name_in(key, kPid); !of_pid.empty())
-            take_own(own_pid_, of_pid, pid_mode_of(key, value));
+            take_own(own_pid_, key, of_pid, pid_mode_of(key, value));
         else if (const auto of_access = name_in(key, kAccess); !of_access.empty())
-            take_own(own_access_, of_access, access_of(key, value));
+            take_own(own_access_, key, of_access, access_of(key, value));
         else
             throw Error(Code::invalid_argument,
                         fmt::format("unknown annotation {}{}", key, did_you_mean(key, kKeys)))
@@ -100,12 +83,15 @@ class Reader {
     }
 
     template <typename T>
-    void take_own(std::optional<T>& out, std::string_view name, const T& value) {
+    void take_own(std::optional<T>& out, std::string_view key, std::string_view name,
+                  const T& value) {
+        naming_ = key;
         if (name == name_) out = value;
     }
 
     const Annotations& annotations_;
-    std::string name_;
+    std::string_view name_;
+    std::string naming_;
     std::optional<spec::PidMode> pod_pid_, own_pid_;
     spec::Access pod_access_;
     std::optional<spec::Access> own_access_;
@@ -119,46 +105,39 @@ spec::Namespace* pid_entry(spec::Spec& spec) {
     return found == list.end() ? nullptr : &*found;
 }
 
-Error no_sandbox(spec::PidMode mode, const std::string& why) {
-    return Error(Code::failed_precondition,
-                 fmt::format("annotation {}={}: {}", kPid, spec::pid_mode_name(mode), why))
-        .with_fix(
-            "the pod's sandbox must be a running container of covey-runtime, with the same --root; "
-            "or take the annotation out");
-}
-
-UniqueFd namespace_of_sandbox(const Annotations& annotations, spec::PidMode mode,
-                              const ContainerStore& store) {
-    const auto id = first_of(annotations, kSandboxKeys);
-    if (id.empty())
-        throw no_sandbox(mode, "no annotation of the engine's says which sandbox the pod has");
-    if (!store.has(id)) throw no_sandbox(mode, fmt::format("there is no container {}", id));
-    const auto view = look_at(store.open_container(id));
-    if (!view.init) throw no_sandbox(mode, fmt::format("container {} is stopped", id));
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    auto file = sys::open_namespace(proc, view.record.pid, "pid")
-                    .or_throw("open PID namespace of sandbox", id);
-    // Its number may have been reused by now; its pidfd tells.
-    if (!look_at(store.open_container(id)).init)
-        throw no_sandbox(mode, fmt::format("container {} has ended", id));
-    return file;
-}
-
-void refuse_host_namespace(FdRef file, const std::string& path) {
+void refuse_host_namespace(spec::PidMode mode, FdRef file, const std::string& path) {
     const auto own = sys::open("/proc/self/ns/pid", O_RDONLY).or_throw("open", "own PID namespace");
     if (sys::namespace_id(file).or_throw("stat", path) !=
         sys::namespace_id(own).or_throw("stat", "own PID namespace"))
         return;
     throw Error(Code::invalid_argument,
-                fmt::format("annotation {}=nested: {} is the host's PID namespace", kPid, path))
+                fmt::format("annotation {}={}: {} is the host's PID namespace", kPid,
+                            spec::pid_mode_name(mode), path))
         .with_fix(fmt::format("use {}=container, which is the same then", kPid));
 }
 
 }  // namespace
 
 Sharing sharing_of(const Annotations& annotations, std::string_view id) {
-    auto sharing = Reader{annotations}.read();
-    return is_sandbox(annotations, id) ? Sharing{} : sharing;
+    const auto first = annotations.lower_bound(std::string{kPrefix});
+    if (first == annotations.end() || !first->first.starts_with(kPrefix)) return {};
+    const auto words = spec::engine_words(annotations);
+    Reader reader{annotations, words.name};
+    auto sharing = reader.read();
+    if (words.are_of_sandbox(id)) return {};
+    if (words.type == "sandbox")
+        throw Error(Code::invalid_argument,
+                    fmt::format("annotation {} is about no sandbox container, and an annotation "
+                                "says that container {} is one; its pod's sandbox is '{}'",
+                                first->first, id, words.sandbox))
+            .with_fix("leave out the annotation of the container's type, which is its engine's");
+    if (words.name.empty() && !reader.naming().empty())
+        throw Error(Code::invalid_argument,
+                    fmt::format("annotation {} names a container, and no annotation of the "
+                                "engine's says how this one is called",
+                                reader.naming()))
+            .with_fix(fmt::format("use {} or {}", kPid, kAccess));
+    return sharing;
 }
 
 SharedNamespace share_namespace(spec::Spec& spec, const Sharing& sharing,
@@ -180,12 +159,14 @@ SharedNamespace share_namespace(spec::Spec& spec, const Sharing& sharing,
     if (!entry->path.empty() && !nests) return {};
     SharedNamespace shared;
     shared.nests = nests;
-    shared.file = entry->path.empty() ? namespace_of_sandbox(spec.annotations, *sharing.pid, store)
+    shared.file = entry->path.empty() ? pid_namespace_of_sandbox(spec, *sharing.pid, store)
                                       : sys::open(entry->path, O_RDONLY | O_NOCTTY)
                                             .or_throw("open PID namespace", entry->path);
     // The launcher refuses by the path's name what is no PID namespace.
     if (sys::namespace_type(shared.file).value_or(0) != CLONE_NEWPID) return {{}, nests};
-    if (nests) refuse_host_namespace(shared.file, entry->path);
+    if (nests || entry->path.empty())
+        refuse_host_namespace(*sharing.pid, shared.file,
+                              entry->path.empty() ? "the sandbox's" : entry->path);
     // From here on one and the same, whatever the path's process does.
     entry->path = sys::fd_path(shared.file);
     return shared;

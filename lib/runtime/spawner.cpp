@@ -26,8 +26,8 @@ namespace {
 // Descriptors as run_spawner() finds them.
 constexpr int kControl = 3, kOwnFile = 4;
 constexpr int kLimit = 10'000;  // milliseconds
-// What a request's descriptors are: the working directory, then what goes to 0, 1, 2 …
-constexpr std::size_t kFirstStream = 1, kFewest = 4;
+// A request's descriptors go to 0, 1, 2 …
+constexpr std::size_t kFewest = 3;
 
 /// They become 0, 1, 2 … of this process, whatever numbers they have now, and stay over an exec.
 void take_places(const std::vector<FdRef>& fds) {
@@ -46,9 +46,7 @@ void take_places(const std::vector<FdRef>& fds) {
 [[noreturn]] void run_inside(const CommandLine& line, const std::vector<UniqueFd>& fds,
                              FdRef socket) {
     try {
-        // Names on the command line are the caller's.
-        if (::fchdir(fds.front().get()) != 0) throw Error::from_errno(errno, "fchdir");
-        std::vector<FdRef> places{fds.begin() + kFirstStream, fds.end()};
+        std::vector<FdRef> places{fds.begin(), fds.end()};
         const int seat = static_cast<int>(places.size());
         places.push_back(socket);
         places.emplace_back(kOwnFile);
@@ -66,15 +64,30 @@ void take_places(const std::vector<FdRef>& fds) {
     ::_exit(1);
 }
 
+/// A command of the same user's in the PID namespace of this process, which no process of the
+/// container is in. /proc/PID/status is all that a domain lets one read of a process outside.
+bool is_command(FdRef socket, const sys::PeerCredentials& peer) {
+    const auto process = sys::peer_pidfd(socket);
+    if (!process || peer.uid != ::geteuid() || peer.pid <= 0) return false;
+    const auto proc = sys::open_proc();
+    if (!proc) return false;
+    const auto status = sys::read_status(proc.value(), peer.pid);
+    // The number is its own as long as the pidfd says so.
+    const auto number = sys::pidfd_number(process.value());
+    return status && number && number.value() == peer.pid && status.value().ns_pids.size() == 1;
+}
+
 void serve(FdRef listener) {
     const auto socket = sys::accept(listener);
-    if (!socket) return;
+    if (!socket || !sys::pass_credentials(socket.value())) return;
     const auto peer = sys::peer_credentials(socket.value());
-    if (!peer || peer.value().uid != ::geteuid()) return;
+    if (!peer || !is_command(socket.value(), peer.value())) return;
+    if (!sys::send_packet(socket.value(), kHello)) return;
     pollfd entry{socket.value().get(), POLLIN, 0};
     if (::poll(&entry, 1, kLimit) <= 0) return;
     auto packet = sys::receive_packet(socket.value());
-    if (!packet || packet.value().fds.size() < kFewest) return;
+    if (!packet || packet.value().sender != peer.value().pid) return;
+    if (packet.value().fds.size() < kFewest) return;
     const auto line = decode_command_line(packet.value().data);
     const auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}});
     if (child && child.value().pid == 0) run_inside(line, packet.value().fds, socket.value());
@@ -144,15 +157,22 @@ void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef i
         sys::read_stat(proc, record.spawner).or_throw("read stat of", "spawner").start_time;
 }
 
-void end_spawner(const ContainerRecord& record) {
-    if (record.spawner <= 0) return;
-    const auto process = sys::pidfd_open(record.spawner);
-    if (!process) return;
+UniqueFd open_spawner(const ContainerRecord& record) {
+    if (record.spawner <= 0) return {};
+    auto process = sys::pidfd_open(record.spawner);
+    if (!process) return {};
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto stat = sys::read_stat(proc, record.spawner);
-    if (!stat || stat.value().start_time != record.spawner_start_time) return;
-    (void)sys::pidfd_send_signal(process.value(), SIGKILL);
-    if (!sys::wait_ended(process.value(), kLimit))
+    const bool is_it = stat && stat.value().start_time == record.spawner_start_time &&
+                       stat.value().state != 'Z' && stat.value().state != 'X';
+    return is_it ? std::move(process).value() : UniqueFd{};
+}
+
+void end_spawner(const ContainerRecord& record) {
+    const auto process = open_spawner(record);
+    if (!process) return;
+    (void)sys::pidfd_send_signal(process, SIGKILL);
+    if (!sys::wait_ended(process, kLimit))
         throw Error(Code::timeout,
                     fmt::format("the spawner of container {} does not end", record.id))
             .with_fix("look at its state in /proc: it waits in the kernel (state D)");

@@ -1,8 +1,8 @@
 // The spawner of a container with restricted access: a process in the container's Landlock domain,
-// which can only be inherited, outside its namespaces and its cgroup. It starts the execs that
-// `covey-runtime exec` asks for at a socket in the state folder (seat.hpp), and ends with the
-// container's init. It is this program once more, so that it keeps nothing of the launch in memory.
-// docs/decisions/014. Thread rule: single-threaded. Blocks as each function says.
+// which can only be inherited, outside its namespaces and its cgroup, and in no sight of them. It
+// starts the execs that `covey-runtime exec` asks for at a socket in the state folder (seat.hpp),
+// and ends with the container's init. It is this program once more, so that it keeps nothing of the
+// launch in memory. docs/decisions/014. Thread rule: single-threaded. Blocks as each function says.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -26,6 +26,8 @@ inline constexpr std::string_view kSpawnerSocket = "spawner.sock";
 /// `record`.
 void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef init,
                  ContainerRecord& record);
+/// The process that the record means, if it lives still: a pidfd, or invalid.
+[[nodiscard]] UniqueFd open_spawner(const ContainerRecord& record);
 /// In delete: kills it if it is there still, and waits for its end (at most 10 s).
 void end_spawner(const ContainerRecord& record);
 

@@ -20,8 +20,9 @@ UniqueFd open_init(const ContainerRecord& record) {
     if (!pidfd) return {};
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto stat = sys::read_stat(proc, record.pid);
-    const bool alive = stat && stat.value().start_time == record.start_time &&
-                       stat.value().state != 'Z' && stat.value().state != 'X';
+    // Not by its state: a zombie is also a process whose first thread has ended before the others.
+    const bool alive =
+        stat && stat.value().start_time == record.start_time && !sys::wait_ended(pidfd.value(), 0);
     return alive ? std::move(pidfd).value() : UniqueFd{};
 }
 

@@ -1,8 +1,6 @@
 #include "runtime/stillness.hpp"
 
 #include "base/fault.hpp"
-#include "base/text.hpp"
-#include "cgroup/frozen_groups.hpp"
 #include "covey/error.hpp"
 #include "launch/message.hpp"
 #include "sys/file.hpp"
@@ -10,14 +8,21 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/loop.hpp"
+#include "task/members.hpp"
+#include "task/stillness.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <csignal>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <string_view>
+#include <vector>
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace covey::runtime {
@@ -28,48 +33,67 @@ constexpr std::string_view kStill = "still";
 /// In the guard process.
 class Guard {
   public:
-    Guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer)
+    Guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer, FdRef socket)
         : host_(host),
-          proc_(sys::open_proc().or_throw("open", "/proc")),
+          newcomer_(newcomer),
           wanted_(sys::namespace_id(pid_namespace).or_throw("stat", "the pod's PID namespace")),
-          groups_(host, {cgroup::identity_of(host, proc_, ::getpid()), newcomer}) {}
+          socket_(socket),
+          stillness_(owner_, host, rules(newcomer)) {}
 
-    /// Again until nobody new is found: who ran meanwhile may have forked or joined.
-    void freeze() {
-        constexpr int kMostRounds = 16;
-        for (int round = 0; freeze_round(); ++round)
-            if (round == kMostRounds)
-                throw Error(Code::timeout, "the pod's processes keep coming in new cgroups")
-                    .with_fix("try again when the pod is quiet");
+    /// Until the command says that it is over, or has ended: the end of the stream.
+    void run() {
+        end_ = owner_.watch(socket_, EPOLLIN, [this] { loop_.stop(); });
+        (void)stillness_.hold([this](const std::optional<Error>& error) {
+            if (error) return give_up(*error);
+            is_still_ = true;
+            sys::send_packet(socket_, kStill).or_throw("send", "report");
+        });
+        loop_.run();
     }
 
   private:
-    bool freeze_round() {
-        bool grew = false;
-        for (const auto& name : sys::list_dir(proc_).or_throw("list", "/proc")) {
-            const auto pid = parse_u32(name);
-            if (pid && is_member(static_cast<pid_t>(*pid)))
-                grew = freeze_group_of(static_cast<pid_t>(*pid)) || grew;
-        }
-        return grew;
+    /// Who is privileged in the pod ends before the others go on.
+    void give_up(const Error& error) {
+        if (is_still_ && !newcomer_.empty())
+            cgroup::Group::open(host_, cgroup::Placement{newcomer_}).kill();
+        launch::send_failed(socket_, error);
+        if (!is_still_) loop_.stop();
     }
 
-    bool is_member(pid_t pid) const {
-        const auto file = sys::open_namespace(proc_, pid, "pid");
-        if (!file) return false;  // gone, or a kernel thread
+    task::Stillness::Rules rules(const std::string& newcomer) {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        const auto members = [this] {
+            return std::make_unique<task::Members>(
+                sys::open_proc().or_throw("open", "/proc"),
+                [this](FdRef host_proc, pid_t pid) { return judge(host_proc, pid); });
+        };
+        return {[] { return std::vector<task::Members::Found>{}; },
+                members,
+                {cgroup::identity_of(host_, proc, ::getpid()), newcomer}};
+    }
+
+    [[nodiscard]] std::optional<task::Members::Found> judge(FdRef proc, pid_t pid) const {
+        const auto file = sys::open_namespace(proc, pid, "pid");
+        if (!file) return std::nullopt;  // gone, or a kernel thread
         const auto id = sys::namespace_id(file.value());
-        return id && id.value() == wanted_;
-    }
-
-    bool freeze_group_of(pid_t pid) {
-        const auto path = cgroup::identity_of(host_, proc_, pid);
-        return !path.empty() && groups_.freeze(path, fmt::format("process {}", pid));
+        if (!id || !(id.value() == wanted_) || !task::could_reach(proc, pid)) return std::nullopt;
+        const auto group = cgroup::identity_of(host_, proc, pid);
+        if (group.empty()) return std::nullopt;
+        return task::Members::Found{group, fmt::format("process {}", pid)};
     }
 
     const cgroup::Host& host_;
-    UniqueFd proc_;
+    std::string newcomer_;
     sys::NamespaceId wanted_;
-    cgroup::FrozenGroups groups_;
+    FdRef socket_;
+    bool is_still_ = false;
+    task::Loop loop_;
+    task::Owner owner_{loop_, "guard", [this](const Error& error) {
+                           launch::send_failed(socket_, error);
+                           loop_.stop();
+                       }};
+    task::Watch end_;
+    task::Stillness stillness_;
 };
 
 int run_guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer,
@@ -80,11 +104,7 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& 
         (void)::setsid();
         const std::array keep{socket.get(), pid_namespace.get()};
         sys::close_all_except(keep).or_throw("close", "the command's descriptors");
-        Guard guard{host, pid_namespace, newcomer};
-        guard.freeze();
-        sys::send_packet(socket, kStill).or_throw("send", "report");
-        // The end of the stream: the command says that it is over, or has ended.
-        (void)sys::receive_packet(socket);
+        Guard{host, pid_namespace, newcomer, socket}.run();
         return 0;
     } catch (const Error& error) {
         launch::send_failed(socket, error);

@@ -1,8 +1,9 @@
-// All processes of a pod's PID namespace stand still while a launch in pid mode nested has a
-// privileged process in there (docs/LAUNCH.md): their cgroups are frozen. A guard process freezes
-// them and thaws them when it is told so or this command is gone, so that a killed command leaves
-// no pod frozen. Called by create. Thread rule: single-threaded (it forks). The constructor blocks
-// until all stand still, at most 2 s for each group; the destructor until all go on.
+// The processes of a pod's PID namespace that could reach a privileged newborn stand still while a
+// launch in pid mode nested has one in there (docs/LAUNCH.md): task/stillness.hpp on the loop of a
+// guard process, which lets them go when it is told so or this command is gone, so that a killed
+// command leaves no pod frozen. Called by create. Thread rule: single-threaded (it forks). The
+// constructor blocks until all stand still, some 50 ms and a look at every process of the host; the
+// destructor until all go on.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -15,7 +16,9 @@ namespace covey::runtime {
 class Stillness {
   public:
     /// Throws failed_precondition naming a process that has no cgroup of its own to stand still in,
-    /// timeout for one that does not stop. A group that is frozen already stays so afterwards.
+    /// or that does not stop. A group that is frozen already stays so afterwards. When the launch
+    /// takes longer than they may stand still, the guard kills the newcomer's group and lets them
+    /// go.
     /// `newcomer`: the group of the container that is being made, or empty.
     Stillness(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer);
     ~Stillness();

@@ -25,7 +25,7 @@
 namespace covey::shim {
 namespace {
 
-constexpr mode_t kFolderMode = 0700, kRecordMode = 0600;
+constexpr mode_t kFolderMode = 0700, kGateMode = 0600;
 
 UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
     const auto made = sys::mkdir_at(sandbox_folder, "containers", kFolderMode);
@@ -40,7 +40,11 @@ UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
 }  // namespace
 
 Container::Container(const Context& context, core::ContainerConfig config, ReplyTo reply)
-    : context_(context) {
+    : context_(context),
+      owner_(context.loop, "container " + config.id,
+             [this](const Error& error) { on_trouble(error); }),
+      record_(owner_, "container.json", facts_.record_stale,
+              [this] { return core::encode_facts(facts_); }) {
     facts_.config = std::move(config);
     facts_.state = core::ContainerState::creating;
     facts_.created_at = task::unix_microseconds();
@@ -50,9 +54,9 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     fault_point("container.folder");
     folder_ = make_folder(context_.folder, facts_.config.id);
     rollback.add([this] { remove_folder(); });
-    sys::mkfifo_at(folder_, launch::kGateName, kRecordMode).or_throw("make", launch::kGateName);
+    sys::mkfifo_at(folder_, launch::kGateName, kGateMode).or_throw("make", launch::kGateName);
     fault_point("container.cgroup");
-    group_.emplace(cgroup::Group::create(context_.host, facts_.cgroup));
+    group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
     rollback.add([this] { group_->remove(); });
     launch();
     rollback.release();
@@ -60,10 +64,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
 }
 
 Container::~Container() {
-    context_.loop.cancel(recheck_);
-    context_.loop.forget(main_);
-    context_.loop.forget(spawner_);
-    context_.loop.forget(group_events_);
+    let_neighbours_go();
 }
 
 const Container& Container::alive(std::string_view role, const std::string& id) const {
@@ -124,12 +125,21 @@ const cgroup::Group* Container::group() const noexcept {
 }
 
 void Container::on_neighbours_due() {
-    try {
-        stillness_ = Stillness{context_.neighbours};
-        launching_->all_still();
-    } catch (const Error& error) {
-        on_failed(error);
-    }
+    if (hold_ != 0 || launch_error_) return;
+    hold_ = context_.stillness.hold([this](const std::optional<Error>& error) {
+        if (error)
+            on_failed(*error);
+        else
+            launching_->all_still();
+    });
+}
+
+void Container::let_neighbours_go() noexcept {
+    context_.stillness.let_go(std::exchange(hold_, 0));
+}
+
+task::Members::Found Container::as_member() const {
+    return {facts_.cgroup, fmt::format("container '{}'", facts_.config.id)};
 }
 
 void Container::launch() {
@@ -151,7 +161,7 @@ void Container::launch() {
     if (launcher.pid == 0) run_launcher(channels.child);
     group_events_ = group_->open_events();
     if (group_events_)
-        context_.loop.watch(group_events_, EPOLLPRI, [this] {
+        group_watch_ = owner_.watch(group_events_, EPOLLPRI, [this] {
             // The event is pending until the file is read; a fresh descriptor has one from the
             // start.
             std::array<char, 64> text{};
@@ -168,8 +178,9 @@ void Container::launch() {
     order.expect.nests = config.pid_mode == spec::PidMode::nested;
     order.expect.makes_world = config.pid_mode == spec::PidMode::container;
     order.recognize = task::children_in(&context_.host, facts_.cgroup);
-    launching_ =
-        std::make_unique<task::Launching>(context_.loop, std::move(order), launch_callbacks());
+    launching_ = std::make_unique<task::Launching>(owner_, context_.reaper, std::move(order),
+                                                   launch_callbacks());
+    listener_ = context_.reaper.listen_first(owner_, [this] { return hear_launches(); });
     target_namespace_.reset();
     spawner_group_.reset();
 }
@@ -181,15 +192,28 @@ task::Launching::Callbacks Container::launch_callbacks() {
             .executed = [this] { on_executed(); },
             .launcher_ended =
                 [this] {
-                    stillness_.end();
+                    let_neighbours_go();
                     finish_if_empty();
                 },
             .neighbours_due = [this] { on_neighbours_due(); },
-            .dropped = [this] { stillness_.end(); },
+            .dropped = [this] { let_neighbours_go(); },
             .hooks_due = {},  // the API refuses hooks, and an agent
             .spawner = [this](launch::KeepSpawner spawner) { on_spawner(std::move(spawner)); },
             .agent = {},
             .listener = [this](UniqueFd listener) { pid1_router_.take(std::move(listener)); }};
+}
+
+bool Container::hear_launches() {
+    std::vector<task::Launching*> launches{launching_.get()};
+    for (const auto& [id, exec] : execs_)
+        launches.push_back(exec->launching.get());
+    bool all = true;
+    for (auto* const launch : launches) {
+        if (launch == nullptr) continue;
+        if (launch->open()) launch->drain();
+        all = all && !launch->launcher_alive();
+    }
+    return all;
 }
 
 plan::LaunchRequest Container::launch_request() const {
@@ -216,6 +240,7 @@ void Container::run_launcher(launch::ChannelRefs channels) {
     input.pod.target = target_namespace_;
     input.cgroups = &context_.host;
     input.cgroup_path = facts_.cgroup;
+    input.device_rules = cgroup::DeviceRulesIn::program;
     input.state_folder = folder_;
     input.channels = channels;
     input.spawner.run = [this](FdRef control) { run_spawner(control); };
@@ -236,7 +261,7 @@ void Container::on_born(launch::Born born) {
     facts_.command = std::move(prepared.command);
     facts_.warnings = std::move(prepared.warnings);
     held_stdin_ = std::move(prepared.held_stdin);
-    context_.loop.watch(main_, EPOLLIN, [this] { on_main_exit(); });
+    expect_main();
     try {
         if (prepared.terminal) take_terminal(std::move(prepared.terminal));
     } catch (const Error& error) {
@@ -244,10 +269,20 @@ void Container::on_born(launch::Born born) {
     }
 }
 
+void Container::expect_main() {
+    try {
+        main_end_ = context_.reaper.expect(
+            main_, owner_, [this](const sys::ExitStatus& status) { on_main_exit(status); });
+    } catch (const Error&) {
+        main_exit_ = sys::ExitStatus{128 + SIGKILL, SIGKILL};  // it is no child of ours any more
+        throw;
+    }
+}
+
 void Container::take_terminal(UniqueFd master) {
     facts_.terminal = true;
     terminal_ = std::make_unique<task::TerminalCopy>(
-        context_.loop, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
+        owner_, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
 }
 
 pid_t Container::pod_number(const std::vector<pid_t>& numbers) const {
@@ -265,16 +300,19 @@ void Container::note_process() {
         sys::read_stat(proc, facts_.pid).or_throw("read stat of", "init").start_time;
     const auto status = sys::read_status(proc, facts_.pid).or_throw("read status of", "init");
     facts_.pod_pid = pod_number(status.ns_pids);
+    // It has cut its privileges: what it can never have, nobody who comes after it can.
+    in_own_user_namespace_ = task::is_in_own_user_namespace(proc, facts_.pid);
+    reaches_ = in_own_user_namespace_ && task::is_enough_to_reach(status.cap_bounding);
 }
 
 void Container::on_ready(UniqueFd terminal) {
     if (launch_error_) return;
-    stillness_.end();
+    let_neighbours_go();
     try {
         if (terminal) take_terminal(std::move(terminal));
         note_process();
         facts_.state = core::ContainerState::created;
-        write_record();
+        record_.write(folder_);
     } catch (const Error& error) {
         return on_failed(error);
     }
@@ -285,8 +323,7 @@ void Container::on_failed(const Error& error) {
     if (facts_.state == core::ContainerState::creating) {
         if (launch_error_) return;
         launch_error_ = error;
-        stillness_.end();
-        group_->kill();
+        group_->kill();  // first: whoever is privileged in the pod; then the neighbours go on
         finish_if_empty();
     } else if (start_reply_) {
         // init ends by itself; its exit comes as of any other container.
@@ -303,7 +340,7 @@ void Container::start(ReplyTo reply) {
     const auto gate = open_gate();
     start_reply_ = reply;
     try {
-        if (is_among_pod()) context_.neighbours.join(*this);
+        if (could_reach_newborn()) context_.stillness.join(as_member());
         ring(gate);
     } catch (...) {
         start_reply_.reset();
@@ -341,7 +378,7 @@ void Container::on_executed() {
     facts_.state = core::ContainerState::running;
     facts_.started_at = task::unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
-    write_record();
+    record_.write(folder_);
     tell_facts(*std::exchange(start_reply_, std::nullopt));
 }
 
@@ -350,11 +387,6 @@ void Container::tell_facts(ReplyTo reply) {
     // ever.
     if (!context_.peers.reply(reply, facts_))
         context_.peers.broadcast(core::ContainerStarted{facts_});
-}
-
-void Container::write_record() {
-    sys::replace_file_at(folder_, "container.json", core::encode_facts(facts_), kRecordMode)
-        .or_throw("write record of", facts_.config.id);
 }
 
 }  // namespace covey::shim

@@ -8,16 +8,18 @@
 #include "cgroup/cgroup.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
-#include "shim/neighbours.hpp"
-#include "shim/peers.hpp"
-#include "shim/sandbox.hpp"
+#include "shim/context.hpp"
+#include "shim/record_file.hpp"
 #include "sys/process.hpp"
+#include "task/freezing.hpp"
 #include "task/launching.hpp"
 #include "task/loop.hpp"
 #include "task/pid1_router.hpp"
+#include "task/reaper.hpp"
 #include "task/terminal_copy.hpp"
 #include "task/updating.hpp"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,24 +28,6 @@
 #include <vector>
 
 namespace covey::shim {
-
-/// What every container needs of its shim.
-struct Context {
-    task::Loop& loop;
-    Peers& peers;
-    const cgroup::Host& host;
-    FdRef folder;         // the sandbox's state folder
-    FdRef seccomp_cache;  // folder of compiled filters
-    FdRef pause;          // the program that does nothing
-    Sandbox& sandbox;
-    /// The container's object may go now (it is destroyed later, from the loop).
-    std::function<void(const std::string& id)> forget;
-    /// It has become `stopped`, or its launch failed.
-    std::function<void()> ended;
-    /// Null: there is none of that id.
-    std::function<const Container*(const std::string& id)> find;
-    Neighbours& neighbours;
-};
 
 class Container {
   public:
@@ -57,6 +41,9 @@ class Container {
     [[nodiscard]] std::vector<core::ExecFacts> execs() const;
     /// Its processes are members of the pod's PID namespace itself, and it has run its program.
     [[nodiscard]] bool is_among_pod() const;
+    /// One of its processes, now or later, could look into a privileged newborn of the pod.
+    [[nodiscard]] bool could_reach_newborn() const { return reaches_ && is_among_pod(); }
+    [[nodiscard]] task::Members::Found as_member() const;
     /// Null: it has ended.
     [[nodiscard]] const cgroup::Group* group() const noexcept;
 
@@ -69,16 +56,23 @@ class Container {
     void remove(bool force, ReplyTo reply);
     void exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo reply);
     void kill_exec(const std::string& id);
-    /// For the end of the sandbox.
-    void kill_everything();
+    /// For the end of the sandbox. What cannot be done now is done later.
+    void kill_everything() noexcept;
+    /// Who or what keeps it from ending: "process 4711 (sh), state D, waits in nfs_wait".
+    [[nodiscard]] std::string in_the_way() const;
 
   private:
     struct ExecState;
 
     /// Throws failed_precondition: it has not begun or has ended; `what` is what cannot be done.
     void require_started(std::string_view what) const;
-    /// On record too, or not at all.
     void become(core::ContainerState state);
+    /// An event of it threw: the way that it was on is taken again.
+    void on_trouble(const Error& error);
+    void on_stopped(bool stands);
+    void tell_pausers(const std::optional<Error>& error);
+    /// Pause and resume wait while a launch holds the pod still, some milliseconds.
+    bool waits_for_launch(ReplyTo reply, void (Container::*what)(ReplyTo));
     /// The facts, to whoever asked or came after him.
     void tell_facts(ReplyTo reply);
     /// That container of the sandbox, whose main process is alive; throws not_found and
@@ -89,6 +83,7 @@ class Container {
     [[nodiscard]] const Container* home() const;
     void launch();
     void on_neighbours_due();
+    void let_neighbours_go() noexcept;
     [[noreturn]] void run_launcher(launch::ChannelRefs channels);
     [[nodiscard]] plan::LaunchRequest launch_request() const;
     [[nodiscard]] task::Launching::Callbacks launch_callbacks();
@@ -102,7 +97,9 @@ class Container {
     void ring(FdRef gate) const;
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
-    void write_record();
+    void expect_main();
+    /// Reads what launches under way have been told of their children; false: there may be more.
+    bool hear_launches();
 
     [[nodiscard]] static std::uint64_t signal_bit(int signal) noexcept {
         return std::uint64_t{1} << (static_cast<unsigned>(signal) % 64U);
@@ -113,10 +110,21 @@ class Container {
     /// Out of memory, and who sent the signal; `sent` has the bits of ours, `ooms` the count
     /// when the process began.
     void explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const;
-    void on_main_exit();
+    void on_main_exit(sys::ExitStatus status);
     void finish_if_empty();
+    /// Looks again later: kills who is left, and ends what is over.
+    void recheck_later();
+    void recheck_in(std::chrono::milliseconds wait);
+    /// False: not yet; whoever asks comes again.
+    [[nodiscard]] bool is_group_removed() noexcept;
+    void announce_end();
+    /// Once it is stopped: what is left goes, and whoever asked for that is told.
+    void complete_removal();
+    /// Those who wait for the end are told who is in its way.
+    void give_up_removal();
     void discard();
     void finish();
+    [[nodiscard]] core::ExitRecord describe_end();
     void remove_folder();
     [[nodiscard]] std::string reason_of_end() const;
 
@@ -135,29 +143,42 @@ class Container {
     void on_exec_born(ExecState& state, launch::Born born);
     void on_exec_failed(ExecState& state, const Error& error);
     void on_exec_started(ExecState& state);
-    void on_exec_exit(ExecState& state);
+    void on_exec_exit(ExecState& state, sys::ExitStatus status);
+    void on_exec_trouble(ExecState& state, const Error& error);
     void tell_exec_exit(ExecState& state);
     void tell_exec_failure(ExecState& state);
     void forget_execs();
+    void sweep_execs();
 
     const Context& context_;
     core::ContainerFacts facts_;
+    task::Owner owner_;
     UniqueFd folder_;
+    RecordFile record_;
     std::optional<cgroup::Group> group_;
     UniqueFd group_events_;
+    task::Watch group_watch_;
     std::unique_ptr<task::Launching> launching_;
     UniqueFd main_;  // pidfd
+    task::Reaper::Child main_end_;
+    task::Reaper::Listener listener_;
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     bool is_in_domain_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
     pid_t spawner_pid_ = 0;
+    task::Reaper::Child spawner_end_;
     UniqueFd spawner_group_;     // the shim's own, during the launch
     UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
-    Stillness stillness_;  // while a launch in mode nested has a privileged process in the pod
+    std::uint64_t hold_ = 0;  // while a launch in mode nested has a privileged process in the pod
+    bool reaches_ = false, in_own_user_namespace_ = true;
+    std::unique_ptr<task::Freezing> pausing_;
+    std::vector<ReplyTo> pausers_;
+    std::map<std::uint64_t, task::Timer> waiting_;  // pauses and resumes, by their number
+    std::uint64_t next_wait_ = 1;
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;
-    task::Pid1Router pid1_router_{context_.loop, [this]() -> task::Pid1Router::Target {
+    task::Pid1Router pid1_router_{owner_, [this]() -> task::Pid1Router::Target {
                                       if (main_exit_) return {};
                                       return {facts_.pid, main_};
                                   }};
@@ -166,9 +187,12 @@ class Container {
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
     std::vector<ReplyTo> remove_replies_;
-    task::Loop::Timer recheck_ = 0;
+    std::optional<core::ExitRecord> end_;  // told when its group is gone
+    std::chrono::steady_clock::time_point emptied_at_;
+    bool group_gone_ = false;
+    task::Timer recheck_, sweep_, removal_, removal_deadline_;
+    int rechecks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>();  // for callbacks that may outlive us
 };
 
 }  // namespace covey::shim

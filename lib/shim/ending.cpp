@@ -3,13 +3,13 @@
 #include "core/lifecycle.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
-#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "task/clock.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -20,6 +20,10 @@ namespace {
 
 /// Where no event tells that a group is empty (pure v1), or to be safe against a missed one.
 constexpr std::chrono::milliseconds kRecheck{20};
+/// For a group that is empty but cannot be removed yet.
+constexpr std::chrono::milliseconds kSoon{1}, kPatience{500};
+/// Of whoever waits for a delete: after that he is told who is in its way.
+constexpr std::chrono::milliseconds kRemovalLimit{4000};
 
 }  // namespace
 
@@ -63,38 +67,75 @@ void Container::explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_
         exit.sent_by = Sender::kernel;
 }
 
-void Container::kill_everything() {
+void Container::kill_everything() noexcept {
     if (facts_.state == core::ContainerState::stopped) return;
-    if (facts_.state == core::ContainerState::creating)
-        on_failed(Error(Code::failed_precondition, "the sandbox was stopped during the create"));
-    kill_group();
+    const bool killed = owner_.guard([this] {
+        if (facts_.state == core::ContainerState::creating)
+            on_failed(
+                Error(Code::failed_precondition, "the sandbox was stopped during the create"));
+        kill_group();
+    });
+    if (!killed) recheck_later();
 }
 
 void Container::remove(bool force, ReplyTo reply) {
-    if (facts_.state == core::ContainerState::stopped) {
-        remove_folder();
-        context_.peers.reply(reply, core::Done{});
-        return context_.forget(facts_.config.id);
-    }
-    if (!force)
+    const bool is_over = facts_.state == core::ContainerState::stopped;
+    if (!is_over && !force)
         throw Error(Code::failed_precondition,
                     fmt::format("cannot delete container '{}': it is {}", facts_.config.id,
                                 core::state_name(facts_.state)))
             .with_fix("stop it first, or delete with force");
     remove_replies_.push_back(reply);
+    if (!removal_deadline_.is_set())
+        removal_deadline_ = owner_.after(kRemovalLimit, [this] { give_up_removal(); });
+    if (is_over) return complete_removal();
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::failed_precondition, "the container was deleted during its create"));
     kill_group();
 }
 
-void Container::on_main_exit() {
+void Container::complete_removal() {
+    if (!is_group_removed()) {
+        constexpr std::chrono::milliseconds kLongest{1000};
+        removal_ = owner_.after(std::min(kRecheck * ++rechecks_, kLongest),
+                                [this] { complete_removal(); });
+        return;
+    }
+    if (remove_replies_.empty()) return;
+    record_.stop();
+    remove_folder();
+    for (const auto& reply : std::exchange(remove_replies_, {}))
+        context_.peers.reply(reply, core::Done{});
+    context_.forget(facts_.config.id);
+}
+
+void Container::give_up_removal() {
+    const auto error =
+        Error(Code::timeout,
+              fmt::format("container '{}' does not end: {}", facts_.config.id, in_the_way()))
+            .with_fix(
+                "a process in state D waits in the kernel, often for a mount: delete again "
+                "when what it waits for answers");
+    for (const auto& reply : std::exchange(remove_replies_, {}))
+        context_.peers.reply(reply, error);
+}
+
+std::string Container::in_the_way() const {
+    if (!group_->is_empty()) return group_->survivors();
+    if (launching_ && launching_->launcher_alive()) return "its launcher";
+    for (const auto& [id, exec] : execs_)
+        if (!exec->is_reaped()) return fmt::format("exec '{}'", id);
+    if (updating_ && !updating_->is_over()) return "a change of its limits";
+    if (spawner_) return "its spawner";
+    return "its cgroup, which the kernel still holds";
+}
+
+void Container::on_main_exit(sys::ExitStatus status) {
     // What it said before it ended must be heard first: a start's answer precedes the exit.
-    if (launching_) launching_->settle();
-    const auto status = sys::try_wait_process(main_);
-    if (status && !status.value()) return;
-    main_exit_ = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
-    if (launching_) launching_->init_ended();
-    context_.loop.forget(main_);
+    (void)owner_.guard([this] {
+        if (launching_) launching_->settle();
+    });
+    main_exit_ = status;
     if (facts_.state == core::ContainerState::creating)
         on_failed(Error(Code::internal, "init ended before it was ready")
                       .with_fix("it was killed (out of memory?): look into the kernel's log"));
@@ -104,6 +145,13 @@ void Container::on_main_exit() {
 }
 
 void Container::finish_if_empty() {
+    // Nobody is left, and still one has not been reaped: a tracer outside keeps its end to itself.
+    if (main_ && !main_exit_ && group_->is_empty()) main_end_.look();
+    for (const auto& [id, exec] : execs_)
+        if (exec->process && !exec->exit && exec->group->is_empty()) {
+            exec->end.look();
+            break;  // what it tells may have changed the list; it comes back here
+        }
     const bool main_ended = main_exit_.has_value() || (launch_error_ && !main_);
     if (!main_ended || (launching_ && launching_->launcher_alive()) ||
         facts_.state == core::ContainerState::stopped)
@@ -116,11 +164,7 @@ void Container::finish_if_empty() {
         return;  // its end comes back here
     }
     if (!group_->is_empty()) {
-        context_.loop.cancel(recheck_);
-        recheck_ = context_.loop.after(kRecheck, [this] {
-            group_->kill();  // who was forked while the first kill went round
-            finish_if_empty();
-        });
+        recheck_later();
         return;
     }
     if (facts_.state == core::ContainerState::creating)
@@ -129,51 +173,101 @@ void Container::finish_if_empty() {
         finish();
 }
 
+void Container::recheck_later() {
+    recheck_in(std::min(kRecheck * (1 + rechecks_++ / 50), kRecheck * 10));
+}
+
+void Container::recheck_in(std::chrono::milliseconds wait) {
+    recheck_ = owner_.after(wait, [this] {
+        group_->kill();  // who was forked while the first kill went round
+        finish_if_empty();
+    });
+}
+
+void Container::on_trouble(const Error& error) {
+    constexpr std::size_t kMostWarnings = 16;
+    if (facts_.warnings.size() < kMostWarnings) facts_.warnings.push_back(error.detail());
+    const bool is_unborn = facts_.state == core::ContainerState::creating && !launch_error_;
+    // Its create fails with that, and what that throws again comes back to here.
+    if (is_unborn && !owner_.guard([&] { on_failed(error); })) return;
+    if (launch_error_ || main_exit_) recheck_later();
+}
+
+bool Container::is_group_removed() noexcept {
+    if (group_gone_) return true;
+    // What is thrown (no descriptors, say) is no reason to stop trying.
+    (void)owner_.guard([this] { group_gone_ = group_->try_remove(); });
+    return group_gone_;
+}
+
 void Container::discard() {
-    if (!main_) reap_unborn(context_.host, facts_.cgroup);
-    group_->remove();
+    // Whoever of it has ended without a name (its launcher was killed between the clone of its
+    // process and the message of its birth) would keep its PID namespace from ending.
+    context_.reaper.sweep();
+    let_neighbours_go();
+    if (!end_) emptied_at_ = std::chrono::steady_clock::now();
+    end_.emplace();
+    if (!is_group_removed() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit)
+        return recheck_in(kSoon);
+    record_.stop();
     remove_folder();
     facts_.state = core::ContainerState::stopped;
     // Only now, when nothing of it is left.
     if (create_reply_) context_.peers.reply(*create_reply_, *launch_error_);
-    for (const auto& reply : remove_replies_)
+    for (const auto& reply : std::exchange(remove_replies_, {}))
         context_.peers.reply(reply, core::Done{});
     const auto ended = context_.ended;
     context_.forget(facts_.config.id);
     ended();
 }
 
-void Container::finish() {
+core::ExitRecord Container::describe_end() {
     core::ExitRecord exit;
     exit.exit_code = main_exit_->code;
     exit.signal = main_exit_->signal;
-    exit.reason = reason_of_end();
-    exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
     exit.exited_at = task::unix_microseconds();
-    explain(exit, sent_signals_, 0);
-    if (terminal_) terminal_->drain();
-    terminal_.reset();
-    held_stdin_.reset();
-    forget_execs();
-    context_.loop.forget(group_events_);
-    group_events_.reset();
-    group_->remove();
+    // What cannot be found out (no descriptors, say) must not keep the end from being told.
+    (void)owner_.guard([&] {
+        exit.reason = reason_of_end();
+        exit.oom_killed = group_->stats().oom_kills.value_or(0) > 0;
+        explain(exit, sent_signals_, 0);
+    });
+    return exit;
+}
+
+void Container::finish() {
+    using Clock = std::chrono::steady_clock;
+    if (!end_) {
+        emptied_at_ = Clock::now();
+        end_ = describe_end();
+        if (terminal_) (void)owner_.guard([this] { terminal_->drain(); });
+        terminal_.reset();
+        held_stdin_.reset();
+        group_watch_.end();
+        group_events_.reset();
+    }
+    // A task that has ended keeps its group for a moment. One that is not to be removed for longer
+    // keeps nobody from hearing of the end.
+    if (!is_group_removed() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kSoon);
+    announce_end();
+}
+
+void Container::announce_end() {
     facts_.state = core::ContainerState::stopped;
-    facts_.exit = exit;
+    facts_.exit = end_;
     facts_.pid = facts_.pod_pid = 0;
-    write_record();
+    forget_execs();
+    record_.write(folder_);
+    pausing_.reset();
+    waiting_.clear();
+    tell_pausers(Error(Code::failed_precondition, "the container has ended"));
     if (start_reply_)
         context_.peers.reply(
             *std::exchange(start_reply_, std::nullopt),
             Error(Code::failed_precondition, "the container ended before it could be started"));
-    context_.peers.broadcast(core::ContainerExited{facts_.config.id, exit});
+    context_.peers.broadcast(core::ContainerExited{facts_.config.id, *end_});
     const auto ended = context_.ended;
-    if (!remove_replies_.empty()) {
-        remove_folder();
-        for (const auto& reply : remove_replies_)
-            context_.peers.reply(reply, core::Done{});
-        context_.forget(facts_.config.id);
-    }
+    if (!group_gone_ || !remove_replies_.empty()) complete_removal();
     ended();
 }
 

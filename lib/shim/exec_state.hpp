@@ -6,13 +6,20 @@
 namespace covey::shim {
 
 struct Container::ExecState {
+    ExecState(task::Loop& loop, core::ExecConfig wish, task::Owner::Handler trouble)
+        : config(std::move(wish)),
+          owner(loop, "exec " + config.container + "/" + config.exec, std::move(trouble)) {}
+
     core::ExecConfig config;
     core::ExecFacts facts;
+    task::Owner owner;  // what its events throw ends it, and nothing else
     std::optional<cgroup::Group> group;
     std::unique_ptr<task::Launching> launching;
-    UniqueFd process;   // pidfd
+    UniqueFd process;  // pidfd
+    task::Reaper::Child end;
     UniqueFd terminal;  // pty master, until it goes to the client
     std::optional<sys::ExitStatus> exit;
+    task::Timer retry;
     std::optional<ReplyTo> reply;
     std::optional<Error> error;  // why it could not be started; told once nothing of it is left
     bool failed = false, told = false;

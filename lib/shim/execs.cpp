@@ -4,7 +4,6 @@
 #include "launch/exec_join.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
-#include "shim/unborn.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
@@ -12,12 +11,16 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <utility>
 
-#include <sys/epoll.h>
-
 namespace covey::shim {
+namespace {
+
+constexpr std::chrono::milliseconds kRetry{20};
+
+}  // namespace
 
 std::vector<core::ExecFacts> Container::execs() const {
     std::vector<core::ExecFacts> result;
@@ -39,22 +42,30 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
                     "an exec needs stdin, stdout and stderr, or a terminal and none");
     if (execs_.contains(config.exec))
         throw Error(Code::already_exists, fmt::format("exec '{}' is there already", config.exec));
-    auto state = std::make_unique<ExecState>();
+    const auto id = config.exec;
+    auto state = std::make_unique<ExecState>(
+        context_.loop, std::move(config), [this, id](const Error& error) {
+            // Not from here on: it may be what is being destroyed.
+            if (const auto found = execs_.find(id); found != execs_.end())
+                on_exec_trouble(*found->second, error);
+        });
     state->facts.container = facts_.config.id;
-    state->facts.exec = config.exec;
-    state->facts.cgroup = facts_.cgroup + "/" + config.exec + ".exec";
-    state->config = std::move(config);
+    state->facts.exec = id;
+    state->facts.cgroup = facts_.cgroup + "/" + id + ".exec";
+    // For good: what the exec leaves behind has it as well.
+    if (in_own_user_namespace_ && task::is_enough_to_reach(state->config.add_capabilities))
+        reaches_ = true;
+    if (could_reach_newborn()) context_.stillness.join(as_member());
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
     state->ooms = group_->stats().oom_kills.value_or(0);
     try {
         launch_exec(*state, std::move(fds));
     } catch (...) {
-        state->group->remove();
+        (void)state->group->try_remove();
         throw;
     }
     state->reply = reply;
-    const auto id = state->config.exec;
     execs_[id] = std::move(state);
 }
 
@@ -96,8 +107,8 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
     order.expect.gate = false;
     order.expect.listener = facts_.config.pid1_signals == spec::Pid1Signals::route;
     order.recognize = task::children_in(&context_.host, state.facts.cgroup);
-    state.launching =
-        std::make_unique<task::Launching>(context_.loop, std::move(order), exec_callbacks(state));
+    state.launching = std::make_unique<task::Launching>(state.owner, context_.reaper,
+                                                        std::move(order), exec_callbacks(state));
 }
 
 task::Launching::Callbacks Container::exec_callbacks(ExecState& state) {
@@ -118,8 +129,10 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
     state.process = std::move(born.pidfd);
     state.terminal = std::move(born.prepared.terminal);
     state.facts.pid = born.pid;
+    state.end = context_.reaper.expect(
+        state.process, state.owner,
+        [this, &state](const sys::ExitStatus& status) { on_exec_exit(state, status); });
     state.launching->await_execution({});
-    context_.loop.watch(state.process, EPOLLIN, [this, &state] { on_exec_exit(state); });
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     // It may have ended by now (a zombie still has its numbers): absent facts stay zero.
     if (const auto stat = sys::read_stat(proc, born.pid))
@@ -128,10 +141,24 @@ void Container::on_exec_born(ExecState& state, launch::Born born) {
     if (status) state.facts.pod_pid = pod_number(status.value().ns_pids);
 }
 
+/// An event of it threw. One that could not be begun is undone, one that runs goes on.
+void Container::on_exec_trouble(ExecState& state, const Error& error) {
+    if (state.process && !state.exit && !state.end)
+        state.exit = sys::ExitStatus{128 + SIGKILL, SIGKILL};
+    if (state.reply && !state.failed) {
+        (void)state.owner.guard([&] { on_exec_failed(state, error); });
+        return;
+    }
+    state.retry = state.owner.after(kRetry, [this, &state] {
+        if (state.failed) state.group->kill_exec(*group_);
+        tell_exec_exit(state);
+    });
+}
+
 void Container::on_exec_failed(ExecState& state, const Error& error) {
     state.failed = true;
     state.error = error;
-    state.group->kill();
+    state.group->kill_exec(*group_);
     tell_exec_exit(state);
 }
 
@@ -141,19 +168,15 @@ void Container::on_exec_started(ExecState& state) {
         if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {
             // The client has left, and with it whoever holds the streams: nobody knows this exec.
             state.failed = true;
-            state.group->kill();
+            state.group->kill_exec(*group_);
         }
     }
     tell_exec_exit(state);
 }
 
-void Container::on_exec_exit(ExecState& state) {
+void Container::on_exec_exit(ExecState& state, sys::ExitStatus status) {
+    state.exit = status;
     state.launching->settle();
-    const auto status = sys::try_wait_process(state.process);
-    if (status && !status.value()) return;
-    state.exit = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
-    state.launching->init_ended();
-    context_.loop.forget(state.process);
     tell_exec_exit(state);
 }
 
@@ -177,7 +200,7 @@ void Container::tell_exec_exit(ExecState& state) {
 }
 
 void Container::tell_exec_failure(ExecState& state) {
-    if (!state.process) reap_unborn(context_.host, state.facts.cgroup);
+    if (!state.process) context_.reaper.sweep();
     state.told = true;
     forget_execs();
     // Not earlier: whoever hears of the failure shall find nothing of the exec.
@@ -186,15 +209,29 @@ void Container::tell_exec_failure(ExecState& state) {
 }
 
 void Container::forget_execs() {
-    // A process that an exec left running in the background keeps its group until the container's
-    // end.
     for (auto& [id, state] : execs_)
-        if (state && state->told && state->group->is_empty()) state->group->remove();
+        if (state->told)
+            (void)state->owner.guard([&] {
+                if (state->group->is_empty()) (void)state->group->try_remove();
+            });
     // From the loop, as a callback of one of them may be on the stack.
-    context_.loop.after(std::chrono::milliseconds{0}, [this, alive = std::weak_ptr<int>{alive_}] {
-        if (alive.expired()) return;
-        std::erase_if(execs_, [](const auto& entry) { return entry.second->told; });
+    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] { sweep_execs(); });
+}
+
+void Container::sweep_execs() {
+    bool again = false;
+    std::erase_if(execs_, [&](const auto& entry) {
+        auto& state = *entry.second;
+        if (!state.told) return false;
+        // A process that an exec left running in the background keeps its group until the
+        // container's end.
+        bool is_over = true;
+        (void)state.owner.guard(
+            [&] { is_over = !state.group->is_empty() || state.group->try_remove(); });
+        again = again || !is_over;
+        return is_over;
     });
+    if (again) sweep_ = owner_.after(kRetry, [this] { sweep_execs(); });
 }
 
 void Container::kill_exec(const std::string& id) {
@@ -203,7 +240,7 @@ void Container::kill_exec(const std::string& id) {
         throw Error(Code::not_found,
                     fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
     found->second->killed = true;
-    found->second->group->kill();
+    found->second->group->kill_exec(*group_);
 }
 
 }  // namespace covey::shim

@@ -2,6 +2,7 @@
 // hand.
 #include "base/log.hpp"
 #include "core/shim_process.hpp"
+#include "launch/keyring.hpp"
 #include "shim/dump_plan.hpp"
 #include "shim/shim.hpp"
 #include "sys/file.hpp"
@@ -34,6 +35,9 @@ int main(int argc, char** argv) {
         for (const int fd :
              {core::kShimListenFd, core::kShimFolderFd, core::kShimPauseFd, core::kShimCacheFd})
             sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "inherited descriptor");
+        // What coveyd's session has of keys is nobody's in a pod; pause and the spawners inherit
+        // it.
+        launch::leave_session_keyring();
         shim::Shim shim{{UniqueFd{core::kShimListenFd}, UniqueFd{core::kShimFolderFd},
                          UniqueFd{core::kShimPauseFd}, UniqueFd{core::kShimCacheFd}}};
         return shim.run();

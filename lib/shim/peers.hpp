@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,20 @@ class Peers {
     using Handler = std::function<void(ReplyTo, core::RequestBody, std::vector<UniqueFd> fds)>;
 
     Peers(task::Loop& loop, UniqueFd listener, Handler handler);
-    /// False when the client has left: then nobody heard it.
-    bool reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {});
-    void broadcast(const core::Event& event);
+    /// False when the client has left, or could not be told and was dropped: nobody heard it.
+    bool reply(ReplyTo to, const core::ReplyBody& body, UniqueFd fd = {}) noexcept;
+    /// A client that cannot be told is dropped: it comes again and asks for what there is.
+    /// Runs `serve`; what that throws is the answer.
+    void answer(ReplyTo to, const task::Callback& serve) noexcept;
+    void broadcast(const core::Event& event) noexcept;
 
   private:
     struct Client {
+        Client(task::Loop& loop, UniqueFd connection, task::Owner::Handler failed)
+            : owner(loop, "client", std::move(failed)), socket(std::move(connection)) {}
+        task::Owner owner;  // what its events throw drops it
         UniqueFd socket;
+        task::Watch watch;
         std::deque<std::pair<std::string, UniqueFd>> outbox;
         std::size_t outbox_bytes = 0;
     };
@@ -40,12 +48,13 @@ class Peers {
     void serve(std::uint64_t id);
     void send(std::uint64_t id, std::string packet, UniqueFd fd);
     void flush(std::uint64_t id);
-    void drop(std::uint64_t id);
+    void drop(std::uint64_t id) noexcept;
 
-    task::Loop& loop_;
+    task::Owner owner_;
     UniqueFd listener_;
+    task::Watch watch_;
     Handler handler_;
-    std::map<std::uint64_t, Client> clients_;
+    std::map<std::uint64_t, std::shared_ptr<Client>> clients_;
     std::uint64_t next_client_ = 1;
 };
 

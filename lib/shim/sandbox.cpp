@@ -9,7 +9,6 @@
 #include "launch/sysctl.hpp"
 #include "launch/user_namespace.hpp"
 #include "shim/pod_namespaces.hpp"
-#include "shim/unborn.hpp"
 #include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -22,14 +21,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <optional>
 #include <utility>
 
 #include <fcntl.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace covey::shim {
@@ -37,43 +36,10 @@ namespace {
 
 using Kind = core::NamespaceWish::Kind;
 
-constexpr int kHandshakeLimit = 10'000;  // milliseconds
+constexpr std::chrono::milliseconds kHandshakeLimit{10'000}, kUndoLimit{3000};
 // One for each container that pause's own superblock must not be shared with, on kernels
 // before 6.18.
 constexpr int kProcContexts = 8;
-
-struct HandShake {
-    std::vector<UniqueFd> contexts;
-    pid_t pid = 0;  // of pause, when somebody else than the shim cloned it
-    UniqueFd pidfd;
-    std::optional<Error> failed;
-};
-
-/// Until pause is exec'd (the end of the stream): what its set-up stage sent.
-HandShake wait_for_exec(FdRef handshake) {
-    HandShake result;
-    while (true) {
-        pollfd entry{handshake.get(), POLLIN, 0};
-        const int ready = ::poll(&entry, 1, kHandshakeLimit);
-        if (ready < 0 && errno == EINTR) continue;
-        if (ready <= 0) {
-            result.failed.emplace(Code::timeout,
-                                  "the sandbox's pause process did not start within 10 s");
-            return result;
-        }
-        auto packet = sys::receive_packet(handshake).or_throw("receive", "hand-shake");
-        if (packet.data.empty()) return result;
-        if (packet.data == "C") {
-            result.contexts = std::move(packet.fds);
-        } else if (packet.data.front() == 'I' && packet.fds.size() == 1) {
-            result.pid =
-                static_cast<pid_t>(parse_u32(std::string_view{packet.data}.substr(1)).value_or(0));
-            result.pidfd = std::move(packet.fds.front());
-        } else if (!result.failed) {
-            result.failed = launch::decode_failure(packet.data);
-        }
-    }
-}
 
 std::string hostname_for(const core::SandboxConfig& config) {
     constexpr std::size_t kLongest = 64;  // HOST_NAME_MAX
@@ -82,8 +48,9 @@ std::string hostname_for(const core::SandboxConfig& config) {
 
 }  // namespace
 
-Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, FdRef pause_program)
-    : host_(host) {
+Sandbox::Sandbox(task::Owner& owner, task::Reaper& reaper, const cgroup::Host& host,
+                 const core::SandboxConfig& config, FdRef pause_program, Told told)
+    : owner_(owner), reaper_(reaper), host_(host), config_(config), told_(std::move(told)) {
     facts_.id = config.id;
     facts_.cgroup = config.cgroup_parent + "/" + config.id + ".pod";
     facts_.created_at = task::unix_microseconds();
@@ -91,22 +58,13 @@ Sandbox::Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, Fd
     Rollback rollback;
     fault_point("sandbox.cgroup");
     auto pod = cgroup::Group::create(host_, facts_.cgroup);
-    rollback.add([&] {
-        if (pause_) {
-            kill_pause();
-            (void)sys::wait_process(pause_);
-        }
-        remove_cgroup();
-    });
+    rollback.add([&] { pod.remove(); });
     start_pause(config, pause_program);
-    fault_point("sandbox.facts");
-    note_namespaces(config);
-    facts_.state = core::SandboxState::ready;
     rollback.release();
 }
 
 void Sandbox::start_pause(const core::SandboxConfig& config, FdRef pause_program) {
-    auto group = cgroup::Group::create(host_, facts_.cgroup + "/pause");
+    auto group = cgroup::Group::create_everywhere(host_, facts_.cgroup + "/pause");
     launch::SandboxSetup setup;
     setup.hostname = hostname_for(config);
     setup.sysctls = config.sysctls;
@@ -129,31 +87,126 @@ void Sandbox::clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgro
         throw launch::namespace_limit_error("run coveyd in fewer containers");
     auto child = std::move(cloned).or_throw("clone", "pause");
     if (child.pid == 0) {
-        if (!group.clone_target().valid()) group.join(cgroup::Group::Identity::move);
+        try {
+            group.join(group.clone_target().valid() ? cgroup::Group::Identity::already_there
+                                                    : cgroup::Group::Identity::move);
+        } catch (const Error& error) {
+            launch::send_failed(setup.handshake, error);
+            ::_exit(1);
+        }
         if (inside) launch::run_sandbox_launcher(setup, flags);
         launch::run_sandbox_setup(setup);
     }
-    sockets.child.reset();
-    if (!inside) {
+    // From here on what goes wrong is told by the loop: there is somebody to be ended.
+    handshake_ = std::move(sockets.parent);
+    if (inside) {
+        launcher_ = std::move(child.pidfd);
+    } else {
         pause_ = std::move(child.pidfd);
         facts_.pause_pid = child.pid;
     }
-    auto heard = wait_for_exec(sockets.parent);
-    if (inside) {
-        pause_ = std::move(heard.pidfd);
-        facts_.pause_pid = heard.pid;
-        // It only clones; one that does not end in time is ended.
-        if (heard.failed) (void)sys::pidfd_send_signal(child.pidfd, SIGKILL);
-        (void)sys::wait_process(child.pidfd);
-        if (!heard.failed && !pause_)
-            heard.failed.emplace(Code::internal, "the sandbox's launcher ended without a word");
-        if (!pause_) reap_unborn(host_, facts_.cgroup + "/pause");
+    if (!owner_.guard([this] { listen(); })) fail(Error(Code::internal, "cannot listen to pause"));
+}
+
+void Sandbox::listen() {
+    sys::set_nonblocking(handshake_, true).or_throw("fcntl", "hand-shake");
+    words_ = owner_.watch(handshake_, EPOLLIN, [this] { hear(); });
+    deadline_ = owner_.after(kHandshakeLimit, [this] {
+        fail(Error(Code::timeout, "the sandbox's pause process did not start within 10 s"));
+    });
+    if (launcher_)
+        launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus&) {
+            launcher_.reset();
+            hear();
+            go_on();
+        });
+    else
+        expect_pause();
+}
+
+void Sandbox::expect_pause() {
+    pause_end_ = reaper_.expect(pause_, owner_, [this](const sys::ExitStatus& status) {
+        pause_gone_ = true;
+        if (facts_.state == core::SandboxState::creating) {
+            hear();
+            fail(Error(Code::internal, "the sandbox's pause process ended before it was ready"));
+        } else {
+            note_end(status);
+            told_.ended();
+        }
+    });
+}
+
+/// What pause's set-up stage says; the end of the stream is that pause is exec'd, or nobody.
+void Sandbox::hear() {
+    while (handshake_) {
+        auto packet = sys::receive_packet(handshake_);
+        if (!packet && packet.error() == EAGAIN) return;
+        if (!packet || packet.value().data.empty()) {
+            words_.end();
+            handshake_.reset();
+            return go_on();
+        }
+        take(std::move(packet).value());
     }
-    if (heard.failed) throw Error(*heard.failed);
-    if (heard.contexts.empty()) return;
-    proc_keeper_ = std::move(heard.contexts.back());
-    heard.contexts.pop_back();
-    proc_contexts_ = std::move(heard.contexts);
+}
+
+void Sandbox::take(sys::Packet packet) {
+    if (packet.data == "C") {
+        proc_contexts_ = std::move(packet.fds);
+    } else if (packet.data.front() == 'I' && packet.fds.size() == 1 && launcher_ && !pause_) {
+        facts_.pause_pid =
+            static_cast<pid_t>(parse_u32(std::string_view{packet.data}.substr(1)).value_or(0));
+        pause_ = std::move(packet.fds.front());
+        expect_pause();
+    } else {
+        fail(launch::decode_failure(packet.data));
+    }
+}
+
+void Sandbox::go_on() {
+    if (failed_ || facts_.state != core::SandboxState::creating || handshake_ || launcher_) return;
+    if (!pause_) return fail(Error(Code::internal, "the sandbox's launcher ended without a word"));
+    deadline_.cancel();
+    try {
+        if (!proc_contexts_.empty()) {
+            proc_keeper_ = std::move(proc_contexts_.back());
+            proc_contexts_.pop_back();
+        }
+        fault_point("sandbox.facts");
+        note_namespaces(config_);
+    } catch (const Error& error) {
+        return fail(error);
+    }
+    facts_.state = core::SandboxState::ready;
+    told_.made(std::nullopt);
+}
+
+/// The first reason counts. All that was made goes; then it is told.
+void Sandbox::fail(const Error& error) {
+    if (failed_) return;
+    failed_ = error;
+    words_.end();
+    handshake_.reset();
+    deadline_.cancel();
+    undone_by_ = task::Loop::Clock::now() + kUndoLimit;
+    undo();
+}
+
+void Sandbox::undo() {
+    constexpr std::chrono::milliseconds kAgain{2};
+    bool removed = false;
+    (void)owner_.guard([&] {
+        if (launcher_) (void)sys::pidfd_send_signal(launcher_, SIGKILL);
+        if (pause_ && !pause_gone_) (void)sys::pidfd_send_signal(pause_, SIGKILL);
+        cgroup::Group::open(host_, facts_.cgroup).kill();  // also who was born without a word
+        removed = !launcher_ && (!pause_ || pause_gone_) && try_remove_cgroup();
+    });
+    if (removed || task::Loop::Clock::now() >= undone_by_) {
+        const auto error = *failed_;
+        return told_.made(error);
+    }
+    deadline_ = owner_.after(kAgain, [this] { undo(); });
 }
 
 void Sandbox::note_namespaces(const core::SandboxConfig& config) {
@@ -218,10 +271,7 @@ void Sandbox::kill_pause() {
     if (!sent && sent.error() != ESRCH) sent.or_throw("kill", "pause");
 }
 
-bool Sandbox::reap_pause() {
-    const auto status = sys::try_wait_process(pause_);
-    if (status && !status.value()) return false;
-    const auto end = status ? *status.value() : sys::ExitStatus{128 + SIGKILL, SIGKILL};
+void Sandbox::note_end(sys::ExitStatus end) {
     core::ExitRecord exit;
     exit.exit_code = end.code;
     exit.signal = end.signal;
@@ -231,7 +281,6 @@ bool Sandbox::reap_pause() {
     exit.oom_killed = !killed_ && was_out_of_memory();
     exit.sent_by = killed_ ? Sender::covey : exit.oom_killed ? Sender::kernel : Sender::unknown;
     facts_.exit = exit;
-    return true;
 }
 
 bool Sandbox::was_out_of_memory() const {
@@ -243,8 +292,17 @@ bool Sandbox::was_out_of_memory() const {
     }
 }
 
-void Sandbox::remove_cgroup() {
-    cgroup::Group::open(host_, facts_.cgroup).remove();
+bool Sandbox::try_remove_cgroup() {
+    try {
+        return cgroup::Group::open(host_, facts_.cgroup).try_remove();
+    } catch (const Error& error) {
+        if (error.code() != Code::not_found) throw;
+        return true;
+    }
+}
+
+std::string Sandbox::survivors() const {
+    return cgroup::Group::open(host_, facts_.cgroup).survivors();
 }
 
 }  // namespace covey::shim

@@ -1,6 +1,5 @@
 // The pod itself: its cgroup, pause and the namespaces that pause holds.
-// Thread rule: the loop's thread. create() blocks until pause runs (about a millisecond, at most 10
-// s).
+// Thread rule: the loop's thread. Nothing blocks: what pause's set-up says is heard on the loop.
 #pragma once
 
 #include "base/unique_fd.hpp"
@@ -8,8 +7,14 @@
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
 #include "launch/sandbox_setup.hpp"
+#include "sys/process.hpp"
+#include "sys/socket.hpp"
+#include "task/loop.hpp"
+#include "task/reaper.hpp"
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +22,21 @@ namespace covey::shim {
 
 class Sandbox {
   public:
-    /// All or nothing: what was made is undone when it throws.
-    Sandbox(const cgroup::Host& host, const core::SandboxConfig& config, FdRef pause_program);
+    struct Told {
+        /// Once, from the loop: pause runs, or why it does not, and then all that was made is
+        /// undone. The object may go later, from the loop.
+        std::function<void(std::optional<Error>)> made;
+        /// Pause has ended, after it was made; the facts say how.
+        std::function<void()> ended;
+    };
+    /// Begins. When it throws, nothing was made.
+    Sandbox(task::Owner& owner, task::Reaper& reaper, const cgroup::Host& host,
+            const core::SandboxConfig& config, FdRef pause_program, Told told);
+    Sandbox(const Sandbox&) = delete;
+    Sandbox& operator=(const Sandbox&) = delete;
 
     [[nodiscard]] const core::SandboxFacts& facts() const noexcept { return facts_; }
     [[nodiscard]] core::SandboxFacts& facts() noexcept { return facts_; }
-    [[nodiscard]] FdRef pause() const noexcept { return pause_; }
     /// For a launcher; valid while the sandbox is.
     [[nodiscard]] launch::PodNamespaces namespaces() const;
     [[nodiscard]] plan::SandboxView view() const;
@@ -32,21 +46,39 @@ class Sandbox {
 
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
-    /// Reaps pause if it has ended, and notes how in the facts.
-    [[nodiscard]] bool reap_pause();
-    /// After everything in it has ended.
-    void remove_cgroup();
+    /// After everything in it has ended; false: not yet.
+    [[nodiscard]] bool try_remove_cgroup();
+    /// Who is left in it, for an error.
+    [[nodiscard]] std::string survivors() const;
 
   private:
+    void listen();
+    void expect_pause();
+    void hear();
+    void take(sys::Packet packet);
+    void go_on();
+    void fail(const Error& error);
+    void undo();
+    void note_end(sys::ExitStatus status);
     [[nodiscard]] bool was_out_of_memory() const;
     void start_pause(const core::SandboxConfig& config, FdRef pause_program);
     void clone_pause(launch::SandboxSetup& setup, std::uint64_t flags, cgroup::Group& group);
     void note_mappings();
     void note_namespaces(const core::SandboxConfig& config);
 
+    task::Owner& owner_;
+    task::Reaper& reaper_;
     const cgroup::Host& host_;
+    core::SandboxConfig config_;
+    Told told_;
     core::SandboxFacts facts_;
-    UniqueFd pause_;
+    UniqueFd handshake_, launcher_, pause_;  // the last two: pidfds
+    task::Watch words_;
+    task::Reaper::Child launcher_end_, pause_end_;
+    task::Timer deadline_;
+    std::optional<Error> failed_;
+    task::Loop::Clock::time_point undone_by_;
+    bool pause_gone_ = false;
     bool killed_ = false;  // by us
     std::map<std::string, UniqueFd> namespaces_;
     std::vector<UniqueFd> proc_contexts_;

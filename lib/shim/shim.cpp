@@ -1,7 +1,8 @@
 #include "shim/shim.hpp"
 
 #include "core/protocol.hpp"
-#include "sys/file.hpp"
+#include "shim/strangers.hpp"
+#include "sys/proc.hpp"
 #include "task/clock.hpp"
 
 #include <fmt/format.h>
@@ -11,17 +12,21 @@
 #include <utility>
 #include <variant>
 
-#include <sys/epoll.h>
+#include <unistd.h>
 
 namespace covey::shim {
 namespace {
 
-constexpr mode_t kRecordMode = 0600;
+constexpr std::chrono::milliseconds kRetry{20}, kSoon{2};
+/// Of whoever waits for a stop: after that he is told who is in its way.
+constexpr std::chrono::milliseconds kStopLimit{4000};
 
 }  // namespace
 
 Shim::Shim(Inherited inherited)
-    : folder_(std::move(inherited.folder)),
+    : owner_(loop_, "sandbox", [this](const Error& error) { on_trouble(error); }),
+      reaper_(loop_),
+      folder_(std::move(inherited.folder)),
       pause_program_(std::move(inherited.pause)),
       seccomp_cache_(std::move(inherited.seccomp_cache)),
       host_(cgroup::detect()),
@@ -37,6 +42,15 @@ int Shim::run() {
 }
 
 void Shim::handle(ReplyTo reply, core::RequestBody body, std::vector<UniqueFd> fds) {
+    // Whoever asks while the sandbox is being made is answered when that is known: a millisecond.
+    if (sandbox_ && sandbox_->facts().state == core::SandboxState::creating) {
+        constexpr std::size_t kMostPostponed = 256;
+        if (postponed_.size() == kMostPostponed)
+            throw Error(Code::too_many, "the sandbox is being made, and too many wait for it")
+                .with_fix("try again");
+        postponed_.push_back({reply, std::move(body), std::move(fds)});
+        return;
+    }
     std::visit(
         [&](auto& request) {
             using Kind = std::decay_t<decltype(request)>;
@@ -87,20 +101,45 @@ void Shim::on(const core::CreateSandbox& request, ReplyTo reply) {
     if (sandbox_)
         throw Error(Code::already_exists,
                     fmt::format("this shim holds sandbox '{}'", sandbox_->facts().id));
-    sandbox_.emplace(host_, request.config, pause_program_);
-    neighbours_.emplace([this] { return containers_in_pod(); },
-                        Strangers{host_, *sandbox_, [this] { return container_groups(); }});
-    context_.emplace(Context{loop_, peers_, host_, folder_, seccomp_cache_, pause_program_,
+    sandbox_.emplace(owner_, reaper_, host_, request.config, pause_program_,
+                     Sandbox::Told{[this, reply](const std::optional<Error>& error) {
+                                       on_sandbox_made(reply, error);
+                                   },
+                                   [this] { on_pause_end(); }});
+}
+
+void Shim::on_sandbox_made(ReplyTo reply, const std::optional<Error>& error) {
+    if (error) {
+        // From the loop, as it is what calls.
+        sweep_ = owner_.after(std::chrono::milliseconds{0}, [this, reply, error] {
+            sandbox_.reset();
+            peers_.reply(reply, *error);
+            handle_postponed();
+        });
+        return;
+    }
+    auto& facts = sandbox_->facts();
+    stillness_.emplace(owner_, host_, stillness_rules());
+    context_.emplace(Context{loop_, reaper_, peers_, host_, folder_, seccomp_cache_, pause_program_,
                              *sandbox_, [this](const std::string& id) { forget(id); },
                              [this] { stop_if_over(); },
                              [this](const std::string& other) -> const Container* {
                                  const auto found = containers_.find(other);
                                  return found == containers_.end() ? nullptr : found->second.get();
                              },
-                             *neighbours_});
-    loop_.watch(sandbox_->pause(), EPOLLIN, [this] { on_pause_event(); });
-    write_record();
-    peers_.reply(reply, sandbox_->facts());
+                             *stillness_});
+    record_.emplace(owner_, "sandbox.json", facts.record_stale,
+                    [&facts] { return core::encode_facts(facts); });
+    record_->write(folder_);
+    peers_.reply(reply, facts);
+    handle_postponed();
+}
+
+/// One after the other, as if they had come now.
+void Shim::handle_postponed() {
+    for (auto& one : std::exchange(postponed_, {}))
+        peers_.answer(one.reply,
+                      [&] { handle(one.reply, std::move(one.body), std::move(one.fds)); });
 }
 
 void Shim::on(core::CreateContainer& request, ReplyTo reply) {
@@ -131,15 +170,55 @@ void Shim::on(core::StopSandbox, ReplyTo reply) {
         return;
     }
     stop_replies_.push_back(reply);
+    if (!stop_deadline_.is_set())
+        stop_deadline_ = owner_.after(kStopLimit, [this] { give_up_stop(); });
     stop_asked_ = true;
     sandbox_->facts().state = core::SandboxState::stopping;
     // Containers first: pause can only finish dying when the children that joined it are reaped.
+    kill_containers();
+    stop_if_over();
+}
+
+void Shim::give_up_stop() {
+    std::string who;
+    (void)owner_.guard([&] {
+        for (const auto& [id, entry] : containers_)
+            if (who.empty() && entry->facts().state != core::ContainerState::stopped)
+                who = fmt::format("container '{}': {}", id, entry->in_the_way());
+        if (who.empty()) who = sandbox_->survivors();
+    });
+    const auto error =
+        Error(Code::timeout,
+              fmt::format("sandbox '{}' does not stop: {}", sandbox_->facts().id, who))
+            .with_fix(
+                "a process in state D waits in the kernel, often for a mount: delete again "
+                "when what it waits for answers");
+    for (const auto& reply : std::exchange(stop_replies_, {}))
+        peers_.reply(reply, error);
+}
+
+/// An event of the sandbox's threw: the way to its end is taken again.
+void Shim::on_trouble(const Error& error) {
+    if (!sandbox_) return;
+    auto& facts = sandbox_->facts();
+    constexpr std::size_t kMostWarnings = 16;
+    if (facts.warnings.size() < kMostWarnings) facts.warnings.push_back(error.detail());
+    if (retry_.is_set()) return;
+    retry_ = owner_.after(kRetry, [this] {
+        if (sandbox_->facts().state == core::SandboxState::stopped)
+            bury();
+        else
+            stop_if_over();
+    });
+}
+
+/// What one of them throws is no reason to leave another alone.
+void Shim::kill_containers() {
     std::vector<Container*> all;
     for (const auto& [id, entry] : containers_)
         all.push_back(entry.get());
     for (auto* entry : all)
         entry->kill_everything();
-    stop_if_over();
 }
 
 void Shim::stop_if_over() {
@@ -149,28 +228,37 @@ void Shim::stop_if_over() {
     sandbox_->kill_pause();
 }
 
-void Shim::on_pause_event() {
-    if (!sandbox_->reap_pause()) return;
-    loop_.forget(sandbox_->pause());
+void Shim::on_pause_end() {
     auto& facts = sandbox_->facts();
     facts.state = core::SandboxState::stopped;
     facts.stopped_at = task::unix_microseconds();
     facts.pause_pid = 0;
-    const std::string reason = stop_asked_ ? "stopped" : "pause was killed from outside the pod";
+    bury();
+}
+
+void Shim::bury() {
+    if (buried_) return;
     // What is not in the pod's PID namespace (modes container and node) has outlived pause.
-    std::vector<Container*> all;
-    for (const auto& [id, entry] : containers_)
-        all.push_back(entry.get());
-    for (auto* entry : all)
-        entry->kill_everything();
-    try {
-        sandbox_->remove_cgroup();
-    } catch (const Error& error) {
-        facts.warnings.push_back(error.detail());
+    kill_containers();
+    auto& facts = sandbox_->facts();
+    const auto now = task::Loop::Clock::now();
+    if (!ended_at_) ended_at_ = now;
+    bool removed = false;
+    const bool tried = owner_.guard([&] { removed = sandbox_->try_remove_cgroup(); });
+    if (!removed && now - *ended_at_ < kStopLimit / 2) {
+        retry_ = owner_.after(tried ? kSoon : kRetry, [this] { bury(); });
+        return;
     }
-    write_record();
+    if (!removed)
+        facts.warnings.push_back(
+            fmt::format("cgroup {} is still there: something of another "
+                        "owner is in it, or in a group below",
+                        facts.cgroup));
+    buried_ = true;
+    record_->write(folder_);
     for (const auto& reply : std::exchange(stop_replies_, {}))
         peers_.reply(reply, facts);
+    const std::string reason = stop_asked_ ? "stopped" : "pause was killed from outside the pod";
     peers_.broadcast(core::SandboxStopped{reason, facts.exit});
 }
 
@@ -182,11 +270,18 @@ void Shim::on(core::Shutdown, ReplyTo reply) {
     loop_.stop();
 }
 
-std::vector<Container*> Shim::containers_in_pod() {
-    std::vector<Container*> members;
-    for (const auto& [id, entry] : containers_)
-        if (entry->is_among_pod()) members.push_back(entry.get());
-    return members;
+task::Stillness::Rules Shim::stillness_rules() {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    return {
+        [this] {
+            std::vector<task::Members::Found> found;
+            for (const auto& [id, entry] : containers_)
+                if (entry->could_reach_newborn() && entry->group() != nullptr)
+                    found.push_back(entry->as_member());
+            return found;
+        },
+        [this] { return strangers_of(host_, *sandbox_, [this] { return container_groups(); }); },
+        {cgroup::identity_of(host_, proc, ::getpid())}};
 }
 
 std::vector<const cgroup::Group*> Shim::container_groups() {
@@ -201,13 +296,7 @@ void Shim::forget(const std::string& id) {
     auto node = containers_.extract(id);
     if (node.empty()) return;
     forgotten_.push_back(std::move(node.mapped()));
-    loop_.after(std::chrono::milliseconds{0}, [this] { forgotten_.clear(); });
-}
-
-void Shim::write_record() {
-    sys::replace_file_at(folder_, "sandbox.json", core::encode_facts(sandbox_->facts()),
-                         kRecordMode)
-        .or_throw("write record of", sandbox_->facts().id);
+    sweep_ = owner_.after(std::chrono::milliseconds{0}, [this] { forgotten_.clear(); });
 }
 
 }  // namespace covey::shim

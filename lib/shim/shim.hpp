@@ -6,8 +6,10 @@
 #include "cgroup/cgroup.hpp"
 #include "shim/container.hpp"
 #include "shim/peers.hpp"
+#include "shim/record_file.hpp"
 #include "shim/sandbox.hpp"
 #include "task/loop.hpp"
+#include "task/reaper.hpp"
 
 #include <map>
 #include <memory>
@@ -38,24 +40,42 @@ class Shim {
     Container& container(const std::string& id);
     Sandbox& ready_sandbox();
 
-    void on_pause_event();
+    void on_sandbox_made(ReplyTo reply, const std::optional<Error>& error);
+    void handle_postponed();
+    void on_pause_end();
+    /// After pause's end: what is left of the pod goes, and whoever asked is told.
+    void bury();
+    void on_trouble(const Error& error);
+    void kill_containers();
     void stop_if_over();
+    /// Those who wait for the stop are told who is in its way.
+    void give_up_stop();
     void forget(const std::string& id);
-    [[nodiscard]] std::vector<Container*> containers_in_pod();
+    [[nodiscard]] task::Stillness::Rules stillness_rules();
     [[nodiscard]] std::vector<const cgroup::Group*> container_groups();
-    void write_record();
 
     task::Loop loop_;
+    task::Owner owner_;  // the sandbox
+    task::Reaper reaper_;
     UniqueFd folder_, pause_program_, seccomp_cache_;
     cgroup::Host host_;
     Peers peers_;
     std::optional<Sandbox> sandbox_;
+    std::optional<RecordFile> record_;
+    task::Timer retry_, sweep_, stop_deadline_;
+    std::optional<task::Loop::Clock::time_point> ended_at_;  // pause
+    std::optional<task::Stillness> stillness_;
     std::optional<Context> context_;
     std::map<std::string, std::unique_ptr<Container>> containers_;
     std::vector<std::unique_ptr<Container>> forgotten_;
-    std::optional<Neighbours> neighbours_;
+    struct Postponed {
+        ReplyTo reply;
+        core::RequestBody body;
+        std::vector<UniqueFd> fds;
+    };
+    std::vector<Postponed> postponed_;
     std::vector<ReplyTo> stop_replies_;
-    bool stop_asked_ = false;
+    bool stop_asked_ = false, buried_ = false;
 };
 
 }  // namespace covey::shim

@@ -12,7 +12,6 @@
 #include <exception>
 #include <utility>
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace covey::shim {
@@ -28,10 +27,8 @@ void Container::on_spawner(launch::KeepSpawner spawner) {
     spawner_ = std::move(spawner.pidfd);
     spawner_pid_ = spawner.pid;
     spawner_control_ = std::move(spawner.control);
-    context_.loop.watch(spawner_, EPOLLIN, [this] {
-        const auto status = sys::try_wait_process(spawner_);
-        if (status && !status.value()) return;
-        context_.loop.forget(spawner_);
+    sys::set_nonblocking(spawner_control_, true).or_throw("fcntl", "the spawner's socket");
+    spawner_end_ = context_.reaper.expect(spawner_, owner_, [this](const sys::ExitStatus&) {
         spawner_.reset();
         spawner_control_.reset();
         finish_if_empty();

@@ -169,8 +169,8 @@ void parse_environment(ObjectReader& reader, std::string_view key, std::vector<s
         const auto equals = entry.find('=');
         const std::string_view name = std::string_view{entry}.substr(0, equals);
         if (equals == std::string::npos) {
-            // Never filled in from the runtime's own environment.
-            reader.problems().add(place, fmt::format("{} must be NAME=value", quote(entry)));
+            // Never filled in from the runtime's own environment, nor quoted: it may be a secret.
+            reader.problems().add(place, "must be NAME=value");
         } else if (name.empty()) {
             reader.problems().add(place, "the name before '=' is empty");
         } else if (has_control(name)) {

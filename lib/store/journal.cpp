@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/own_file.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -38,17 +39,23 @@ Journal::Journal(FdRef folder, std::string name, JournalLimits limits)
 
 Journal Journal::open(FdRef folder, std::string name, JournalLimits limits) {
     Journal journal{folder, std::move(name), limits};
-    journal.file_ =
-        sys::open_at(folder, journal.name_, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600)
-            .or_throw("open journal", journal.name_);
+    auto file = sys::open_own_file_at(folder, journal.name_, O_RDWR | O_CREAT | O_APPEND, 0600);
+    if (!file && sys::is_no_regular_file(file.error()))
+        throw Error(Code::failed_precondition,
+                    "journal " + journal.name_ + " is " +
+                        std::string{sys::kind_of_file(folder, journal.name_)} +
+                        ", not a regular file")
+            .with_fix("remove it from the state folder; numbering starts again");
+    journal.file_ = std::move(file).or_throw("open journal", journal.name_);
     journal.read_back();
     return journal;
 }
 
-void Journal::cut_torn_end() {
-    if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) < 0)
-        throw Error::from_errno(errno, "cut the torn last line of journal", name_);
+/// False with errno.
+bool Journal::cut_torn_end() noexcept {
+    if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) < 0) return false;
     torn_ = false;
+    return true;
 }
 
 void Journal::read_back() {
@@ -59,7 +66,8 @@ void Journal::read_back() {
             .with_fix("move it away; numbering starts again");
     const auto text = std::move(read).or_throw("read journal", name_);
     file_bytes_ = text.rfind('\n') + 1;  // npos + 1 is 0
-    if (file_bytes_ != text.size()) cut_torn_end();
+    if (file_bytes_ != text.size() && !cut_torn_end())
+        throw Error::from_errno(errno, "cut the torn last line of journal", name_);
     for (std::size_t at = 0; at < file_bytes_;) {
         const auto newline = text.find('\n', at);
         take_line(std::string_view{text}.substr(at, newline - at));
@@ -92,23 +100,38 @@ void Journal::take_line(std::string_view line) {
 std::uint64_t Journal::append(std::string_view event) {
     if (!is_one_object(event))
         throw Error(Code::invalid_argument, "an event must be one JSON object on one line");
-    if (torn_) cut_torn_end();
-    const auto line = line_of(last_seq_ + 1, event);
+    entries_.push_back({++last_seq_, std::string{event}});
+    entry_bytes_ += event.size();
+    ++unwritten_;
+    (void)write_out();  // the caller asks unwritten()
+    forget_oldest();
+    return last_seq_;
+}
+
+Result<void> Journal::write_out() {
+    while (unwritten_ > 0) {
+        if (const auto written = write_oldest_unwritten(); !written) return written;
+        --unwritten_;
+    }
+    if (file_lines_ > 2 * limits_.entries || file_bytes_ > 2 * limits_.bytes) rewrite();
+    return {};
+}
+
+Result<void> Journal::write_oldest_unwritten() {
+    if (!file_.valid())
+        if (const auto opened = reopen(); !opened) return opened;
+    if (torn_ && !cut_torn_end()) return Errno{errno};
+    const auto& entry = entries_[entries_.size() - unwritten_];
+    const auto line = line_of(entry.seq, entry.event);
     torn_ = true;
     if (const auto written = sys::write_all(file_, line); !written) {
-        if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) == 0) torn_ = false;
-        throw Error::from_errno(written.error(), "append to journal", name_)
-            .with_code(Code::resource_exhausted)
-            .with_fix("make room on the filesystem of the state folder");
+        (void)cut_torn_end();
+        return written;
     }
     torn_ = false;
     file_bytes_ += line.size();
     ++file_lines_;
-    entries_.push_back({++last_seq_, std::string{event}});
-    entry_bytes_ += event.size();
-    forget_oldest();
-    if (file_lines_ > 2 * limits_.entries || file_bytes_ > 2 * limits_.bytes) rewrite();
-    return last_seq_;
+    return {};
 }
 
 void Journal::forget_oldest() {
@@ -118,6 +141,9 @@ void Journal::forget_oldest() {
         entry_bytes_ -= entries_.front().event.size();
         entries_.pop_front();
     }
+    if (unwritten_ <= entries_.size()) return;
+    lost_ += unwritten_ - entries_.size();
+    unwritten_ = entries_.size();
 }
 
 void Journal::rewrite() {
@@ -125,13 +151,20 @@ void Journal::rewrite() {
     text.reserve(entry_bytes_ + entries_.size() * 32);
     for (const auto& entry : entries_)
         text += line_of(entry.seq, entry.event);
-    // The event that led here is in the file already: without room for a second file, go on with
+    // All of it is in the file already: without room for a second file, or a descriptor, go on with
     // the long one and try again with the next event.
     if (!sys::replace_file_at(folder_, name_, text, 0600)) return;
-    file_ = sys::open_at(folder_, name_, O_RDWR | O_APPEND | O_NOFOLLOW)
-                .or_throw("open journal", name_);
+    file_.reset();  // that one has no name any more
     file_bytes_ = text.size();
     file_lines_ = entries_.size();
+    (void)reopen();  // without a descriptor to spare: with the next event
+}
+
+Result<void> Journal::reopen() {
+    auto file = sys::open_own_file_at(folder_, name_, O_RDWR | O_APPEND);
+    if (!file) return Errno{file.error()};
+    file_ = std::move(file).value();
+    return {};
 }
 
 std::optional<std::vector<JournalEntry>> Journal::after(std::uint64_t seq) const {

@@ -3,8 +3,12 @@
 // at the end, which the next open cuts off. Bounded in entries and bytes. Called by coveyd's
 // engine, which holds the state folder's lock. Thread rule: one owner. Blocks as the filesystem
 // does; there is no fsync(2) (the file outlives the process, not the power).
+// An event that cannot be written (a full or failing disk, no descriptor) has its number and is
+// kept in memory all the same, and comes into the file, in order, when that can be written again.
+// Should the process end before, the next one does not know it and gives its number anew.
 #pragma once
 
+#include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
 #include <cstddef>
@@ -34,9 +38,14 @@ class Journal {
     static Journal open(FdRef folder, std::string name, JournalLimits limits = {});
 
     /// The event's number. `event` is one JSON object without a newline (as dump() writes it).
-    /// Throws invalid_argument for text that is not; resource_exhausted when it cannot be written:
-    /// then nothing of it is in the file and no number is used up.
+    /// Throws invalid_argument for text that is not. Whether it came into the file: unwritten().
     std::uint64_t append(std::string_view event);
+    /// How many of the newest are not in the file yet. Each append() tries again, and write_out().
+    [[nodiscard]] std::size_t unwritten() const noexcept { return unwritten_; }
+    /// Writes them; why that cannot be.
+    Result<void> write_out();
+    /// How many never came into the file, because memory had to forget them before.
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
     /// The events after number `seq`, oldest first; nothing when some of them are no longer kept,
     /// or when `seq` is a number that was never given (another journal's): Code::compacted fits.
@@ -50,7 +59,9 @@ class Journal {
   private:
     Journal(FdRef folder, std::string name, JournalLimits limits);
     void read_back();
-    void cut_torn_end();
+    bool cut_torn_end() noexcept;
+    Result<void> write_oldest_unwritten();
+    Result<void> reopen();
     void take_line(std::string_view line);
     void forget_oldest();
     void rewrite();
@@ -66,6 +77,8 @@ class Journal {
     std::size_t entry_bytes_ = 0;
     std::uint64_t last_seq_ = 0;
     std::size_t damaged_lines_ = 0;
+    std::size_t unwritten_ = 0;
+    std::uint64_t lost_ = 0;
 };
 
 }  // namespace covey::store

@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/own_file.hpp"
 
 #include <cerrno>
 
@@ -15,6 +16,10 @@ constexpr std::size_t kLargestRecord = 4U << 20U;
 
 Json parse(std::string_view text) {
     return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+bool is_full(int error) noexcept {
+    return error == ENOSPC || error == EDQUOT;
 }
 
 RecordResult damaged(const std::string& name, const std::string& what) {
@@ -51,11 +56,19 @@ void write_record(FdRef folder, const std::string& name, std::string_view body,
         throw Error(Code::invalid_argument, "body of record " + name + " is not a JSON object");
     const Json record{{"schema", kRecordSchema}, {"bootId", boot_id}, {"body", std::move(parsed)}};
     const auto text = record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    sys::replace_file_at(folder, name, text, 0600).or_throw("write record", name);
+    const auto written = sys::replace_file_at(folder, name, text, 0600);
+    if (written) return;
+    const auto path = sys::readlink_at(sys::kCwd, sys::fd_path(folder));
+    auto error =
+        Error::from_errno(written.error(), "write record", path ? path.value() + "/" + name : name);
+    if (is_full(written.error()))
+        error.set_fix("make room on the filesystem of the state folder: df -h " +
+                      (path ? path.value() : std::string{}));
+    throw Error(error);
 }
 
 RecordResult read_record(FdRef folder, const std::string& name, std::string_view boot_id) {
-    const auto text = sys::read_file_at(folder, name, kLargestRecord);
+    const auto text = sys::read_own_file_at(folder, name, kLargestRecord);
     if (text) return judge(parse(text.value()), name, boot_id);
     switch (text.error()) {
         case ENOENT:
@@ -64,7 +77,9 @@ RecordResult read_record(FdRef folder, const std::string& name, std::string_view
             return damaged(name, "is larger than any of ours");
         case EISDIR:
         case EINVAL:
-            return damaged(name, "is not a regular file");
+        case ELOOP:
+            return damaged(name, "is " + std::string{sys::kind_of_file(folder, name)} +
+                                     ", not a regular file");
         default:
             throw Error::from_errno(text.error(), "read record", name);
     }

@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/own_file.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -56,8 +57,13 @@ StateDir StateDir::open(const std::string& path) {
 }
 
 void StateDir::lock() {
-    auto file = sys::open_at(folder_, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600)
-                    .or_throw("open", path_ + "/lock");
+    auto opened = sys::open_own_file_at(folder_, "lock", O_RDWR | O_CREAT, 0600);
+    if (!opened && sys::is_no_regular_file(opened.error()))
+        throw Error(Code::failed_precondition, path_ + "/lock is " +
+                                                   std::string{sys::kind_of_file(folder_, "lock")} +
+                                                   ", not Covey's lock file")
+            .with_fix("remove it: no coveyd holds it");
+    auto file = std::move(opened).or_throw("open", path_ + "/lock");
     const auto locked = sys::try_lock(file);
     if (!locked && locked.error() == EWOULDBLOCK)
         throw Error(Code::failed_precondition,

@@ -140,6 +140,10 @@ Result<std::uint64_t> mount_id(int dir, const char* name) {
 
 }  // namespace
 
+Result<std::uint64_t> mount_id(FdRef fd) {
+    return mount_id(fd.get(), "");
+}
+
 Result<void> pivot_into(FdRef root) {
     const auto own = mount_id(root.get(), "");
     if (!own) return Errno{own.error()};

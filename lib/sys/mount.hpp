@@ -43,6 +43,9 @@ Result<void> attach_at(FdRef mount, FdRef dir, std::string_view path);
 Result<void> set_attributes(FdRef mount, std::uint64_t set, std::uint64_t clear,
                             std::uint64_t propagation, Recursive recursive);
 
+/// Which mount a descriptor is on (STATX_MNT_ID, Linux 5.8).
+Result<std::uint64_t> mount_id(FdRef fd);
+
 /// Ids of a detached mount are seen through the maps of a user namespace (MOUNT_ATTR_IDMAP, Linux
 /// 5.12). A filesystem that does not know how: EINVAL.
 Result<void> set_id_map(FdRef mount, FdRef user_namespace, Recursive recursive);

@@ -14,6 +14,15 @@
 
 namespace covey::sys {
 
+/// Where a lookup stays, and what a symlink means that would leave.
+enum class Scope {
+    in_root,  // RESOLVE_IN_ROOT: an absolute symlink and ".." end at the folder, as after chroot(2)
+    beneath,  // RESOLVE_BENEATH: what leads out of the folder is EXDEV
+};
+/// openat2 in `folder`, never by a link of /proc; O_CLOEXEC is added. Slashes in front of the path
+/// mean nothing, and an empty one is the folder itself. EAGAIN as for open_in_root.
+Result<UniqueFd> open_within(FdRef folder, Scope scope, std::string_view path, std::uint64_t flags,
+                             mode_t mode = 0);
 /// openat2 in `root`; O_CLOEXEC is added. EAGAIN (a rename raced with "..") is tried again a
 /// bounded number of times, then it is the error.
 Result<UniqueFd> open_in_root(FdRef root, std::string_view path, std::uint64_t flags,
@@ -21,18 +30,21 @@ Result<UniqueFd> open_in_root(FdRef root, std::string_view path, std::uint64_t f
 /// openat2 strictly below `folder`: no "..", no symlink at all, no other mount. For kernel trees
 /// (/proc/sys, cgroupfs) where a name is the caller's.
 Result<UniqueFd> open_beneath(FdRef folder, std::string_view path, std::uint64_t flags);
-/// An O_PATH descriptor of what is there; never follows a symlink in the last component.
-Result<UniqueFd> find_in_root(FdRef root, std::string_view path);
+/// A path of the host's without one symlink on it, for a path through places that somebody else may
+/// write, as a tenant's volume. ELOOP: there is one. O_CLOEXEC is added.
+Result<UniqueFd> open_real(std::string_view path, std::uint64_t flags, mode_t mode = 0);
 /// The folder `path`, made component by component where it is missing (mode 0755).
-Result<UniqueFd> make_dir_in_root(FdRef root, std::string_view path);
+Result<UniqueFd> make_dir_in_root(FdRef root, std::string_view path, Scope scope = Scope::in_root);
 /// A mount point: an existing object of the wanted kind, or a new folder or empty file.
 enum class TargetKind { folder, file };
-Result<UniqueFd> make_target_in_root(FdRef root, std::string_view path, TargetKind kind);
+Result<UniqueFd> make_target_in_root(FdRef root, std::string_view path, TargetKind kind,
+                                     Scope scope = Scope::in_root);
 /// The folder that holds the last component (made where missing) and that component's name.
 struct ParentInRoot {
     UniqueFd folder;
     std::string_view name;  // points into the caller's path
 };
-Result<ParentInRoot> make_parent_in_root(FdRef root, std::string_view path);
+Result<ParentInRoot> make_parent_in_root(FdRef root, std::string_view path,
+                                         Scope scope = Scope::in_root);
 
 }  // namespace covey::sys

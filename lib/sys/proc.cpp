@@ -83,7 +83,7 @@ Result<ProcessStat> parse_stat(std::string_view text) {
         return Errno{EBADMSG};
     const auto fields = words(text.substr(close + 1));
     constexpr std::size_t kState = 0, kPpid = 1, kFlags = 6, kUtime = 11, kStime = 12,
-                          kThreads = 17, kStart = 19, kRss = 21;
+                          kThreads = 17, kStart = 19, kRss = 21, kExitCode = 49;
     if (fields.size() <= kRss) return Errno{EBADMSG};
     ProcessStat stat;
     stat.comm = std::string{text.substr(open + 1, close - open - 1)};
@@ -97,6 +97,8 @@ Result<ProcessStat> parse_stat(std::string_view text) {
     stat.threads = parse_u32(fields[kThreads]).value_or(1);
     stat.start_time = parse_u64(fields[kStart]).value_or(0);
     stat.rss_pages = parse_u64(fields[kRss]).value_or(0);
+    if (fields.size() > kExitCode)
+        stat.exit_code = static_cast<int>(parse_u32(fields[kExitCode]).value_or(0));
     return stat;
 }
 

@@ -25,6 +25,7 @@ struct ProcessStat {
     std::string comm;
     char state = '?';  // R S D Z T …
     pid_t ppid = 0;
+    int exit_code = 0;             // of a zombie, as wait(2) has it; only its inspector is told
     bool is_exiting = false;       // PF_EXITING (Linux, include/linux/sched.h)
     bool has_executed = false;     // no PF_FORKNOEXEC: a program since its fork
     std::uint64_t start_time = 0;  // clock ticks since boot: with the pid and boot id an identity

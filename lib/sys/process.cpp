@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include <fcntl.h>
-#include <linux/keyctl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -256,12 +255,6 @@ Result<void> set_dumpable(bool on) {
 
 bool is_dumpable() noexcept {
     return ::prctl(PR_GET_DUMPABLE) == 1;
-}
-
-Result<void> join_session_keyring(const std::string& name) {
-    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str()) < 0 && errno != ENOSYS)
-        return last_errno();
-    return {};
 }
 
 Result<void> set_parent_death_signal(int signal) {

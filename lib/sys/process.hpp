@@ -86,8 +86,5 @@ Result<void> set_name(const char* name);
 Result<void> set_dumpable(bool on);
 [[nodiscard]] bool is_dumpable() noexcept;
 Result<void> set_parent_death_signal(int signal);
-/// A new session keyring of that name (keyctl(2)), which children inherit; a kernel without
-/// keyrings is no error.
-Result<void> join_session_keyring(const std::string& name);
 
 }  // namespace covey::sys

@@ -228,16 +228,18 @@ Result<std::vector<gid_t>> peer_groups(FdRef socket) {
     return groups;
 }
 
-bool has_peer_pidfd() {
+Result<UniqueFd> peer_pidfd(FdRef socket) {
     constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, asm-generic/socket.h
-    const auto sockets = seqpacket_pair();
-    if (!sockets) return true;  // the stricter assumption
     int fd = -1;
     socklen_t size = sizeof fd;
-    if (::getsockopt(sockets.value().parent.get(), SOL_SOCKET, kPeerPidfd, &fd, &size) < 0)
-        return false;
-    const UniqueFd peer{fd};
-    return true;
+    if (::getsockopt(socket.get(), SOL_SOCKET, kPeerPidfd, &fd, &size) < 0) return last_errno();
+    return UniqueFd{fd};
+}
+
+bool has_peer_pidfd() {
+    const auto sockets = seqpacket_pair();
+    if (!sockets) return true;  // the stricter assumption
+    return peer_pidfd(sockets.value().parent).has_value();
 }
 
 }  // namespace covey::sys

@@ -61,6 +61,8 @@ struct PeerCredentials {
 };
 /// As of connect(2) (SO_PEERCRED).
 Result<PeerCredentials> peer_credentials(FdRef socket);
+/// A pidfd of that process (SO_PEERPIDFD, Linux 6.5).
+Result<UniqueFd> peer_pidfd(FdRef socket);
 /// Supplementary groups, also as of connect(2) (SO_PEERGROUPS, Linux 4.13).
 Result<std::vector<gid_t>> peer_groups(FdRef socket);
 

@@ -21,32 +21,27 @@ constexpr std::chrono::milliseconds kFirstLook{100}, kSlowestLook{2000};
 
 }  // namespace
 
-Launching::Launching(Loop& loop, Order order, Callbacks callbacks)
-    : loop_(loop),
+Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callbacks)
+    : owner_(owner),
+      reaper_(reaper),
       channels_(std::move(order.channels)),
       launcher_(std::move(order.launcher.pidfd)),
       hand_shake_(order.expect, order.launcher.pid, order.spawner, std::move(order.recognize)),
       callbacks_(std::move(callbacks)),
       awaits_launcher_(!launcher_) {
-    loop_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
-    loop_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
-    if (launcher_) loop_.watch(launcher_, EPOLLIN, [this] { reap(); });
+    launchers_words_ = owner_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
+    newborns_words_ = owner_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
+    if (launcher_)
+        launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus&) {
+            launcher_.reset();
+            on_child_ended();
+        });
     if (order.limit)
-        deadline_ = loop_.after(*order.limit, [this] { perform(hand_shake_.expired()); });
-}
-
-Launching::~Launching() {
-    cancel_deadline();
-    loop_.cancel(look_);
-    loop_.forget(channels_.launcher);
-    loop_.forget(channels_.newborn);
-    loop_.forget(launcher_);
-    for (const auto& helper : helpers_)
-        loop_.forget(helper);
+        deadline_ = owner_.after(*order.limit, [this] { perform(hand_shake_.expired()); });
 }
 
 void Launching::cancel_deadline() {
-    loop_.cancel(std::exchange(deadline_, 0));
+    deadline_.cancel();
 }
 
 UniqueFd& Launching::channel(From from) {
@@ -100,12 +95,12 @@ void Launching::on(launch::AtGate step) {
 
 void Launching::on(const launch::Executed& /*step*/) {
     cancel_deadline();
-    init_ended();
+    look_.cancel();
     callbacks_.executed();
 }
 
 void Launching::on(const launch::Lost& /*step*/) {
-    loop_.forget(channels_.newborn);
+    newborns_words_.end();
     channels_.newborn.reset();
 }
 
@@ -116,8 +111,12 @@ void Launching::on(launch::Failed step) {
 
 void Launching::on(launch::Helper step) {
     awaits_launcher_ = false;
-    const int number = helpers_.emplace_back(std::move(step.pidfd)).get();
-    loop_.watch(helpers_.back(), EPOLLIN, [this, number] { reap_helper(number); });
+    const int number = step.pidfd.get();
+    auto end = reaper_.expect(step.pidfd, owner_, [this, number](const sys::ExitStatus&) {
+        helpers_.erase(number);
+        on_child_ended();
+    });
+    helpers_[number] = {std::move(step.pidfd), std::move(end)};
 }
 
 void Launching::on(const launch::RunHooks& step) {
@@ -148,32 +147,13 @@ void Launching::go(FdRef channel) {
 }
 
 void Launching::close(From from) {
-    auto& socket = channel(from);
-    loop_.forget(socket);
-    socket.reset();
+    (from == From::launcher ? launchers_words_ : newborns_words_).end();
+    channel(from).reset();
     // The spawner has ended, or could not clone it.
     const bool never_came =
         !channels_.launcher && !channels_.newborn && std::exchange(awaits_launcher_, false);
     perform(hand_shake_.ended(from));
     if (never_came) on_child_ended();
-}
-
-void Launching::reap() {
-    const auto status = sys::try_wait_process(launcher_);
-    if (status && !status.value()) return;
-    loop_.forget(launcher_);
-    launcher_.reset();
-    on_child_ended();
-}
-
-void Launching::reap_helper(int number) {
-    const auto found = std::find_if(helpers_.begin(), helpers_.end(),
-                                    [&](const auto& helper) { return helper.get() == number; });
-    const auto status = sys::try_wait_process(*found);
-    if (status && !status.value()) return;
-    loop_.forget(*found);
-    helpers_.erase(found);
-    on_child_ended();
 }
 
 void Launching::on_child_ended() {
@@ -187,17 +167,13 @@ void Launching::on_child_ended() {
 void Launching::await_execution(std::function<void()> nudge) {
     nudge_ = std::move(nudge);
     next_look_ = kFirstLook;
-    look_ = loop_.after(next_look_, [this] { ask_kernel(); });
-}
-
-void Launching::init_ended() {
-    loop_.cancel(std::exchange(look_, 0));
+    look_ = owner_.after(next_look_, [this] { ask_kernel(); });
 }
 
 void Launching::settle() {
     drain();
-    if (look_ != 0 && !hand_shake_.is_over() && has_executed())
-        perform(hand_shake_.ended(From::newborn));
+    if (look_.is_set() && !hand_shake_.is_over()) perform(hand_shake_.ended(From::newborn));
+    look_.cancel();
 }
 
 bool Launching::has_executed() const {
@@ -208,7 +184,6 @@ bool Launching::has_executed() const {
 }
 
 void Launching::ask_kernel() {
-    look_ = 0;
     if (hand_shake_.is_over() || init_ == 0) return;
     if (has_executed()) {
         on(launch::Lost{});
@@ -216,7 +191,7 @@ void Launching::ask_kernel() {
     }
     if (nudge_) nudge_();
     next_look_ = std::min(next_look_ * 2, kSlowestLook);
-    look_ = loop_.after(next_look_, [this] { ask_kernel(); });
+    look_ = owner_.after(next_look_, [this] { ask_kernel(); });
 }
 
 launch::HandShake::Recognize children_in(const cgroup::Host* host, std::string group) {

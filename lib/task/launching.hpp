@@ -9,12 +9,14 @@
 #include "launch/message.hpp"
 #include "sys/process.hpp"
 #include "task/loop.hpp"
+#include "task/reaper.hpp"
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace covey::task {
 
@@ -30,7 +32,7 @@ class Launching {
         /// Nothing: as long as it takes.
         std::optional<std::chrono::milliseconds> limit = std::chrono::seconds{30};
     };
-    /// None may throw. An empty one is for what this launch may not say.
+    /// An empty one is for what this launch may not say.
     struct Callbacks {
         std::function<void(launch::Born)> born;
         /// Always after `born`. The pty's master, if init opened one.
@@ -51,8 +53,7 @@ class Launching {
         std::function<void(launch::SeccompAgent)> agent;
         std::function<void(UniqueFd)> listener;
     };
-    Launching(Loop& loop, Order order, Callbacks callbacks);
-    ~Launching();
+    Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callbacks);
     Launching(const Launching&) = delete;
     Launching& operator=(const Launching&) = delete;
 
@@ -67,11 +68,13 @@ class Launching {
     /// thief, who can put off its end. `nudge` is called from time to time while init has not
     /// executed its program: he may have swallowed the byte at the gate, too.
     void await_execution(std::function<void()> nudge);
-    /// init has ended and is not reaped yet: takes what it said before, and learns from the kernel
-    /// what a thief might keep back.
+    /// There may be more to hear.
+    [[nodiscard]] bool open() const noexcept {
+        return channels_.launcher.valid() || channels_.newborn.valid();
+    }
+    /// init has ended: takes what it said before. One that had not said that it failed has executed
+    /// its program, even if a thief keeps the channel open.
     void settle();
-    /// init was reaped: nobody is to be asked about its number any more.
-    void init_ended();
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
 
@@ -94,19 +97,20 @@ class Launching {
     void go(FdRef channel);
     void close(launch::HandShake::From from);
     [[nodiscard]] UniqueFd& channel(launch::HandShake::From from);
-    void reap();
-    void reap_helper(int number);
     void on_child_ended();
     void ask_kernel();
     [[nodiscard]] bool has_executed() const;
 
-    Loop& loop_;
+    Owner& owner_;
+    Reaper& reaper_;
     launch::Channels channels_;
     UniqueFd launcher_;
-    std::vector<UniqueFd> helpers_;  // pidfds of children besides launcher and init
+    Watch launchers_words_, newborns_words_;  // end before what they watch is closed
+    Reaper::Child launcher_end_;
+    std::map<int, std::pair<UniqueFd, Reaper::Child>> helpers_;  // besides launcher and init
     launch::HandShake hand_shake_;
     Callbacks callbacks_;
-    Loop::Timer deadline_ = 0, look_ = 0;
+    Timer deadline_, look_;
     std::chrono::milliseconds next_look_{0};
     std::function<void()> nudge_;
     pid_t init_ = 0;

@@ -32,26 +32,20 @@ bool is_elsewhere(FdRef proc, pid_t caller, pid_t main) {
 
 }  // namespace
 
-Pid1Router::~Pid1Router() {
-    for (const auto& listener : listeners_)
-        loop_.forget(listener);
-}
-
 void Pid1Router::take(UniqueFd listener) {
-    const int number = listeners_.emplace_back(std::move(listener)).get();
-    loop_.watch(listeners_.back(), EPOLLIN, [this, number] { on_event(number); });
-}
-
-void Pid1Router::forget(int listener) {
-    loop_.forget(FdRef{listener});
-    std::erase_if(listeners_, [&](const UniqueFd& one) { return one.get() == listener; });
+    const int number = listener.get();
+    auto watch = owner_.watch(listener, EPOLLIN, [this, number] { on_event(number); });
+    listeners_[number] = {std::move(listener), std::move(watch)};
 }
 
 void Pid1Router::on_event(int listener) {
     pollfd entry{listener, POLLIN, 0};
     if (::poll(&entry, 1, 0) <= 0) return;
     // seccomp_unotify(2): the last one who had the filter has ended.
-    if ((entry.revents & POLLHUP) != 0) return forget(listener);
+    if ((entry.revents & POLLHUP) != 0) {
+        listeners_.erase(listener);
+        return;
+    }
     seccomp_notif call{};
     // ENOENT: the caller was killed meanwhile.
     if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) answer(FdRef{listener}, call);

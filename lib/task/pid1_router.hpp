@@ -8,7 +8,8 @@
 #include "task/loop.hpp"
 
 #include <functional>
-#include <vector>
+#include <map>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -22,9 +23,8 @@ class Pid1Router {
         pid_t pid = 0;      // the main process, 0: it has ended
         FdRef process{-1};  // its pidfd
     };
-    Pid1Router(Loop& loop, std::function<Target()> target)
-        : loop_(loop), target_(std::move(target)) {}
-    ~Pid1Router();
+    Pid1Router(Owner& owner, std::function<Target()> target)
+        : owner_(owner), target_(std::move(target)) {}
     Pid1Router(const Pid1Router&) = delete;
     Pid1Router& operator=(const Pid1Router&) = delete;
 
@@ -35,11 +35,10 @@ class Pid1Router {
     void on_event(int listener);
     void answer(FdRef listener, const seccomp_notif& call) const;
     [[nodiscard]] int deliver(FdRef listener, const seccomp_notif& call, int signal) const;
-    void forget(int listener);
 
-    Loop& loop_;
+    Owner& owner_;
     std::function<Target()> target_;
-    std::vector<UniqueFd> listeners_;
+    std::map<int, std::pair<UniqueFd, Watch>> listeners_;
 };
 
 }  // namespace covey::task

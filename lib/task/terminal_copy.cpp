@@ -25,29 +25,31 @@ bool is_writable(FdRef fd) {
 
 }  // namespace
 
-TerminalCopy::TerminalCopy(Loop& loop, UniqueFd master, UniqueFd output)
-    : loop_(loop), master_(std::move(master)), output_(std::move(output)) {
+TerminalCopy::TerminalCopy(Owner& owner, UniqueFd master, UniqueFd output)
+    : owner_(owner), master_(std::move(master)), output_(std::move(output)) {
     sys::set_nonblocking(master_, true).or_throw("fcntl", "pty");
-    loop_.watch(master_, EPOLLIN, [this] { copy(); });
-    watching_ = true;
+    listen();
 }
 
-TerminalCopy::~TerminalCopy() {
-    loop_.cancel(retry_);
-    if (watching_) loop_.forget(master_);
+void TerminalCopy::listen() {
+    watch_ = owner_.watch(master_, EPOLLIN, [this] { copy(); });
+}
+
+void TerminalCopy::rest(std::chrono::milliseconds time) {
+    watch_.end();
+    retry_ = owner_.after(time, [this, time] {
+        try {
+            listen();
+        } catch (...) {
+            rest(time);  // an account of the kernel's is full: later
+            throw;
+        }
+    });
 }
 
 void TerminalCopy::copy() {
     // A reader of the output (a FIFO's) that lags holds the program back, it does not lose a byte.
-    if (!is_writable(output_)) {
-        loop_.forget(master_);
-        watching_ = false;
-        retry_ = loop_.after(kRetry, [this] {
-            loop_.watch(master_, EPOLLIN, [this] { copy(); });
-            watching_ = true;
-        });
-        return;
-    }
+    if (!is_writable(output_)) return rest(kRetry);
     std::array<char, 4096> chunk{};  // PIPE_BUF: a writable FIFO takes it whole
     const auto got = ::read(master_.get(), chunk.data(), chunk.size());
     if (got > 0) {
@@ -58,12 +60,7 @@ void TerminalCopy::copy() {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     // EIO: every slave is closed. The container may open its /dev/console again: look from time to
     // time.
-    loop_.forget(master_);
-    watching_ = false;
-    retry_ = loop_.after(kRetry * 10, [this] {
-        loop_.watch(master_, EPOLLIN, [this] { copy(); });
-        watching_ = true;
-    });
+    rest(kRetry * 10);
 }
 
 void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {

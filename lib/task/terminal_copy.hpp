@@ -5,14 +5,14 @@
 #include "base/unique_fd.hpp"
 #include "task/loop.hpp"
 
+#include <chrono>
 #include <cstdint>
 
 namespace covey::task {
 
 class TerminalCopy {
   public:
-    TerminalCopy(Loop& loop, UniqueFd master, UniqueFd output);
-    ~TerminalCopy();
+    TerminalCopy(Owner& owner, UniqueFd master, UniqueFd output);
     TerminalCopy(const TerminalCopy&) = delete;
     TerminalCopy& operator=(const TerminalCopy&) = delete;
 
@@ -23,11 +23,13 @@ class TerminalCopy {
 
   private:
     void copy();
+    void listen();
+    void rest(std::chrono::milliseconds time);
 
-    Loop& loop_;
+    Owner& owner_;
     UniqueFd master_, output_;
-    Loop::Timer retry_ = 0;
-    bool watching_ = false;
+    Watch watch_;
+    Timer retry_;
 };
 
 }  // namespace covey::task

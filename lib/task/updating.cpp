@@ -1,7 +1,6 @@
 #include "task/updating.hpp"
 
 #include "base/fault.hpp"
-#include "cgroup/gather.hpp"
 #include "launch/message.hpp"
 #include "plan/resources.hpp"
 #include "spec/load.hpp"
@@ -18,18 +17,16 @@
 namespace covey::task {
 namespace {
 
-void update(const cgroup::Host& host, cgroup::Group& group, const std::string& resources) {
+void update(cgroup::Group& group, const std::string& resources) {
     fault_point("container.update");
     auto read = plan::limits_of(spec::load_resources(resources), plan::LimitsFor::update);
     if (!read.problems.empty()) throw spec::SpecError("resources", std::move(read.problems));
     group.apply(read.limits);
-    cgroup::gather(host, group);
 }
 
-[[noreturn]] void run_child(const cgroup::Host& host, cgroup::Group& group,
-                            const std::string& resources, FdRef failure) {
+[[noreturn]] void run_child(cgroup::Group& group, const std::string& resources, FdRef failure) {
     try {
-        update(host, group, resources);
+        update(group, resources);
         ::_exit(0);
     } catch (const Error& error) {
         launch::send_failed(failure, error);
@@ -41,38 +38,32 @@ void update(const cgroup::Host& host, cgroup::Group& group, const std::string& r
 
 }  // namespace
 
-Updating::Updating(Loop& loop, const cgroup::Host& host, cgroup::Group& group,
-                   const std::string& resources, std::function<void(std::optional<Error>)> done)
-    : loop_(loop), done_(std::move(done)) {
+Updating::Updating(Owner& owner, Reaper& reaper, cgroup::Group& group, const std::string& resources,
+                   std::function<void(std::optional<Error>)> done)
+    : done_(std::move(done)) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     auto child = sys::clone_process({0, SIGCHLD}).or_throw("clone", "a child to change limits");
-    if (child.pid == 0) run_child(host, group, resources, sockets.child);
+    if (child.pid == 0) run_child(group, resources, sockets.child);
     failure_ = std::move(sockets.parent);
     child_ = std::move(child.pidfd);
-    loop_.watch(child_, EPOLLIN, [this] { on_end(); });
+    end_ = reaper.expect(child_, owner, [this](const sys::ExitStatus& status) { on_end(status); });
 }
 
 Updating::~Updating() {
-    if (!child_) return;
-    loop_.forget(child_);
     cancel();
-    (void)sys::wait_process(child_);
 }
 
 void Updating::cancel() {
     if (child_) (void)sys::pidfd_send_signal(child_, SIGKILL);
 }
 
-void Updating::on_end() {
-    const auto status = sys::try_wait_process(child_);
-    if (status && !status.value()) return;
-    loop_.forget(child_);
+void Updating::on_end(const sys::ExitStatus& status) {
     child_.reset();
     std::optional<Error> problem;
     // The child has ended, so what there is to read is there; nothing is the stream's end.
     if (const auto packet = sys::receive_packet(failure_); packet && !packet.value().data.empty())
         problem = launch::decode_failure(packet.value().data);
-    else if (!status || !status.value() || status.value()->code != 0)
+    else if (status.code != 0)
         problem = Error(Code::failed_precondition, "the change of limits was cut short")
                       .with_fix("see whether the container still runs, and try again");
     done_(std::move(problem));

@@ -7,6 +7,7 @@
 #include "cgroup/cgroup.hpp"
 #include "covey/error.hpp"
 #include "task/loop.hpp"
+#include "task/reaper.hpp"
 
 #include <functional>
 #include <optional>
@@ -18,8 +19,9 @@ class Updating {
   public:
     /// `resources` is OCI's linux.resources. `done` is called once, when the child has been reaped,
     /// with what went wrong; it may not destroy this object.
-    Updating(Loop& loop, const cgroup::Host& host, cgroup::Group& group,
-             const std::string& resources, std::function<void(std::optional<Error>)> done);
+    Updating(Owner& owner, Reaper& reaper, cgroup::Group& group, const std::string& resources,
+             std::function<void(std::optional<Error>)> done);
+    /// A child that is still at work is killed; the reaper waits for it.
     ~Updating();
     Updating(const Updating&) = delete;
     Updating& operator=(const Updating&) = delete;
@@ -29,10 +31,10 @@ class Updating {
     void cancel();
 
   private:
-    void on_end();
+    void on_end(const sys::ExitStatus& status);
 
-    Loop& loop_;
     UniqueFd failure_, child_;
+    Reaper::Child end_;
     std::function<void(std::optional<Error>)> done_;
 };
 

@@ -223,10 +223,11 @@ class CoveyTest(unittest.TestCase):
     """One coveyd a class, a leak check after every test."""
 
     environment = None  # more variables for coveyd
+    make_daemon = Daemon
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(cls.environment)
+        cls.daemon = cls.make_daemon(cls.environment)
         cls.addClassCleanup(cls.remove_daemon)
         cls.client = Client(cls.daemon)
         cls.leaks = Leaks(cls.daemon)

@@ -148,6 +148,28 @@ class Containers(Ctl):
                             "id -u; id -g; echo $A; pwd; cat /mnt/file; echo x 2>/dev/null >/mnt/new || echo denied")
         self.assertEqual(out, "7\n8\nb\n/tmp\nhere\ndenied\n")
 
+    def test_the_default_seccomp_profile_and_how_to_choose_another(self):
+        rootfs = self.pod()
+        unshare = "busybox unshare -U true 2>/dev/null && echo yes || echo no"
+
+        def says(*options):
+            return self.covey("run", "web", "--rm", "--rootfs", rootfs, *options, "--", "sh", "-c", unshare)[0]
+
+        for mode in ("pod", "nested", "container"):
+            self.assertEqual(says("--pid", mode), "no\n")
+            self.assertEqual(says("--pid", mode, "--security-opt", "seccomp=unconfined"), "yes\n")
+        self.assertEqual(says("--cap-add", "SYS_ADMIN"), "yes\n")
+        profile = self.folder / "profile.json"
+        profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["getcwd"], "action": "SCMP_ACT_ERRNO"}]}')
+        self.assertEqual(says("--security-opt", f"seccomp={profile}"), "yes\n")
+        for name, options in (("default", ()), ("unconfined", ("--security-opt", "seccomp=unconfined")),
+                              (str(profile), ("--security-opt", f"seccomp={profile}"))):
+            self.covey("run", "web", "--name", "one", "-d", "--rootfs", rootfs, *options, "--", "sleep", "1000")
+            self.assertEqual(json.loads(self.covey("inspect", "one")[0])["seccomp"], name)
+            self.assertEqual(json.loads(self.covey("inspect", "one")[0])["warnings"], [])
+            self.covey("rm", "-f", "one")
+        self.assertIn("seccomp=FILE", self.covey("run", "web", "--rootfs", rootfs, "--security-opt", "x", "--", "true", code=125)[1])
+
     def test_a_bundle_runs_as_it_is(self):
         self.pod()
         bundle = bundles.make_bundle(self.folder / "bundle", ["sh", "-c", "echo bundled"])

@@ -1,10 +1,16 @@
 """Death certificates: how containers, execs and pause ended, and who sent the signal where that can be known."""
 import json
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
+import time
 
-from covey_client import CoveyTest, main, wait_for
+from covey_client import BIN, CoveyTest, main, wait_for
+
+PROBE = BIN.parent / "tests/probe"
 
 EAT = ["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"]
 
@@ -68,6 +74,52 @@ class Endings(CoveyTest):
         ends = wait_for(lambda: (lambda all: all if len(all) == 4 else None)(self.exits(sandbox, "exec.exited")), 10, "its end")
         self.assertEqual([(end["exitCode"], end["oomKilled"], end.get("sentBy")) for end in ends],
                          [(3, False, None), (137, True, "kernel"), (137, False, None), (137, False, "covey")])
+
+    def written(self, file):
+        return len(file.read_bytes())
+
+    def assert_stopped_growing(self, file):
+        before = self.written(file)
+        time.sleep(0.2)
+        self.assertEqual(self.written(file), before, "something still writes")
+
+    def test_processes_whose_first_thread_has_ended(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="covey-undying."))
+        self.addCleanup(shutil.rmtree, folder)
+
+        def with_probe(config):
+            for source, target in ((PROBE, "/bin/probe"), (folder, "/tmp")):
+                config["mounts"].append({"type": "bind", "source": str(source), "destination": target, "options": ["rbind"]})
+
+        def grows(name):
+            wait_for(lambda: (folder / name).exists() and self.written(folder / name) > 5, 10, name)
+
+        sandbox = self.sandbox(pidMode="pod")
+        self.container(sandbox, ["/bin/probe", "undying", "/tmp/main"], name="undying", change=with_probe)
+        grows("main")
+        self.assertEqual(self.client.delete("/v1/containers/undying?force=true", timeout=10).status, 204)
+        self.assert_stopped_growing(folder / "main")
+
+        host = self.container(sandbox, ["sleep", "1000"], change=with_probe)
+        client = subprocess.Popen(["curl", "-sN", "--unix-socket", self.daemon.socket, "-X", "POST",
+                                   f"http://covey/v1/containers/{host}/exec?cmd=/bin/probe&cmd=undying&cmd=/tmp/exec"],
+                                  stdout=subprocess.DEVNULL)
+        grows("exec")
+        client.kill()
+        client.wait()
+        wait_for(lambda: self.exits(sandbox, "exec.exited"), 10, "the exec's end")
+        self.assert_stopped_growing(folder / "exec")
+
+        self.container(sandbox, ["/bin/probe", "undying", "/tmp/all"], name="all", change=with_probe)
+        grows("all")
+        self.client.post("/v1/containers/all/kill", {"signal": "KILL", "all": True})
+        self.assertEqual(self.wait("all")["signal"], "SIGKILL")
+        self.assert_stopped_growing(folder / "all")
+
+        self.container(sandbox, ["/bin/probe", "undying", "/tmp/pod"], change=with_probe)
+        grows("pod")
+        self.assertEqual(self.client.delete(f"/v1/sandboxes/{sandbox}?force=true", timeout=10).status, 204)
+        self.assert_stopped_growing(folder / "pod")
 
     def test_pauses_end(self):
         stopped, killed = self.sandbox(), self.sandbox()

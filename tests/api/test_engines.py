@@ -85,19 +85,32 @@ class Engines(CoveyTest):
     def test_the_engine_is_told_by_annotations_or_else_by_the_root(self):
         for name, annotations, engine in (("p", {"io.container.manager": "libpod", "io.kubernetes.cri-o.SandboxID": "x"}, "podman"),
                                           ("c", {"io.kubernetes.cri-o.Name": "c"}, "cri-o"),
-                                          ("r", {}, "containerd")):
+                                          ("o", {}, "oci")):
+            self.root = str(self.folder / "elsewhere")
             self.create(name, annotations)
             self.assertEqual(wait_for(lambda n=name: self.listed().get(n), 5, name)["engine"], engine)
-        self.root = str(self.folder / "elsewhere")
-        self.create("o")
-        self.assertEqual(wait_for(lambda: self.listed().get("o"), 5, "o")["engine"], "oci")
         self.assertEqual(list(self.listed("?engine=podman")), ["p"])
         self.assertEqual(self.listed("?engine=covey"), {})
         self.assert_problem(self.client.get("/v1/containers?engine=podmann"), "invalid_argument", "podman")
-        self.delete("o")
+        for name in ("p", "c", "o"):
+            self.delete(name)
+        # The command line's word counts first: annotations may be a tenant's.
         self.root = str(self.folder / "containerd/k8s.io")
+        self.create("r", {"io.container.manager": "libpod"})
+        self.assertEqual(wait_for(lambda: self.listed().get("r"), 5, "r")["engine"], "containerd")
+
+    def test_annotations_are_shown_as_text_or_not_at_all(self):
+        """Seen before: a container with two engines' keys was shown in the pod that its author named."""
+        own = {"io.kubernetes.cri-o.SandboxID": "own", "io.kubernetes.cri-o.ContainerType": "container"}
+        for name, annotations in (("two", {**own, "io.kubernetes.cri.sandbox-id": "victim"}),
+                                  ("escape", {"io.kubernetes.cri.sandbox-id": "a\x1b[2Jb", "io.kubernetes.cri.container-name": "x\ny"}),
+                                  ("long", {"io.kubernetes.cri.sandbox-id": "p" * 300, "io.kubernetes.cri.container-name": "n" * 100_000})):
+            self.create(name, annotations)
+            shown = wait_for(lambda n=name: self.listed().get(n), 5, name)
+            self.assertEqual((shown["sandbox"], shown["name"]), ("", ""), name)
 
     def test_what_would_change_it_is_refused_naming_the_engine(self):
+        self.root = str(self.folder / "elsewhere")
         self.create("theirs", {"io.container.manager": "libpod"})
         wait_for(lambda: self.listed().get("theirs"), 5, "the container")
         for call in (lambda: self.client.post("/v1/containers/theirs/start"),
@@ -203,6 +216,23 @@ class Engines(CoveyTest):
         self.client.put("/v1/sandboxes/warm-up", {"cgroupParent": self.daemon.parent})
         self.client.delete("/v1/sandboxes/warm-up?force=true")
         self.before = self.descriptors_at_rest()
+
+    def test_a_registry_that_cannot_be_watched_at_the_start_is_watched_when_it_can(self):
+        registry = pathlib.Path(self.daemon.registry)
+        self.daemon.kill()
+        registry.chmod(0o777)  # others can write to it: refused, as an inotify instance that is not to be had
+        self.daemon.start()
+        self.assertEqual(self.daemon.log().count("cannot be watched yet"), 1)
+        self.assertEqual(self.client.get("/v1/healthz").status, 200)
+        registry.chmod(0o700)
+        self.create("late")
+        wait_for(lambda: "late" in self.listed(), 25, "the container in the list")
+        self.assertIn("is watched now", self.daemon.log())
+        self.delete("late")
+        wait_for(lambda: not self.listed(), 5, "an empty list")
+        self.warm_up()
+        self.before = self.descriptors_at_rest()
+        self.assertEqual(self.daemon.log().count("cannot be watched yet"), 1)
 
     def test_the_registry_may_go_and_come_back(self):
         self.create("a")

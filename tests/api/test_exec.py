@@ -88,11 +88,28 @@ class Exec(CoveyTest):
                                   ("cmd=x&user=4294967295", "invalid_argument", "4294967295"),
                                   ("cmd=x&user=1&user=2", "invalid_argument", "2 times"),
                                   ("cmd=x&cwd=tmp", "invalid_argument", "tmp"), ("cmd=x&tty=yes", "invalid_argument", "yes"),
-                                  ("cmd=x&rows=3", "invalid_argument", "terminal"), ("cmd=x&env=A", "invalid_argument", "A"),
+                                  ("cmd=x&rows=3", "invalid_argument", "terminal"), ("cmd=x&env=B=&env=A", "invalid_argument", "number 2"),
                                   ("cmd=x&cap=SYS_PTRAC", "invalid_argument", "CAP_SYS_PTRACE"),
                                   ("cmd=%zz", "invalid_argument", "%-escape"), ("cmd=%00", "invalid_argument", "NUL"),
                                   ("cmd=%ff", "invalid_argument", "UTF-8")):
             self.assert_problem(self.client.post(f"/v1/containers/{self.shell}/exec?{query}"), code, word)
+
+    def test_no_log_has_a_word_of_a_command_or_an_environment(self):
+        secret = "pAssw0rd-of-nobody"
+        self.client.exec(self.shell, "sh", "-c", f": {secret}", env=["A=" + secret])
+        self.client.exec(self.shell, "/no/such/" + secret, env=["A=" + secret], cwd="/" + secret)
+        exec_path = f"/v1/containers/{self.shell}/exec"
+        for target in (f"{exec_path}?cmd=x&env={secret}", f"{exec_path}?cmd={secret}&rows=x", f"{exec_path}?{secret}=1",
+                       f"{exec_path}%3Fcmd=x&env=A={secret}", f"{exec_path}?cmd=x&cap={secret}",
+                       f"/v1/containers/nobody/exec?cmd={secret}&env=A={secret}"):
+            self.assertGreaterEqual(self.client.post(target).status, 400)
+        for query in (f"?cmd=x&env={secret}", "?cmd=x&env=A=&env=" + secret):
+            self.assertNotIn(secret, str(self.client.post(exec_path + query)))
+        self.client.post(f"/v1/sandboxes/{self.name}/debug", {"command": ["x"], "env": [secret]})
+        self.client.put("/v1/sandboxes/other", {"labels": {secret: secret}, "foo": secret})
+        log = self.daemon.log()
+        self.assertIn("path=" + exec_path, log)
+        self.assertNotIn(secret, log)
 
     def test_a_client_that_goes_away_ends_the_exec(self):
         connection = self.open_stream("sleep", "1000")

@@ -37,7 +37,8 @@ const std::set<std::string> kAccessSteps{"launch.domain"};
 const std::set<std::string> kViewSteps{"launch.show_root"};
 /// Of a pod in a user namespace: userns_pod_test.cpp. Of a change of limits:
 /// tests/api/test_update.py.
-const std::set<std::string> kOtherSteps{"container.update", "sandbox.told", "sandbox.user"};
+const std::set<std::string> kOtherSteps{"container.update", "sandbox.told", "sandbox.user",
+                                        "shim.record"};
 const std::set<std::string> kStartSteps{"init.exec"};
 const std::set<std::string> kExecSteps{"exec.prepared",  "exec.cgroup",        "exec.clone",
                                        "exec.compile",   "exec.create_cgroup", "exec.drop",

@@ -1,6 +1,7 @@
 // Where a container's input comes from and its output goes to.
 #include "catch.hpp"
 #include "kernel/pod_lab.hpp"
+#include "kernel/racer.hpp"
 #include "support/requires.hpp"
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 using namespace covey;
@@ -133,6 +135,87 @@ TEST_CASE("a stream that cannot be opened is refused by name") {
     std::filesystem::create_symlink(lab.folder() + "/elsewhere", link);
     has(refused("null", "file:" + link), link);
     CHECK_FALSE(std::filesystem::exists(lab.folder() + "/elsewhere"));
+}
+
+// Seen failing at the code before decision 017: descriptor 0 was the host's root.
+TEST_CASE("what is no stream is refused by what it is") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto& folder = lab.folder();
+    const auto node = [&](const std::string& name, mode_t type, unsigned major, unsigned minor) {
+        REQUIRE(::mknod((folder + "/" + name).c_str(), type | 0600, makedev(major, minor)) == 0);
+        return folder + "/" + name;
+    };
+    const auto memory = node("memory", S_IFCHR, 1, 1);
+    const auto terminal = node("terminal", S_IFCHR, 136, 0);
+    const auto block = node("block", S_IFBLK, 7, 250);
+    const auto socket = node("socket", S_IFSOCK, 0, 0);
+    const auto fifo = node("fifo", S_IFIFO, 0, 0);
+    std::filesystem::create_directory(folder + "/real");
+    std::filesystem::create_directory_symlink(folder + "/real", folder + "/link");
+    write_text(folder + "/real/file", "content");
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"file:/", "is a folder"},
+        {"file:" + folder, "is a folder"},
+        {"file:" + memory, "no stream"},
+        {"file:" + terminal, "no stream"},
+        {"file:" + block, "block device"},
+        {"file:" + socket, "is a socket"},
+        {"file:" + fifo, "is a FIFO"},
+        {"file:/proc/sys/kernel/core_pattern", "file of the kernel's"},
+        {"file:/sys/kernel/mm/transparent_hugepage/enabled", "file of the kernel's"},
+        {"file:/proc/self/fd/0", "symlink"},
+        {"file:/dev/stdin", "symlink"},
+        {"file:" + folder + "/link/file", "symlink"},
+        {"file:" + folder + "/link/new", "symlink"},
+        {"fifo:" + folder + "/link/file", "symlink"},
+        {"fifo:" + folder, "not a FIFO"},
+    };
+    for (const auto& [value, what] : cases)
+        for (auto ContainerOptions::*stream :
+             {&ContainerOptions::stdin_, &ContainerOptions::stdout_, &ContainerOptions::stderr_}) {
+            INFO(value);
+            auto options = in_pod();
+            options.*stream = value;
+            const auto error = lab.refused(probe_bundle({"exit", "0"}), options);
+            INFO(error.detail());
+            CHECK(error.code() == Code::invalid_argument);
+            CHECK(error.detail().find(what) != std::string::npos);
+            CHECK_FALSE(error.fix().empty());
+            CHECK(std::filesystem::is_empty(lab.state() + "/containers"));
+        }
+    CHECK_FALSE(std::filesystem::exists(folder + "/real/new"));
+    auto options = in_pod();
+    options.stdin_ = "file:" + node("null", S_IFCHR, 1, 3);
+    options.stdout_ = "file:" + folder + "/real/file";
+    CHECK(lab.run({"cat", "--", "exit", "6"}, "{}", options).status.exit_code == 6);
+}
+
+// Seen failing at the code before decision 017: the container's words in a folder of the host.
+TEST_CASE("a log's folder that its container exchanges for a symlink leads nowhere") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    const auto volume = lab.folder() + "/volume", canary = lab.folder() + "/canary";
+    std::filesystem::create_directories(volume + "/logs");
+    std::filesystem::create_directory(canary);
+    write_text(canary + "/in", "of the host");
+    std::filesystem::create_directory_symlink(canary, volume + "/other");
+    const Racer racer{volume + "/logs", volume + "/other"};
+    for (int i = 0; i < 100; ++i) {
+        auto options = in_pod();
+        options.stdout_ = "file:" + volume + "/logs/out";
+        if (i % 2 == 0) options.stdin_ = "file:" + volume + "/logs/in";
+        try {
+            (void)lab.run({"cat", "--", "echo", "words"}, "{}", options);
+        } catch (const Error& error) {
+            INFO(error.detail());
+            CHECK(error.code() != Code::internal);
+        }
+    }
+    CHECK(racer.rounds() > 1000);
+    CHECK_FALSE(std::filesystem::exists(canary + "/out"));
+    for (const char* name : {"/logs/out", "/other/out"})
+        CHECK(text_of(volume + name).find("of the host") == std::string::npos);
 }
 
 TEST_CASE("a terminal is a pty of the container's own, of the size that was asked for") {

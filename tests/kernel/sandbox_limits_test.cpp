@@ -66,7 +66,6 @@ TEST_CASE("a pids limit holds for execs too") {
     CHECK(processes_of("app.ctr").empty());
 }
 
-// Seen failing on v1 without gather(): the limit was written, and nobody was in its group.
 TEST_CASE("limits that come later hold for what runs already, and for execs") {
     COVEY_REQUIRES("root");
     Lab lab;

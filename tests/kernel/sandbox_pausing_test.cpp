@@ -24,7 +24,9 @@ TEST_CASE("a paused container stands still, through nested launches too, and goe
     COVEY_REQUIRES("root");
     Lab lab;
     for (const auto mode : {PidMode::pod, PidMode::nested}) {
-        auto container = lab.start("still", probe_bundle({"hold"}), in_mode(mode));
+        auto options = in_mode(mode);
+        options.add_capabilities = {"SYS_PTRACE"};  // who could not reach a newborn is not frozen
+        auto container = lab.start("still", probe_bundle({"hold"}), options);
         container.pause();
         container.pause();
         CHECK(container.state() == "paused");

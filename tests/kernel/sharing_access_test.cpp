@@ -129,7 +129,7 @@ TEST_CASE("a private container lives, execs and ends as any other, in every mode
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("landlock_scope");
     Lab lab;
-    for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container, PidMode::node}) {
+    for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
         auto container = lab.start("app", kSleeper, with_access("private", mode));
         CHECK(exec(container, {"exit", "7"}).status.exit_code == 7);
         CHECK(exec(container, {"kill", mode == PidMode::nested ? "1" : "-1", "0"}).out != "");
@@ -139,7 +139,6 @@ TEST_CASE("a private container lives, execs and ends as any other, in every mode
         CHECK(exec(container, {"daemonise", "sleep", "forever"}).status.exit_code == 0);
         container.kill(SIGKILL);
         REQUIRE(container.wait(kLong));
-        // In mode node the host's init reaps what was daemonised.
         CHECK(eventually([] { return processes_of("app.ctr").empty(); }));
         container.remove();
         CHECK(lab.run({"exit", "9"}, "{}", with_access("private", mode)).status.exit_code == 9);
@@ -257,9 +256,7 @@ TEST_CASE("without a signal scope private is refused where neighbours are in rea
     COVEY_REQUIRES("root");
     if (!missing("landlock_scope")) return;
     Lab lab;
-    for (const auto mode : {PidMode::pod, PidMode::node}) {
-        const auto error = lab.refused(kSleeper, with_access("private", mode));
-        CHECK(error.code() == Code::unsupported_by_host);
-        CHECK(error.fix().find("nested") != std::string::npos);
-    }
+    const auto error = lab.refused(kSleeper, with_access("private", PidMode::pod));
+    CHECK(error.code() == Code::unsupported_by_host);
+    CHECK(error.fix().find("nested") != std::string::npos);
 }

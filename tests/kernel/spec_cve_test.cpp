@@ -2,6 +2,7 @@
 // a spec of that kind is launched, and the host is as it was. "Seen failing": with the named line
 // changed so, in a scratch build, the case failed.
 #include "catch.hpp"
+#include "kernel/racer.hpp"
 #include "kernel/spec_lab.hpp"
 #include "support/requires.hpp"
 
@@ -83,36 +84,6 @@ TEST_CASE("CVE-2019-18837, CVE-2021-30465: a mount target that is a symlink stay
 }
 
 namespace {
-
-/// A process that swaps two names as fast as it can, until it goes out of scope.
-class Racer {
-  public:
-    Racer(const std::string& one, const std::string& other)
-        : rounds_(static_cast<std::uint64_t*>(::mmap(nullptr, sizeof(std::uint64_t),
-                                                     PROT_READ | PROT_WRITE,
-                                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
-        pid_ = ::fork();
-        while (pid_ == 0) {
-            ::syscall(SYS_renameat2, AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(),
-                      RENAME_EXCHANGE);
-            ++*rounds_;
-        }
-    }
-    Racer(const Racer&) = delete;
-    Racer& operator=(const Racer&) = delete;
-    ~Racer() {
-        ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
-        ::munmap(rounds_, sizeof(std::uint64_t));
-    }
-    [[nodiscard]] std::uint64_t rounds() const {
-        return *static_cast<volatile std::uint64_t*>(rounds_);
-    }
-
-  private:
-    std::uint64_t* rounds_;
-    pid_t pid_ = -1;
-};
 
 void race_volume(std::chrono::seconds time, std::uint64_t rounds) {
     HostLab lab;

@@ -31,7 +31,7 @@ SpecLaunch::SpecLaunch(launch::Channels channels, sys::Child launcher, std::stri
     order.expect = expect;
     order.recognize = task::children_in(&host_, std::move(group));
     launching_ = std::make_unique<task::Launching>(
-        loop_, std::move(order),
+        owner_, reaper_, std::move(order),
         task::Launching::Callbacks{.born = [this](launch::Born born) { born_ = std::move(born); },
                                    .ready =
                                        [this](UniqueFd terminal) {

@@ -29,6 +29,10 @@ class SpecLaunch {
     launch::Born await(bool& done);
 
     task::Loop loop_;
+    task::Owner owner_{loop_, "launch", {}};
+    task::Reaper reaper_{loop_};
+    // init is reaped by the test.
+    task::Reaper::Listener others_ = reaper_.listen_first(owner_, [] { return false; });
     launch::Born born_;
     UniqueFd terminal_;
     std::optional<Error> failure_;

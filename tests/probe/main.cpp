@@ -289,8 +289,10 @@ int syscall_command(const Arguments& arguments) {
 using Command = int (*)(const Arguments&);
 const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> table{
+        {"burden", burden},
         {"cat", cat},
         {"daemonise", daemonise},
+        {"deep-groups", deep_groups},
         {"echo", echo},
         {"echo-error", echo_error},
         {"exit", exit_command},
@@ -298,6 +300,7 @@ const std::map<std::string, Command>& commands() {
         {"hold", hold},
         {"hostile", hostile},
         {"ids", ids},
+        {"key", key},
         {"kill", kill_command},
         {"ls", ls},
         {"mkdir", mkdir_command},
@@ -305,6 +308,7 @@ const std::map<std::string, Command>& commands() {
         {"mounts", mounts},
         {"notify", notify_command},
         {"open", open_command},
+        {"own-cgroups", own_cgroups},
         {"prowl", prowl},
         {"ptrace", ptrace_command},
         {"read", read_command},
@@ -316,7 +320,12 @@ const std::map<std::string, Command>& commands() {
         {"stat", stat_command},
         {"state", state},
         {"syscall", syscall_command},
+        {"traced-thread", traced_thread},
         {"tty", tty},
+        {"two-threads", two_threads},
+        {"undying", undying},
+        {"unfreezable", unfreezable},
+        {"wide-groups", wide_groups},
         {"write", write_command},
     };
     return table;

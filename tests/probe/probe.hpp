@@ -17,6 +17,15 @@ int mounts(const Arguments& arguments);
 int hostile(const Arguments& arguments);
 int hold(const Arguments& arguments);
 int prowl(const Arguments& arguments);
+int burden(const Arguments& arguments);
+int traced_thread(const Arguments& arguments);
+int two_threads(const Arguments& arguments);
+int unfreezable(const Arguments& arguments);
+int undying(const Arguments& arguments);
+int deep_groups(const Arguments& arguments);
+int wide_groups(const Arguments& arguments);
+int own_cgroups(const Arguments& arguments);
+int key(const Arguments& arguments);
 
 /// Runs one sub-command by name (the first word).
 int run(const Arguments& words);

@@ -3,11 +3,12 @@ is about paths and mounts stands in tests/kernel/spec_cve_test.cpp, class A in t
 tests/kernel/launch_hostile_test.cpp. "Seen failing": with the named line of lib/ changed so, the case failed."""
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import tempfile
 
-from oci import IS_COVEY, RUNTIME, OciTest, main, only_covey
+from oci import IS_COVEY, RUNTIME, OciTest, main, only_covey, wait_for
 
 
 class Descriptors(OciTest):
@@ -129,6 +130,55 @@ class Identity(OciTest):
         self.assertEqual(json.loads(self.ok("exec", "-u", "1", one, "probe", "ids").stdout)["uid"], 1)
         self.ok("kill", one, "9")
         self.wait_exit(pid)
+
+
+class Keyrings(OciTest):
+    """A session keyring is found by no name, and an account of keys that others fill stops nothing."""
+    OWN = "keyring;0;0;3f000000;_ses"
+
+    def thief(self, victim):
+        """Has made the keyring that runc's containers of that id are in, and opened it."""
+        self.start("probe", "key", "join", f"_ses.{victim}", "--", "sleep", "forever")
+        wait_for(lambda: f"_ses.{victim}:" in pathlib.Path("/proc/keys").read_text(encoding="ascii", errors="replace"))
+
+    @only_covey("runc joins _ses.ID by name")
+    def test_a_thief_who_made_the_keyring_of_an_id_has_nobody_in_it(self):
+        """Seen failing at the code before decision 017, create and exec."""
+        one, bundle = self.bundle("probe", "key", "session")
+        self.thief(one)
+        self.assertEqual(json.loads(self.ok("run", "--bundle", bundle, one).stdout)["description"], self.OWN)
+        two, _ = self.start("probe", "sleep", "forever")
+        self.thief(two)
+        first, second = (json.loads(self.ok("exec", two, "probe", "key", "session").stdout) for _ in range(2))
+        self.assertEqual((first["description"], second["description"]), (self.OWN, self.OWN))
+        self.assertNotEqual(first["serial"], second["serial"])
+
+    @only_covey("runc makes the keyring on the container's account")
+    def test_a_full_account_of_keys_stops_neither_create_nor_exec(self):
+        """Seen failing at the code before decision 017: EDQUOT."""
+        def mapped(config):
+            config["linux"]["namespaces"].append({"type": "user"})
+            for kind in ("uidMappings", "gidMappings"):
+                config["linux"][kind] = [{"containerID": 0, "hostID": 250000, "size": 65536}]
+        thief, _ = self.start("probe", "key", "fill", "--", "sleep", "forever", change=mapped)
+        wait_for(lambda: self.call("exec", thief, "probe", "key", "add", "more", "x" * 4000).stdout == "EDQUOT\n")
+        self.assertTrue(self.output("probe", "key", "session", change=mapped).startswith('{"serial"'))
+
+
+class Streams(OciTest):
+    """CVE-2024-21626's kind: a folder of the host as a descriptor of the container."""
+
+    @only_covey("runc passes a folder on")
+    def test_a_folder_or_an_o_path_descriptor_is_no_stream(self):
+        one, bundle = self.bundle("probe", "state")
+        two, _ = self.start("probe", "sleep", "forever")
+        for path, flags in (("/", os.O_RDONLY), ("/", os.O_PATH), ("/etc/passwd", os.O_PATH)):
+            fd = os.open(path, flags)
+            try:
+                self.fails("stdin is a folder or an O_PATH descriptor", "run", "--bundle", bundle, one, stdin=fd)
+                self.fails("stdin is a folder or an O_PATH descriptor", "exec", two, "probe", "state", stdin=fd, status=255)
+            finally:
+                os.close(fd)
 
 
 if __name__ == "__main__":

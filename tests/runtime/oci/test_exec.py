@@ -169,7 +169,7 @@ class Exec(OciTest):
 
     @only_covey("runc passes a word without = on as it is")
     def test_a_variable_without_a_value_is_refused(self):
-        self.fails("environment variable 'NOPE' is not NAME=VALUE", "exec", "--env", "NOPE", self.one, "probe", status=255)
+        self.fails("environment variable 1 of 1 is not NAME=VALUE", "exec", "--env", "NOPE", self.one, "probe", status=255)
 
     @only_covey("runc 1.1 says: malformed")
     def test_a_user_of_three_parts_is_refused(self):

@@ -110,6 +110,25 @@ class Lifecycle(OciTest):
         self.ok("delete", "--force", two)
         self.assertFalse(alive(pid))
 
+    def start_without_first_thread(self):
+        """Its first thread has ended, and another goes on."""
+        one, pid = self.start("probe", "undying")
+        wait_for(lambda: not alive(pid), 10, "the first thread's end")
+        return one, pid
+
+    @only_covey("runc takes a process for ended whose first thread is")
+    def test_a_process_whose_first_thread_has_ended_runs_and_is_ended(self):
+        one, pid = self.start_without_first_thread()
+        self.assertEqual(self.state(one)["status"], "running")
+        self.fails("that is not stopped: running", "delete", one)
+        self.ok("kill", "--all", one, "KILL")
+        self.wait_exit(pid)
+        self.assertEqual(self.state(one)["status"], "stopped")
+        self.ok("delete", one)
+        two, pid = self.start_without_first_thread()
+        self.ok("delete", "--force", two)
+        self.wait_exit(pid)
+
     def test_delete_force_of_nobody_succeeds_and_delete_does_not(self):
         self.ok("delete", "--force", "nobody")
         self.ok("delete", "-f", "nobody")

@@ -4,13 +4,21 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
 import test_exec
 from oci import BIN, RUNTIME, ConsoleSocket, OciTest, main, namespace, only_covey, wait_for
 
-SANDBOX_ID = "io.kubernetes.cri.sandbox-id"
+SANDBOX_ID, TYPE = "io.kubernetes.cri.sandbox-id", "io.kubernetes.cri.container-type"
+CRIO_ID, CRIO_TYPE = "io.kubernetes.cri-o.SandboxID", "io.kubernetes.cri-o.ContainerType"
+# In the order of their numbers (capabilities(7)).
+CAPABILITIES = ["CAP_" + name for name in (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST "
+    "NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE "
+    "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM "
+    "BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()]
 DEFAULT = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
 
@@ -24,14 +32,15 @@ class Sharing(OciTest):
     def setUp(self):
         super().setUp()
         self.pod, self.pod_pid = self.start("probe", "sleep", "forever", change=lambda c: c.update(
-            annotations={"io.kubernetes.cri.container-type": "sandbox", SANDBOX_ID: "c1", "covey.dev/pid": "nested"}))
+            annotations={TYPE: "sandbox", SANDBOX_ID: "c1", "covey.dev/pid": "nested"}))
 
     def joining(self, annotations, pid="path", change=None):
         """A change of a bundle: in the pod's PID namespace by path, with annotations."""
         def apply(config):
             if pid != "own":
                 namespace(config, "pid", f"/proc/{self.pod_pid}/ns/pid" if pid == "path" else None)
-            config["annotations"] = {SANDBOX_ID: self.pod, **annotations}
+            namespace(config, "ipc", f"/proc/{self.pod_pid}/ns/ipc")
+            config["annotations"] = {SANDBOX_ID: self.pod, TYPE: "container", **annotations}
             if change:
                 change(config)
         return apply
@@ -100,13 +109,14 @@ class Sharing(OciTest):
     def test_one_container_is_named(self):
         named = {"covey.dev/pid": "container", "covey.dev/pid.app": "nested", "covey.dev/access.other": "private"}
         _, app = self.start("probe", "sleep", "forever", change=self.joining({**named, "io.kubernetes.cri.container-name": "app"}))
-        _, other = self.start("probe", "sleep", "forever", change=self.joining({**named, "io.kubernetes.container.name": "else"}))
+        _, other = self.start("probe", "sleep", "forever", change=self.joining({**named, "io.kubernetes.cri.container-name": "else"}))
         depth = lambda pid: len(pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").split("NSpid:")[1].split("\n")[0].split())
         self.assertEqual((depth(app), depth(other)), (3, 2))
 
     def test_what_cannot_be_is_refused(self):
         self.refuses("did you mean 'nested'", {"covey.dev/pid": "neste"})
         self.refuses("did you mean 'private'", {"covey.dev/access.other": "privat"})
+        self.refuses("how this one is called", {"covey.dev/access.other": "private"})
         self.refuses("did you mean 'covey.dev/access'", {"covey.dev/acess": "private"})
         self.refuses("unknown annotation covey.dev/pid.", {"covey.dev/pid.": "pod"})
         for mode in ("nested", "pod"):
@@ -117,6 +127,63 @@ class Sharing(OciTest):
         self.refuses("is the host's PID namespace", {"covey.dev/pid": "nested"}, change=host)
         too_much = lambda config: config["process"].update(capabilities={"bounding": ["CAP_SYS_ADMIN"]})
         self.refuses("CAP_SYS_ADMIN", {"covey.dev/access": "private"}, change=too_much)
+
+    def foreign_pod(self):
+        """Another pod's sandbox container, and who is in its PID namespace."""
+        victim, pid = self.start("probe", "sleep", "forever", change=lambda c: c.update(
+            annotations={TYPE: "sandbox", SANDBOX_ID: f"c{self.number}"}))
+        return victim, pid
+
+    def refuses_to_join(self, text, annotations, mode, change=None):
+        """Nothing of a launch into `victim`'s pod is left."""
+        one, bundle = self.bundle("probe", "sleep", "forever", change=self.joining({**annotations, "covey.dev/pid": mode}, pid="own",
+                                                                                   change=change))
+        run = self.call("create", "--bundle", bundle, one)
+        self.assertEqual(run.returncode, 1, "it was made")
+        self.assertIn(text, run.stderr)
+        self.assertNotIn(one, os.listdir(self.root))
+
+    def test_annotations_of_a_pods_author_do_not_choose_another_pod(self):
+        """Seen winning before: the container ran in the victim's PID namespace, by containerd's key beside CRI-O's own."""
+        victim, victim_pid = self.foreign_pod()
+        own = {CRIO_ID: self.pod, CRIO_TYPE: "container"}
+        for mode in ("pod", "nested"):
+            self.refuses_to_join("annotations of two engines disagree", {**own, SANDBOX_ID: victim, TYPE: "container"}, mode)
+            self.refuses_to_join("annotations of two engines disagree", {"io.container.manager": "libpod", SANDBOX_ID: victim}, mode)
+            # Its engine's key itself, as somebody has it who may write any: the namespaces are the own pod's.
+            self.refuses_to_join("joins none of its", {SANDBOX_ID: victim}, mode)
+            everybodys = lambda config: namespace(config, "ipc", "/proc/self/ns/ipc")
+            self.refuses_to_join("joins none of its", {SANDBOX_ID: victim}, mode, change=everybodys)
+            theirs = lambda config: namespace(config, "ipc", f"/proc/{victim_pid}/ns/ipc")
+            elsewhere = lambda config: (theirs(config), config["linux"].update(cgroupsPath=f"{self.group}/other/x"))
+            self.refuses_to_join("of another pod: its cgroupsPath", {SANDBOX_ID: victim}, mode, change=elsewhere)
+            self.refuses_to_join("annotations of two engines disagree", {CRIO_ID: victim, CRIO_TYPE: "container", SANDBOX_ID: ""}, mode)
+        self.assertEqual(len(self.numbers(victim)), 2)  # init and ls
+        self.assert_nobody_frozen()
+
+    def test_only_a_sandbox_of_the_same_engine_is_a_pods(self):
+        member, member_pid = self.member("sleep", "forever")
+        for mode in ("pod", "nested"):
+            theirs = lambda config: namespace(config, "uts", f"/proc/{member_pid}/ns/uts")
+            self.refuses_to_join("not a pod's sandbox of the same engine", {SANDBOX_ID: member}, mode, change=theirs)
+            crio = lambda config: config.update(annotations={CRIO_ID: self.pod, CRIO_TYPE: "container", "covey.dev/pid": mode})
+            self.refuses_to_join("not a pod's sandbox of the same engine", {}, mode, change=crio)
+
+    def test_a_sandbox_in_the_hosts_namespace_leads_nobody_there(self):
+        host, host_pid = self.start("probe", "sleep", "forever", change=lambda c: (namespace(c, "pid", None), c.update(
+            annotations={TYPE: "sandbox", SANDBOX_ID: f"c{self.number}"})))
+        theirs = lambda config: namespace(config, "ipc", f"/proc/{host_pid}/ns/ipc")
+        for mode in ("pod", "nested"):
+            self.refuses_to_join("is the host's PID namespace", {SANDBOX_ID: host}, mode, change=theirs)
+
+    def test_no_annotation_is_dropped_in_silence(self):
+        """Seen before: with the type alone the container was made, open and in a namespace of its own."""
+        for forged in ({TYPE: "sandbox"}, {CRIO_TYPE: "sandbox"}, {TYPE: "sandbox", CRIO_ID: self.pod, CRIO_TYPE: "container"}):
+            for wish in ({"covey.dev/access": "private"}, {"covey.dev/pid": "nested"}):
+                one, bundle = self.bundle("probe", change=lambda c, f=forged, w=wish: c.update(annotations={**f, **w}))
+                run = self.call("create", "--bundle", bundle, one)
+                self.assertEqual(run.returncode, 1, (forged, wish))
+                self.assertRegex(run.stderr, "is about no sandbox container|two engines disagree")
 
     def test_a_seccomp_agent_is_not_asked_for_a_nested_container(self):
         """Its listener would have to pass the privileged process between. The same configuration is refused for nothing
@@ -192,7 +259,7 @@ class Sharing(OciTest):
         with open(out, "wb") as file:
             hunter = subprocess.Popen([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], env=self.env, stdout=file,
                                       stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        wait_for(lambda: os.path.exists(f"{self.root}/{one}/record.json") and self.status(one) == "running", what="the hunter")
+        wait_for(lambda: '"running"' in self.call("state", one).stdout, what="the hunter")
         for _ in range(25):
             prey, _ = self.member("sleep", "forever", pid="nested")
             self.ok("delete", "--force", prey)
@@ -257,6 +324,112 @@ class Sharing(OciTest):
             run = self.call("exec", one, "probe", "ls", "/proc", env={"COVEY_EXEC_SEAT": seat})
             numbers = [word for word in json.loads(run.stdout or "[]") if word.isdigit()]
             self.assertLessEqual(len(numbers), 2, run)
+
+    def with_all(self, config):
+        """All capabilities that restricted access goes with."""
+        status = pathlib.Path("/proc/self/status").read_text(encoding="ascii").split("CapPrm:")[1].split()[0]
+        own = {number for number in range(64) if int(status, 16) >> number & 1}
+        names = [name for number, name in enumerate(CAPABILITIES) if number in own and name not in ("CAP_SYS_ADMIN", "CAP_PERFMON")]
+        config["process"]["capabilities"] = {kind: names for kind in ("bounding", "effective", "permitted")}
+        return sum(1 << number for number, name in enumerate(CAPABILITIES) if name in names)
+
+    def test_in_the_hosts_namespace_access_is_refused_by_name(self):
+        """Seen winning before: `hostile` of the container reached the host's root through covey:spawner."""
+        for access in ("private", "observer"):
+            for change in (lambda c: namespace(c, "pid", None), lambda c: namespace(c, "pid", "/proc/self/ns/pid")):
+                one, bundle = self.bundle("probe", "sleep", "forever", change=lambda c, ch=change, a=access: (
+                    ch(c), c.update(annotations={"covey.dev/access": a})))
+                run = self.call("create", "--bundle", bundle, one)
+                self.assertEqual(run.returncode, 1, "it was made")
+                self.assertIn("would see the process that starts its execs", run.stderr)
+                self.assertNotIn(one, os.listdir(self.root))
+
+    def test_nobody_in_a_container_finds_the_makers_of_its_execs(self):
+        """With all capabilities that access allows, while execs come."""
+        kinds = (lambda c: None, lambda c: namespace(c, "pid", f"/proc/{self.pod_pid}/ns/pid"),
+                 lambda c: (namespace(c, "pid", f"/proc/{self.pod_pid}/ns/pid"), c["annotations"].update({"covey.dev/pid": "nested"})))
+        self.log.write_text("here", encoding="ascii")
+        for kind in kinds:
+            for access in ("private", "observer"):
+                def change(config, k=kind, a=access):
+                    config["annotations"] = {"covey.dev/access": a}
+                    k(config)
+                    config["process"]["args"][-1] = hex(self.with_all(config))[2:]
+                one, bundle = self.bundle("probe", "hostile", "100", str(self.log), "0", change=change)
+                out = self.folder / f"{one}.out"
+                with open(out, "wb") as file:
+                    hunter = subprocess.Popen([RUNTIME, "--root", self.root, "run", "--bundle", bundle, one], env=self.env, stdout=file,
+                                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                wait_for(lambda o=one: '"running"' in self.call("state", o).stdout, what="the hunter")
+                spawner = self.record(one)["spawner"]
+                for _ in range(15):
+                    self.assertIn(self.call("exec", one, "probe", "kill", str(spawner), "9").stdout.strip(), ("ESRCH", "EPERM"))
+                self.assertEqual(pathlib.Path(f"/proc/{spawner}/comm").read_text(encoding="ascii"), "covey:spawner\n")
+                self.ok("kill", one, "TERM")
+                hunter.wait(20)
+                tally = json.loads(out.read_text(encoding="ascii"))
+                self.assertGreater(tally["newborns"], 3, tally)
+                for what in ("hostRoots", "hostCwds", "hostFds", "excessCaps"):
+                    self.assertEqual(tally[what], 0, tally)
+
+    def test_a_launcher_is_in_a_session_of_its_own(self):
+        """A newborn is in its process group at first, and whoever traces that could signal the group: seen before in that
+        of the command, which was its caller's."""
+        script = self.folder / "hook.sh"
+        script.write_text(f"#!/bin/sh\nread line </proc/$PPID/stat\necho \"$line\" >{self.folder}/stat\n", encoding="ascii")
+        script.chmod(0o755)
+        hooks = lambda config: config.update(hooks={"createContainer": [{"path": str(script)}]})
+        self.start("probe", "sleep", "forever", change=self.joining({}, change=hooks))
+        fields = (self.folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        pid = int((self.folder / "stat").read_text(encoding="ascii").split()[0])
+        self.assertEqual((int(fields[2]), int(fields[3])), (pid, pid))
+
+    def test_nothing_is_said_to_who_is_not_the_spawner(self):
+        """Seen winning before: whoever listened in the spawner's place had the command line, the environment and the
+        descriptor of the working directory, a folder of the host's."""
+        one, _ = self.member("sleep", "forever", access="private")
+        path = pathlib.Path(self.root, one, "spawner.sock")
+        path.rename(path.with_suffix(".away"))
+        for word in (None, b"spawner", b"else"):
+            liar = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            liar.bind(str(path))
+            liar.listen(1)
+            liar.settimeout(5)
+            run = subprocess.Popen([RUNTIME, "--root", self.root, "exec", one, "probe", "echo", "secret"], env={**self.env, "A": "secret"},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+            connection, _ = liar.accept()
+            connection.settimeout(2)
+            if word:
+                connection.send(word)
+            got = b"", [], 0, None
+            try:
+                got = connection.recvmsg(1 << 18, 4096)
+            except (TimeoutError, ConnectionResetError):
+                pass
+            connection.close()
+            liar.close()
+            _, error = run.communicate(timeout=20)
+            self.assertEqual(got[:2], (b"", []), "it was told something")
+            self.assertEqual(run.returncode, 255)
+            self.assertIn(b"the spawner of container", error)
+            self.assertEqual(error.count(b"\n"), 1, error)
+            path.unlink()
+        path.with_suffix(".away").rename(path)
+        self.assertEqual(self.ok("exec", one, "probe", "echo", "x").stdout, "x\n")
+
+    def test_the_spawner_takes_no_request_from_a_container(self):
+        """The socket is in a folder of root's alone; somebody who has come to it all the same, from inside a PID namespace,
+        gets no word."""
+        one, _ = self.member("sleep", "forever", access="private")
+        path = pathlib.Path(self.root, one, "spawner.sock")
+        client = ("import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); "
+                  "s.settimeout(5); print(s.recv(100))")
+        own = subprocess.run(["python3", "-c", client, path], stdout=subprocess.PIPE, timeout=20, check=True)
+        self.assertEqual(own.stdout, b"b'spawner'\n")
+        inside = subprocess.run(["nsenter", f"--pid=/proc/{self.pod_pid}/ns/pid", "python3", "-c", client, path], stdout=subprocess.PIPE,
+                                timeout=20, check=True)
+        self.assertEqual(inside.stdout, b"b''\n")
+        self.assertEqual(self.ok("exec", one, "probe", "echo", "x").stdout, "x\n")
 
     def test_without_its_spawner_an_exec_is_refused(self):
         one, _ = self.member("sleep", "forever", access="private")

@@ -202,6 +202,17 @@ TEST_CASE("bad values name the place and the value") {
           R"(/stdio/stdout: 'hold' must be "null", "file:/path" or "fifo:/path")");
 }
 
+TEST_CASE("a container's seccomp profile has a name") {
+    const auto body = [](const std::string& name) {
+        return R"({"sandbox": "web", "bundle": "/b", "seccomp": ")" + name + "\"}";
+    };
+    for (const char* name : {"default", "unconfined", "/etc/profile.json"})
+        CHECK(decode_container("c", body(name)).seccomp == name);
+    for (const char* name : {"", "profile.json", "none"})
+        CHECK(refused([&] { return decode_container("c", body(name)); }).code() ==
+              Code::invalid_argument);
+}
+
 TEST_CASE("signals come as names and numbers") {
     CHECK(decode_kill("c", R"({"signal": "HUP"})").signal == 1);
     CHECK(decode_kill("c", R"({"signal": 9, "all": true})").signal == 9);
@@ -220,9 +231,20 @@ TEST_CASE("the answers have the shape that proto/openapi.yaml promises") {
     CHECK(sandbox["createdAt"] == "2023-11-14T22:13:20.000000Z");
     CHECK(sandbox["namespaces"]["net"] == Json{{"path", "/ns/net"}, {"inode", 3}});
     CHECK(sandbox["hostname"] == "web");
-    CHECK_FALSE(sandbox.contains("stoppedAt"));
+    for (const char* absent : {"stoppedAt", "problem", "recordStale"})
+        CHECK_FALSE(sandbox.contains(absent));
+    view.facts.state = core::SandboxState::unknown;
+    view.facts.record_stale = true;
+    view.problem = "record record.json is a FIFO, not a regular file";
+    CHECK(sandbox_json(view)["state"] == "unknown");
+    CHECK(sandbox_json(view)["problem"] == view.problem);
+    CHECK(sandbox_json(view)["recordStale"] == true);
 
     ContainerView container;
+    for (const char* absent : {"problem", "recordStale", "seccomp"})
+        CHECK_FALSE(container_json(container).contains(absent));
+    container.request.seccomp = "default";
+    CHECK(container_json(container)["seccomp"] == "default");
     container.facts.exit = core::ExitRecord{137, 9, true, 1, {}};
     CHECK(container_json(container)["exit"] == Json{{"exitCode", 137},
                                                     {"signal", "SIGKILL"},

@@ -41,6 +41,21 @@ TEST_CASE("every state is a sample, also one that nobody is in") {
     CHECK(response.body.back() == '\n');
 }
 
+TEST_CASE("what a full disk keeps back is a sample, also when there is none") {
+    Metrics metrics;
+    CHECK(has_line(metrics_response(metrics), "covey_stale_records 0"));
+    metrics.sandboxes = {sandbox_that_is(core::SandboxState::unknown)};
+    metrics.sandboxes.front().facts.record_stale = true;
+    metrics.containers.emplace_back().facts.record_stale = true;
+    metrics.events.unwritten = 3;
+    metrics.events.lost = 4;
+    const auto response = metrics_response(metrics);
+    CHECK(has_line(response, R"(covey_sandboxes{state="unknown"} 1)"));
+    CHECK(has_line(response, "covey_stale_records 2"));
+    CHECK(has_line(response, "covey_events_unwritten 3"));
+    CHECK(has_line(response, "covey_events_lost_total 4"));
+}
+
 TEST_CASE("events and requests are counted") {
     Metrics metrics;
     EventRecord event;

@@ -287,4 +287,5 @@ TEST_CASE("an annotation's value of another type is refused") {
         CHECK_THAT(error("After", text), Contains("is not a value of D-Bus type as"));
     CHECK_THAT(error("DefaultDependencies", "1"), Contains("is not a value of D-Bus type b"));
     CHECK_THAT(error("TimeoutStopSec", "18446744073709551615"), Contains("is not a value"));
+    CHECK_THAT(error("SendSIGKILL", "false"), Contains("the host's shutdown"));
 }

@@ -134,3 +134,32 @@ TEST_CASE("a capability counts where the target's user namespace is, or around i
     CHECK(may(process("maker", 0, 0), inside, Action::ptrace));
     CHECK_FALSE(may(process("other", 1000, 0), inside, Action::ptrace));
 }
+
+TEST_CASE("at most, a process has its bounding set and any user, unless no_new_privs") {
+    auto from = process("from", 1000, 0);
+    from.bounding = kDefault;
+    const auto to = process("to", 0, kDefault);
+    CHECK_FALSE(may(from, to, Action::read_root));
+    CHECK(may(at_most(from, to), to, Action::read_root));
+    CHECK(at_most(from, to).effective == kDefault);
+    from.no_new_privs = true;
+    CHECK(at_most(from, to).permitted == 0);
+    CHECK_FALSE(may(at_most(from, to), to, Action::read_root));
+    // No program is needed to become another user.
+    from.permitted = kDefault | bit(CAP_SETGID);
+    CHECK(may(at_most(from, to), to, Action::read_root));
+    from.permitted = kDefault;  // without CAP_SETGID the group stays
+    CHECK_FALSE(may(at_most(from, to), to, Action::read_root));
+    // A domain is for good.
+    from.no_new_privs = false;
+    from.restricted.inspect = true;
+    CHECK_FALSE(may(at_most(from, to), to, Action::read_root));
+}
+
+TEST_CASE("at least, a process has no capability and can be read") {
+    auto to = process("to", 0, kDefault | bit(CAP_SYS_ADMIN));
+    to.dumpable = AccessFacts::Dumpable::no;
+    const auto from = process("from", 0, 0);
+    CHECK_FALSE(may(from, to, Action::read_root));
+    CHECK(may(from, at_least(to), Action::read_root));
+}

@@ -12,13 +12,14 @@ using namespace covey::core;
 namespace {
 
 constexpr SandboxState kSandboxStates[] = {SandboxState::creating, SandboxState::ready,
-                                           SandboxState::stopping, SandboxState::stopped};
+                                           SandboxState::stopping, SandboxState::stopped,
+                                           SandboxState::unknown};
 constexpr SandboxEvent kSandboxEvents[] = {SandboxEvent::made, SandboxEvent::failed,
                                            SandboxEvent::add,  SandboxEvent::stop,
                                            SandboxEvent::gone, SandboxEvent::remove};
 constexpr ContainerState kContainerStates[] = {ContainerState::creating, ContainerState::created,
-                                               ContainerState::running, ContainerState::paused,
-                                               ContainerState::stopped};
+                                               ContainerState::running,  ContainerState::paused,
+                                               ContainerState::stopped,  ContainerState::unknown};
 constexpr ContainerEvent kContainerEvents[] = {
     ContainerEvent::made,   ContainerEvent::failed, ContainerEvent::start,  ContainerEvent::kill,
     ContainerEvent::exec,   ContainerEvent::pause,  ContainerEvent::resume, ContainerEvent::update,
@@ -67,14 +68,15 @@ TEST_CASE("predicates say what OCI says") {
     for (const auto state : kContainerStates) {
         INFO(state_name(state));
         CHECK(can_start(state) == (state == ContainerState::created));
-        CHECK(can_kill(state) == (state == ContainerState::created || has_started(state)));
+        CHECK(can_kill(state) == (state == ContainerState::created || has_started(state) ||
+                                  state == ContainerState::unknown));
         CHECK(has_started(state) ==
               (state == ContainerState::running || state == ContainerState::paused));
         CHECK(can_exec(state) == (state == ContainerState::running));
         CHECK(can_pause(state) == has_started(state));
         CHECK(can_resume(state) == has_started(state));
-        CHECK(can_update(state) == can_kill(state));
-        CHECK(allows(state, ContainerEvent::resize) == can_kill(state));
+        CHECK(can_update(state) == (can_kill(state) && state != ContainerState::unknown));
+        CHECK(allows(state, ContainerEvent::resize) == can_update(state));
         CHECK(can_delete(state) == (state == ContainerState::stopped));
     }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace covey;
@@ -65,6 +66,15 @@ class FakeHost {
         std::filesystem::create_directories(process);
         std::filesystem::create_symlink(path, process + "/exe");
     }
+    /// Whoever reads its command line waits until `release`.
+    void keep_readers(pid_t pid) {
+        const auto path = command_path(pid);
+        std::filesystem::remove(path);
+        REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    }
+    void release(pid_t pid) {
+        const UniqueFd writer{::open(command_path(pid).c_str(), O_WRONLY | O_CLOEXEC)};
+    }
     std::vector<PodProcess> list() {
         const UniqueFd proc{
             ::open((folder_.path() + "/proc").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
@@ -72,6 +82,10 @@ class FakeHost {
     }
 
   private:
+    std::string command_path(pid_t pid) const {
+        return folder_.path() + "/proc/" + std::to_string(pid) + "/cmdline";
+    }
+
     TemporaryFolder folder_;
     cgroup::Host host_;
 };
@@ -101,7 +115,7 @@ TEST_CASE("processes are attributed by their cgroup") {
     is(1, 101, "a.b", "");
     is(2, 102, "a.b", "");
     is(3, 103, "a.b", "e1");
-    is(4, 104, "a.b", "x");
+    is(4, 104, "a.b", "");
     is(5, 105, "a.b", "e1");
     is(6, 106, "other", "");
 }
@@ -222,4 +236,30 @@ TEST_CASE("a process that has ended, a zombie and a vanished group are no errors
     cgroup::Host nowhere;
     nowhere.unified = "/nowhere";
     CHECK(list_pod_processes(nowhere, "/covey/web.pod", kPod).empty());
+}
+
+TEST_CASE("a process that keeps its readers is listed without its command, and keeps nobody else") {
+    FakeHost host;
+    host.group("/covey/web.pod/pause", {100});
+    host.group("/covey/web.pod/a.ctr", {101, 102, 103});
+    for (pid_t pid = 100; pid <= 103; ++pid)
+        host.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 99), kPod, "x");
+    const auto has_command = [](const std::vector<PodProcess>& found) {
+        std::vector<bool> result;
+        for (const auto& process : found)
+            result.push_back(!process.command.empty());
+        return result;
+    };
+    host.keep_readers(102);
+    CHECK(has_command(host.list()) == std::vector{true, true, false, true});
+    // Until it is known that this goes on for ever: then nobody's is read.
+    for (int time = 0; time < 7; ++time)
+        CHECK(host.list().size() == 4);
+    CHECK(has_command(host.list()) == std::vector{false, false, false, false});
+    // One open for writing wakes all that wait to open it for reading.
+    host.release(102);
+    const auto is_over = [&] { return has_command(host.list())[0]; };
+    for (int tries = 0; tries < 500 && !is_over(); ++tries)
+        ::usleep(10'000);
+    CHECK(is_over());
 }

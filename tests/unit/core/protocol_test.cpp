@@ -132,6 +132,19 @@ TEST_CASE("a sandbox's configuration travels whole") {
     CHECK(back.cgroup_parent == "/elsewhere");
 }
 
+TEST_CASE("facts say that the record on disk is older, and only then") {
+    auto sandbox = sandbox_facts();
+    auto container = container_facts();
+    CHECK(encode_facts(sandbox).find("recordStale") == std::string::npos);
+    CHECK(encode_facts(container).find("recordStale") == std::string::npos);
+    CHECK_FALSE(decode_sandbox_facts(encode_facts(sandbox)).record_stale);
+    CHECK_FALSE(decode_container_facts(encode_facts(container)).record_stale);
+    sandbox.record_stale = container.record_stale = true;
+    CHECK(encode_facts(sandbox).find(R"("recordStale":true)") != std::string::npos);
+    CHECK(decode_sandbox_facts(encode_facts(sandbox)).record_stale);
+    CHECK(decode_container_facts(encode_facts(container)).record_stale);
+}
+
 TEST_CASE("a container's configuration travels whole, all 64 capability bits included") {
     const auto back =
         std::get<CreateContainer>(round_trip(CreateContainer{some_container()}).body).config;

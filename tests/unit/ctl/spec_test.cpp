@@ -1,5 +1,6 @@
 // The configuration that `covey run --rootfs` writes, and the options that go into it.
 #include "base/json.hpp"
+#include "bundle/seccomp_profile.hpp"
 #include "catch.hpp"
 #include "covey/error.hpp"
 #include "ctl/run_words.hpp"
@@ -48,6 +49,106 @@ TEST_CASE("nothing of the host can be written through the default mounts") {
         const auto& options = (*mount_at(spec, path))["options"];
         CHECK(std::find(options.begin(), options.end(), "ro") != options.end());
     }
+}
+
+namespace {
+
+Json default_filter(const std::vector<std::string>& capabilities) {
+    return Json::parse(resolve_seccomp(default_profile(), capabilities, "it"));
+}
+
+/// What the filter does with a call whose arguments do not matter; the default where nothing does.
+std::string action_of(const Json& filter, const std::string& call) {
+    std::string action;
+    for (const auto& rule : filter["syscalls"]) {
+        const auto& names = rule["names"];
+        if (std::find(names.begin(), names.end(), call) == names.end()) continue;
+        if (rule.contains("args")) return "some arguments";
+        CHECK(action.empty());  // named once
+        action = rule["action"];
+    }
+    return action.empty() ? filter["defaultAction"].get<std::string>() : action;
+}
+
+}  // namespace
+
+TEST_CASE("the default seccomp profile refuses namespaces, mounts, keys and what is the host's") {
+    const auto filter = default_filter(capabilities_with({}, {}));
+    CHECK(filter["defaultAction"] == "SCMP_ACT_ERRNO");
+    for (const char* call : {"unshare",
+                             "setns",
+                             "clone3",
+                             "mount",
+                             "umount2",
+                             "move_mount",
+                             "fsopen",
+                             "open_tree",
+                             "pivot_root",
+                             "add_key",
+                             "keyctl",
+                             "request_key",
+                             "bpf",
+                             "perf_event_open",
+                             "userfaultfd",
+                             "kexec_load",
+                             "init_module",
+                             "finit_module",
+                             "open_by_handle_at",
+                             "reboot",
+                             "swapon",
+                             "iopl",
+                             "syslog",
+                             "settimeofday",
+                             "process_vm_readv",
+                             "pidfd_getfd",
+                             "kcmp",
+                             "io_uring_setup",
+                             "a_call_of_tomorrow"})
+        CHECK((action_of(filter, call) == "SCMP_ACT_ERRNO") == true);
+    for (const char* call : {"read", "openat", "execve", "fork", "ptrace", "chroot", "futex",
+                             "socketpair", "epoll_wait", "landlock_restrict_self"})
+        CHECK(action_of(filter, call) == "SCMP_ACT_ALLOW");
+    for (const char* call : {"clone", "personality", "socket"})
+        CHECK(action_of(filter, call) == "some arguments");
+}
+
+TEST_CASE("a capability opens what it is for, as in Docker's profile") {
+    const auto with = [](const std::string& name) {
+        return default_filter(capabilities_with({name}, {}));
+    };
+    for (const char* call : {"unshare", "setns", "mount", "clone3", "clone", "bpf", "syslog"})
+        CHECK(action_of(with("sys_admin"), call) == "SCMP_ACT_ALLOW");
+    CHECK(action_of(with("sys_admin"), "keyctl") == "SCMP_ACT_ERRNO");
+    for (const char* call : {"process_vm_readv", "pidfd_getfd", "kcmp"})
+        CHECK(action_of(with("CAP_SYS_PTRACE"), call) == "SCMP_ACT_ALLOW");
+    CHECK(action_of(with("bpf"), "bpf") == "SCMP_ACT_ALLOW");
+    CHECK(action_of(with("bpf"), "mount") == "SCMP_ACT_ERRNO");
+    const auto less = default_filter(capabilities_with({}, {"sys_chroot"}));
+    CHECK(action_of(less, "chroot") == "SCMP_ACT_ERRNO");
+}
+
+TEST_CASE("a profile of OCI's form comes out as it is, Docker's for this machine, nonsense not") {
+    const std::string oci =
+        R"({"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[)"
+        R"({"names":["kill"],"action":"SCMP_ACT_ERRNO","errnoRet":5,"args":[{"index":1,"value":9,)"
+        R"("op":"SCMP_CMP_EQ"}]}]})";
+    CHECK(Json::parse(resolve_seccomp(oci, {}, "p")) == Json::parse(oci));
+    const auto docker = Json::parse(resolve_seccomp(
+        R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[)"
+        R"({"name":"a","action":"SCMP_ACT_ALLOW","includes":{"minKernel":"4.8"}},)"
+        R"({"names":["b"],"action":"SCMP_ACT_ALLOW","includes":{"minKernel":"999.0"}},)"
+        R"({"names":["c"],"action":"SCMP_ACT_ALLOW","includes":{"arches":["vax"]}},)"
+        R"({"names":["d"],"action":"SCMP_ACT_ALLOW","excludes":{"arches":["vax"]}}]})",
+        {}, "p"));
+    REQUIRE(docker["syscalls"].size() == 2);
+    CHECK(docker["syscalls"][0]["names"] == Json({"a"}));
+    CHECK(docker["syscalls"][1]["names"] == Json({"d"}));
+    for (const char* text : {"", "[]", "{}", R"({"defaultAction":"x","syscalls":[{"names":7}]})"})
+        CHECK_THROWS_AS(resolve_seccomp(text, {}, "p"), Error);
+    CHECK_THROWS_AS(choose_seccomp({"apparmor=x"}, {}), Error);
+    CHECK_THROWS_AS(choose_seccomp({"seccomp=/no/such/file"}, {}), Error);
+    CHECK(choose_seccomp({"seccomp=unconfined"}, {}).filter.empty());
+    CHECK(choose_seccomp({}, {}).name == "default");
 }
 
 TEST_CASE("a container gets Podman's eleven capabilities, neither inheritable nor ambient") {

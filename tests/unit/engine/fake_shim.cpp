@@ -2,6 +2,7 @@
 
 #include "core/protocol.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
@@ -150,6 +151,11 @@ core::ReplyBody FakeShim::carry_out(const core::RequestBody& body, std::vector<U
         facts.state = core::SandboxState::ready;
         facts.pause_pid = next_pid_++;
         facts.shim_pid = process_.pid;
+        if (process_.pid != 0)
+            facts.shim_start_time =
+                sys::read_stat(sys::open_proc().or_throw("open", "/proc"), process_.pid)
+                    .or_throw("read stat of", "the sleeper")
+                    .start_time;
         facts.cgroup = "/covey/" + id_ + ".pod";
         facts.created_at = now();
         facts.namespaces["pid"] = {"/proc/1/ns/pid", 4, 77};

@@ -133,24 +133,6 @@ TEST_CASE("a folder without a record, and one of an earlier boot, are removed") 
     CHECK(daemon.event_lines(4) == Lines{"container.deleted nginx", "sandbox.deleted web"});
 }
 
-TEST_CASE("an unreadable record is left alone and does not keep the others from being served") {
-    World world;
-    {
-        Daemon daemon(world);
-        make_pod(daemon);
-        daemon.run(daemon.engine.create_sandbox(sandbox_action("db")));
-    }
-    const auto folder = sys::open_dir(world.folder("web")).or_throw("open");
-    sys::replace_file_at(folder, "record.json", "{", 0600).or_throw("write");
-    Daemon daemon(world);
-    CHECK(exists(world.folder("web")));
-    CHECK(daemon.engine.sandboxes().size() == 1);
-    CHECK(daemon.event_lines(6).empty());
-    CHECK(code_of([&] {
-              return daemon.run(daemon.engine.create_sandbox(sandbox_action("web")));
-          }) == Code::failed_precondition);
-}
-
 TEST_CASE("a shim that died while nobody listened: its exit records count, the rest is killed") {
     World world;
     {
@@ -214,6 +196,15 @@ TEST_CASE("a shim that does not answer keeps its sandbox, as its files describe 
     world.shim("web").exit_container("nginx", 8);
     daemon.settle();
     CHECK(daemon.engine.container("nginx").facts.exit->exit_code == 8);
+}
+
+TEST_CASE("a daemon recovers once") {
+    World world;
+    Daemon daemon(world);
+    make_pod(daemon);
+    CHECK(code_of([&] { return daemon.run(daemon.engine.recover()); }) ==
+          Code::failed_precondition);
+    daemon.run(daemon.engine.delete_container("nginx", true));
 }
 
 TEST_CASE("a second daemon on the same state folder is refused") {

@@ -43,6 +43,7 @@ class FakeSurroundings final : public daemon::Surroundings {
             std::filesystem::read_symlink(sys::fd_path(folder)).filename().string());
     }
     void kill_group(const std::string& cgroup) override { world_.killed_groups.insert(cgroup); }
+    std::string survivors(const std::string&) override { return {}; }
     bool remove_group(const std::string& cgroup) override {
         world_.removed_groups.insert(cgroup);
         return true;
@@ -53,6 +54,7 @@ class FakeSurroundings final : public daemon::Surroundings {
                 return shim->duplicate_pidfd();
         return {};
     }
+    std::vector<daemon::FoundShim> find_shims(FdRef) override { return world_.found_shims; }
     [[nodiscard]] const cgroup::Host& host() const override { return host_; }
 
   private:

@@ -38,6 +38,8 @@ struct World {
     /// Given to every new shim.
     std::function<FakeShim::Script(const core::RequestBody&)> script;
     std::string refuse_to_pin;
+    /// What a search of the host finds.
+    std::vector<daemon::FoundShim> found_shims;
 
     [[nodiscard]] FakeShim& shim(const std::string& id) { return *shims.at(id); }
     [[nodiscard]] std::string folder(const std::string& id) const {

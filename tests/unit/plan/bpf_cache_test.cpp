@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,19 @@ bool hit(const Folder& folder, std::string_view profile = kProfile) {
 }
 
 }  // namespace
+
+TEST_CASE("a folder that was handed over as a descriptor is a cache like any other") {
+    const Folder folder;
+    fs::create_directory(folder.cache());
+    fs::permissions(folder.cache(), fs::perms::owner_all);
+    const int fd = ::open(folder.cache().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    const auto handed = "/proc/self/fd/" + std::to_string(fd);
+    cache_store(handed, kProfile, compiled(7));
+    CHECK(fs::exists(entry(folder)));
+    CHECK(cache_lookup(handed, kProfile).has_value());
+    ::close(fd);
+}
 
 TEST_CASE("what was stored is found, with its warnings") {
     const Folder folder;

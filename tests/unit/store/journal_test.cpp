@@ -3,17 +3,19 @@
 
 #include "catch.hpp"
 #include "covey/error.hpp"
+#include "support/full_disk.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <fstream>
 #include <sstream>
 
-#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace covey;
 using namespace covey::store;
+using test::FullDisk;
 using test::TemporaryFolder;
 
 namespace {
@@ -142,27 +144,71 @@ TEST_CASE("only one JSON object on one line is an event") {
     CHECK(text_of(folder).empty());
 }
 
-TEST_CASE("a full filesystem costs the event, not the journal") {
+TEST_CASE("events of a full filesystem are kept and come into the file when there is room again") {
     const TemporaryFolder folder;
-    auto journal = Journal::open(folder.fd(), "events.ndjson");
+    auto journal = open_journal(folder);
     (void)journal.append("{}");
-    // RLIMIT_FSIZE stands in for ENOSPC: write(2) stores a part, then says EFBIG.
-    struct rlimit before {};
-    getrlimit(RLIMIT_FSIZE, &before);
-    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-    struct rlimit tight = before;
-    tight.rlim_cur = 40;
-    setrlimit(RLIMIT_FSIZE, &tight);
-    Code code = Code::internal;
-    try {
-        (void)journal.append("{\"x\":\"" + std::string(100, 'y') + "\"}");
-    } catch (const Error& error) {
-        code = error.code();
+    {
+        const FullDisk full(40);
+        CHECK(journal.append("{\"x\":\"" + std::string(100, 'y') + "\"}") == 2);
+        CHECK(journal.append(R"({"z":1})") == 3);
+        CHECK(journal.unwritten() == 2);
+        CHECK_FALSE(journal.write_out());
+        CHECK(journal.entries().size() == 3);
+        CHECK(text_of(folder) == "{\"seq\":1,\"event\":{}}\n");
     }
-    setrlimit(RLIMIT_FSIZE, &before);
-    std::signal(SIGXFSZ, handler);
-    CHECK(code == Code::resource_exhausted);
-    CHECK(text_of(folder) == "{\"seq\":1,\"event\":{}}\n");
-    CHECK(journal.append("{}") == 2);
-    CHECK(open_journal(folder).last_seq() == 2);
+    CHECK(journal.append("{}") == 4);
+    CHECK(journal.unwritten() == 0);
+    CHECK(journal.lost() == 0);
+    const auto again = open_journal(folder);
+    CHECK(again.last_seq() == 4);
+    CHECK(again.entries().size() == 4);
+    CHECK(again.damaged_lines() == 0);
+}
+
+TEST_CASE("events that memory forgets before they can be written are counted, and the gap told") {
+    const TemporaryFolder folder;
+    {
+        auto journal = open_journal(folder, {4, 4096});
+        (void)journal.append("{}");
+        {
+            const FullDisk full(20);
+            for (int i = 0; i < 10; ++i)
+                (void)journal.append("{}");
+        }
+        CHECK(journal.unwritten() == 4);
+        CHECK(journal.lost() == 6);
+        CHECK(journal.write_out());
+        CHECK(journal.unwritten() == 0);
+    }
+    const auto again = open_journal(folder, {4, 4096});
+    CHECK(again.last_seq() == 11);
+    CHECK_FALSE(again.after(6).has_value());
+    CHECK(again.after(7).has_value());
+}
+
+TEST_CASE("what is no regular file is refused as a journal, and neither opened nor followed") {
+    const TemporaryFolder folder;
+    const auto path = folder.path() + "/events.ndjson";
+    const auto refusal = [&] {
+        try {
+            (void)open_journal(folder);
+        } catch (const Error& error) {
+            CHECK(error.code() == Code::failed_precondition);
+            CHECK_FALSE(error.fix().empty());
+            return error.detail();
+        }
+        return std::string{"taken"};
+    };
+    const auto contains = [](const std::string& text, const char* word) {
+        return text.find(word) != std::string::npos;
+    };
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    CHECK(contains(refusal(), "is a FIFO"));
+    REQUIRE(unlink(path.c_str()) == 0);
+    REQUIRE(symlink("/dev/null", path.c_str()) == 0);
+    CHECK(contains(refusal(), "is a symlink"));
+    REQUIRE(unlink(path.c_str()) == 0);
+    REQUIRE(mkdir(path.c_str(), 0700) == 0);
+    CHECK(contains(refusal(), "is a folder"));
 }

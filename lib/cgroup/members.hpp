@@ -1,0 +1,23 @@
+// Inside lib/cgroup only: signals to the processes of one group, and who is left of them.
+// Thread rule: safe from any thread. Does not block.
+#pragma once
+
+#include "base/unique_fd.hpp"
+
+#include <set>
+#include <string>
+
+#include <sys/types.h>
+
+namespace covey::cgroup {
+
+/// `signal` to each process of this one group, each by a pidfd, to whole thread groups: one whose
+/// first thread has ended gets it in another. A number that the group lists before and after its
+/// pidfd was opened is that process's, whatever is in /proc. Adds to `found` who is listed.
+void signal_listed(FdRef group, int signal, std::set<pid_t>& found);
+
+/// "process 4711 (sh), state D, waits in nfs_wait_bit_killable": a thread of it that lives, what it
+/// does in the kernel, its name with control and foreign bytes escaped. Empty when it has ended.
+[[nodiscard]] std::string describe_process(pid_t pid);
+
+}  // namespace covey::cgroup

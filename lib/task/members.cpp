@@ -1,0 +1,64 @@
+#include "task/members.hpp"
+
+#include "sys/namespaces.hpp"
+#include "sys/proc.hpp"
+
+#include <chrono>
+#include <cstdint>
+
+#include <linux/capability.h>
+#include <unistd.h>
+
+namespace covey::task {
+namespace {
+
+constexpr std::uint64_t bit(unsigned capability) {
+    return std::uint64_t{1} << capability;
+}
+
+constexpr std::uint64_t kReaching =
+    bit(CAP_SYS_PTRACE) | bit(CAP_SYS_ADMIN) | bit(CAP_PERFMON) | bit(CAP_BPF);
+
+std::optional<sys::NamespaceId> user_namespace_of(FdRef proc, pid_t pid) {
+    const auto file = sys::open_namespace(proc, pid, "user");
+    if (!file) return std::nullopt;
+    const auto id = sys::namespace_id(file.value());
+    return id ? std::optional{id.value()} : std::nullopt;
+}
+
+}  // namespace
+
+bool is_enough_to_reach(std::uint64_t capabilities) noexcept {
+    return (capabilities & kReaching) != 0;
+}
+
+bool could_reach(FdRef proc, pid_t pid) {
+    const auto status = sys::read_status(proc, pid);
+    return status && is_enough_to_reach(status.value().cap_bounding) &&
+           is_in_own_user_namespace(proc, pid);
+}
+
+bool is_in_own_user_namespace(FdRef proc, pid_t pid) {
+    const auto own_proc = sys::open_proc().or_throw("open", "/proc");
+    const auto own = user_namespace_of(own_proc, ::getpid());
+    const auto its = user_namespace_of(proc, pid);
+    // Gone, or not to be looked at: to be safe it could.
+    return !its || its == own;
+}
+
+void Members::begin() {
+    left_ = sys::list_processes(proc_).or_throw("list", "the pod's processes");
+}
+
+bool Members::look(std::vector<Found>& found) {
+    constexpr std::chrono::milliseconds kATurn{2};
+    const auto until = std::chrono::steady_clock::now() + kATurn;
+    while (!left_.empty()) {
+        if (auto one = judge_(proc_, left_.back())) found.push_back(std::move(*one));
+        left_.pop_back();
+        if (std::chrono::steady_clock::now() >= until) break;
+    }
+    return left_.empty();
+}
+
+}  // namespace covey::task
