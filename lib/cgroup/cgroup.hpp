@@ -146,8 +146,7 @@ class Group {
     void end(std::chrono::milliseconds limit) const;
     /// Who is in the group or below, for an error: "process 4711 (sh), state D, waits in ...".
     [[nodiscard]] std::string survivors() const;
-    /// `signal` to every process in the group and below, each by a pidfd of one that was found to
-    /// be the group's; who is forked meanwhile may be missed (end() misses none).
+    /// `signal` to every process in the group and below; who is forked meanwhile may be missed.
     void signal(int signal) const;
     /// Tells all to stand still and does not wait: stands_still() says when they do.
     void begin_freeze() const;
@@ -156,22 +155,21 @@ class Group {
     [[nodiscard]] bool stands_still() const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
-    /// Does not wait. On a hybrid host v1's freezer too, whoever used it. A group that is gone:
-    /// success.
+    /// Does not wait. On a hybrid host v1's freezer too, whoever used it. Gone: success.
     void thaw() const;
-    /// Told to stand still, by freeze() or, on a hybrid host, through v1's freezer.
+    /// Told to stand still, on a hybrid host also through v1's freezer.
     [[nodiscard]] bool is_frozen() const;
     /// True when no process is left in the group or below (a zombie does not count).
     [[nodiscard]] bool is_empty() const;
     /// cgroup.events opened for poll(POLLPRI); invalid on a pure v1 host (poll is_empty() then).
     [[nodiscard]] UniqueFd open_events() const;
-    /// Blocks until empty or the time is over; false then.
+    /// Blocks; false when the time is over.
     [[nodiscard]] bool wait_empty(std::chrono::milliseconds limit) const;
     /// Processes in the group and below, host numbers.
     [[nodiscard]] std::vector<pid_t> processes() const;
     [[nodiscard]] Stats stats() const;
-    /// Removes the group and the groups below it from every hierarchy. All must be empty; retries
-    /// EBUSY for up to 100 ms (dying tasks). Not there: success.
+    /// Removes the group and all below it from every hierarchy. All must be empty; waits up to 100
+    /// ms for dying tasks. Not there: success.
     void remove();
     /// One try, of some milliseconds: false while something in it is ending, or much is below it.
     [[nodiscard]] bool try_remove();

@@ -497,5 +497,4 @@ def end_group(folder):
         except OSError:
             time.sleep(0.02)
 
-
 FRONTS = (CoveydFront, RuntimeFront)

@@ -25,7 +25,8 @@ namespace thief {
 namespace {
 
 void* write_on(void* path) {
-    const int file = open(static_cast<const char*>(path), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    const int file =
+        open(static_cast<const char*>(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     while (true) {
         (void)!write(file, ".", 1);
         usleep(20'000);
@@ -108,7 +109,7 @@ int keep_streams(const Arguments& words) {
         return 1;
     say("ready");
     while (true) {
-        const int peer = accept(listener, nullptr, nullptr);
+        const int peer = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
         char data = 0;
         char control[CMSG_SPACE(3 * sizeof(int))];
         iovec part{&data, 1};
