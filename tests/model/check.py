@@ -6,7 +6,7 @@
 The right model must have every property. Each mutant, a fault that Covey once had or could have, must break the
 one that it is told with. Each "wall" takes one of several defences away: the property must still hold. What "is
 seen" says that the model can do what it is about, so that no property holds of nothing. --long gives the thief
-more moves. The status says whether all is as it must be; README.md has the tables.
+more moves, and the pod two clients at once. The status says whether all is as it must be; README.md has the tables.
 """
 import argparse
 import pathlib
@@ -69,6 +69,7 @@ WALLS = [
     ("launch", "safe", "L_KEPT SENDER_UNCHECKED BUDGET=1"),
     ("launch", "safe", "SENDER_UNCHECKED ANY_WORD BUDGET=1"),
 ]
+LONG = {"launch": "BUDGET=3", "freeze": "BOTH"}
 
 
 def limit_memory():
@@ -118,7 +119,7 @@ def lines_of(models):
 
 def main():
     parser = argparse.ArgumentParser(description="Checks the models of this folder with spin.")
-    parser.add_argument("--long", action="store_true", help="a thief with more moves")
+    parser.add_argument("--long", action="store_true", help="a thief with more moves, two clients at once")
     parser.add_argument("models", nargs="*", default=["launch", "freeze", "end"], metavar="MODEL")
     arguments = parser.parse_args()
     if shutil.which("spin") is None:
@@ -128,8 +129,8 @@ def main():
     print(f"{'':7} {'model':7} {'property':18} {'changed':34} {'verdict':8} {'states':>9}")
     with tempfile.TemporaryDirectory(prefix="covey-model.") as top:
         for kind, model, claim, changes, expected, words in lines_of(arguments.models):
-            if arguments.long and model == "launch" and kind == "right":
-                changes = "BUDGET=3"
+            if arguments.long and kind == "right":
+                changes = LONG.get(model, "")
             if (model, changes) not in pans:
                 pans[model, changes] = Pan(top, model, changes, expected == HOLDS)
             verdict, states = pans[model, changes].verdict(claim)

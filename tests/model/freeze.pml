@@ -190,7 +190,7 @@ proctype Holder(byte k) provided (!shim_dead) {
 }
 
 /* A client pauses, and resumes, neighbour 0. */
-active proctype Pauser() {
+proctype Pauser() {
     want_pause = true;
     if
     :: atomic { front == shim && !shim_dead -> paused[0] = true; written[0] = true; ours0[0] = false }
@@ -225,7 +225,7 @@ end: skip
 }
 
 /* A client starts neighbour 2. */
-active proctype Starter() {
+proctype Starter() {
     want_start = true;
     if
 #ifdef NEWCOMER_RUNS
@@ -277,7 +277,16 @@ init {
         :: skip
         fi;
         run Launcher(0);
-        run Launcher(1)
+        run Launcher(1);
+#ifdef BOTH /* clients at once */
+        run Pauser();
+        run Starter()
+#else
+        if
+        :: run Pauser()
+        :: run Starter()
+        fi
+#endif
     }
 }
 
