@@ -61,8 +61,8 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
     now.state =
         waits_at_gate(container) ? EngineContainerState::created : EngineContainerState::running;
     if (is_frozen(container, host)) now.state = EngineContainerState::paused;
-    if (auto process = read_patiently(proc, container.pid, 0))
-        now.command = std::move(process->command);
+    if (auto shown = read_patiently(proc, container.pid, 0))
+        now.command = std::move(shown->command);
     return now;
 }
 

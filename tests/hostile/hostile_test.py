@@ -1,6 +1,7 @@
 """What the tests of tests/hostile share: a front for each class, a canary on the host, and the promises that are checked after
 each attack. `on_both_fronts` makes two test cases of one class."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -158,8 +159,13 @@ class HostileTest(unittest.TestCase):
         self.assert_far_works(far, *thieves)
 
     def assert_answered(self, what, call, *thieves):
-        """Done or refused, but not left waiting."""
+        """Done or refused, but not left waiting; and whatever a thief put into the refusal can be shown to a person."""
         self.note(what, call)
+        if not call.ok and call.text.startswith("{"):
+            problem = json.loads(call.text)
+            self.assertTrue(fronts.free_of_controls(problem["detail"] + problem["fix"]), f"{what}: {call}")
+        elif not call.ok:
+            self.assertTrue(fronts.free_of_controls(call.text), f"{what}: {call}")
         self.assertFalse(call.text.startswith("no answer"), f"{what}: {call}\n{self.story(*thieves)}")
 
     def assert_goes_on(self, near, *thieves):
