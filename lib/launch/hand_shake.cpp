@@ -21,6 +21,15 @@ Error foreign(pid_t sender) {
             "what it is, or take the capability from it");
 }
 
+/// What comes over the newborn's channel, and is no word that is due there.
+Error spoken_by_tenant(const Error& error) {
+    return Error::restored(
+        Code::failed_precondition, error.detail(),
+        "a process with SYS_PTRACE in the same pod spoke in init's place: look at what it is, or "
+        "take the capability from it",
+        error.causes(), error.errno_value());
+}
+
 Error without_a_word() {
     return Error(Code::internal, "the launcher ended without a word")
         .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
@@ -34,15 +43,33 @@ Steps HandShake::take(From from, sys::Packet packet) {
         if (from == From::launcher) {
             if (!is_launcher(sender)) throw foreign(sender);
             take_launchers(decode_launcher_message(std::move(packet)), sender);
-        } else if (is_settled() && sender != init_) {
-            if (!over_) steps_.emplace_back(Lost{});
+        } else if (is_settled()) {
+            take_settled(std::move(packet));
         } else {
             take_newborns(decode_newborn_message(std::move(packet)), sender);
         }
     } catch (const Error& error) {
-        fail(error);
+        fail(from == From::launcher ? error : spoken_by_tenant(error));
     }
     return taken();
+}
+
+/// Whoever may trace init may speak through it, too: nothing that is said here ends what is there.
+void HandShake::take_settled(sys::Packet packet) {
+    if (over_) return;
+    std::optional<Error> failure;
+    if (packet.sender == init_) try {
+            const auto message = decode_newborn_message(std::move(packet));
+            if (const auto* failed = std::get_if<Failed>(&message)) failure = failed->error;
+        } catch (const Error&) {  // no word of init's
+        }
+    if (!failure) {
+        steps_.emplace_back(Lost{});
+    } else if (expect_.gate) {
+        steps_.emplace_back(Failed{std::move(*failure)});
+    } else {
+        fail(std::move(*failure));
+    }
 }
 
 Steps HandShake::refuse(const Error& error) {
@@ -97,7 +124,6 @@ void HandShake::take_newborns(NewbornMessage message, pid_t sender) {
     if (init_ == 0 || sender != init_) throw foreign(sender);
     if (failed != nullptr) return fail(failed->error);
     if (std::holds_alternative<Ready>(message)) return on_ready();
-    if (said_.ready) throw undue("a word after Ready");
     if (auto* terminal = std::get_if<TerminalOpened>(&message))
         on_terminal(std::move(*terminal));
     else if (auto* listener = std::get_if<SeccompListener>(&message))
@@ -205,8 +231,9 @@ Steps HandShake::launcher_gone() {
 }
 
 Steps HandShake::expired() {
-    fail(Error(Code::timeout, "the launch took longer than 30 s")
-             .with_fix("look for a mount or a device that hangs: the launcher was killed"));
+    fail(Error(Code::timeout, "the launch took too long")
+             .with_fix("look for a mount or a device that hangs, or for a process that holds init "
+                       "up: the launch was killed"));
     return taken();
 }
 

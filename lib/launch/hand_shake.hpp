@@ -14,13 +14,13 @@
 //   alive       (nested) Between, Dropped; Failed                      SeccompListener, HooksDue,
 //                                                                      TerminalOpened, as Expect
 //                                                                      says; Ready; Failed
-//   ready       –                                                      Failed
+//   ready       –                                                      Failed, which ends nothing
 //   over        nothing but an Alive, so that its sender is reaped
 //
 // - whatever else comes is a failed launch, of this container and nobody else's. Where the launch
 // is
-//   done but for the execution (ready, or an exec that is alive) a foreign word is only the sign
-//   that the channel has a thief: it is not read any more.
+//   done but for the execution (ready, or an exec that is alive) another word is only the sign that
+//   the channel has a thief, or init a tracer: it is not read any more.
 //
 // The end of the newborn's channel after Alive means that init has executed its program or ended. A
 // thief of the channel can put that off: who must know asks the kernel (sys::ProcessStat).
@@ -110,7 +110,7 @@ class HandShake {
     [[nodiscard]] Steps ended(From from);
     /// The launcher and all helpers have been reaped, and what they said has been taken.
     [[nodiscard]] Steps launcher_gone();
-    /// The time for it is over.
+    /// The time for it is over, which its owner chose.
     [[nodiscard]] Steps expired();
 
     [[nodiscard]] bool is_born() const noexcept { return init_ != 0; }
@@ -119,6 +119,7 @@ class HandShake {
   private:
     void take_launchers(LauncherMessage message, pid_t sender);
     void take_newborns(NewbornMessage message, pid_t sender);
+    void take_settled(sys::Packet packet);
     [[nodiscard]] bool is_launcher(pid_t sender);
     /// Nothing is due of the newborn but to execute its program.
     [[nodiscard]] bool is_settled() const { return said_.ready || (!expect_.gate && init_ != 0); }

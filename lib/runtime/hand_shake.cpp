@@ -6,10 +6,18 @@
 #include "sys/file.hpp"
 #include "sys/process.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <utility>
 
 namespace covey::runtime {
+namespace {
+
+/// Without hooks. Who mounts much may take his time; who stops a newborn of his pod may not have
+/// all of it.
+constexpr std::chrono::seconds kLimit{60};
+
+}  // namespace
 
 void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
     task::Launching::Order order;
@@ -17,7 +25,7 @@ void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
     order.launcher = {launcher.pid, sys::duplicate(launcher.pidfd).or_throw("dup", "pidfd")};
     order.expect = input_.expect;
     order.recognize = task::children_in(input_.cgroups, input_.group);
-    order.limit.reset();
+    order.limit = kLimit;
     launching_.emplace(owner_, reaper_, std::move(order), callbacks());
     loop_.run();
     if (failure_) throw Error(*failure_);

@@ -1,8 +1,8 @@
 // The command's side of a launch (task/launching.hpp): waits on a loop of its own until init is at
 // its gate, or an exec's program runs; runs the hooks of the runtime's namespaces when they are
 // due, holds the pod still while that is needed, brings seccomp listeners to their agents. Called
-// by create and exec. Thread rule: single-threaded. Blocks as the launch does, without a limit, for
-// hooks may take their time.
+// by create and exec. Thread rule: single-threaded. Blocks as the launch does, a minute
+// at most; hooks may take their time.
 #pragma once
 
 #include "launch/message.hpp"

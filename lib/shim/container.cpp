@@ -337,6 +337,10 @@ void Container::start(ReplyTo reply) {
                     fmt::format("cannot start container '{}': it is {}", facts_.config.id,
                                 start_reply_ ? "being started" : core::state_name(facts_.state)))
             .with_fix("only a created container can be started, and only once");
+    if (executed_early_) {
+        start_reply_ = reply;
+        return on_executed();
+    }
     const auto gate = open_gate();
     start_reply_ = reply;
     try {
@@ -374,7 +378,10 @@ void Container::ring(FdRef gate) const {
 }
 
 void Container::on_executed() {
-    if (facts_.state != core::ContainerState::created || !start_reply_) return;
+    if (facts_.state != core::ContainerState::created) return;
+    // A thief of the gate may have opened it: that is told when the start comes.
+    executed_early_ = !start_reply_;
+    if (executed_early_) return;
     facts_.state = core::ContainerState::running;
     facts_.started_at = task::unix_microseconds();
     (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done

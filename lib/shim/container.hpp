@@ -164,7 +164,7 @@ class Container {
     task::Reaper::Listener listener_;
     UniqueFd held_stdin_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
-    bool is_in_domain_ = false;
+    bool is_in_domain_ = false, executed_early_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
     pid_t spawner_pid_ = 0;
     task::Reaper::Child spawner_end_;

@@ -163,6 +163,7 @@ void Container::on_exec_failed(ExecState& state, const Error& error) {
 }
 
 void Container::on_exec_started(ExecState& state) {
+    if (state.error) return;  // its failure is told when nothing of it is left
     if (state.reply) {
         const auto reply = *std::exchange(state.reply, std::nullopt);
         if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {

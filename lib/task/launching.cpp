@@ -28,6 +28,7 @@ Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callba
       launcher_(std::move(order.launcher.pidfd)),
       hand_shake_(order.expect, order.launcher.pid, order.spawner, std::move(order.recognize)),
       callbacks_(std::move(callbacks)),
+      limit_(order.limit),
       awaits_launcher_(!launcher_) {
     launchers_words_ = owner_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
     newborns_words_ = owner_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
@@ -36,8 +37,11 @@ Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callba
             launcher_.reset();
             on_child_ended();
         });
-    if (order.limit)
-        deadline_ = owner_.after(*order.limit, [this] { perform(hand_shake_.expired()); });
+    begin_deadline();
+}
+
+void Launching::begin_deadline() {
+    if (limit_) deadline_ = owner_.after(*limit_, [this] { perform(hand_shake_.expired()); });
 }
 
 void Launching::cancel_deadline() {
@@ -121,6 +125,7 @@ void Launching::on(launch::Helper step) {
 
 void Launching::on(const launch::RunHooks& step) {
     hooks_of_newborn_ = step.newborns;
+    cancel_deadline();
     callbacks_.hooks_due(step.told);
 }
 
@@ -133,6 +138,7 @@ void Launching::on(const launch::LetGo& /*step*/) {
 }
 
 void Launching::hooks_ran() {
+    begin_deadline();
     go(hooks_of_newborn_ ? channels_.newborn : channels_.launcher);
 }
 

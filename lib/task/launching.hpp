@@ -47,7 +47,8 @@ class Launching {
         /// `dropped` (or the launch's failure). The launcher waits for all_still().
         std::function<void()> neighbours_due;
         std::function<void()> dropped;
-        /// They run until hooks_ran(); `told` is whose namespaces are the container's.
+        /// They run until hooks_ran(), and do not count for the limit; `told` is whose namespaces
+        /// are the container's.
         std::function<void(pid_t told)> hooks_due;
         std::function<void(launch::KeepSpawner)> spawner;
         std::function<void(launch::SeccompAgent)> agent;
@@ -97,6 +98,7 @@ class Launching {
     void go(FdRef channel);
     void close(launch::HandShake::From from);
     [[nodiscard]] UniqueFd& channel(launch::HandShake::From from);
+    void begin_deadline();
     void on_child_ended();
     void ask_kernel();
     [[nodiscard]] bool has_executed() const;
@@ -111,6 +113,7 @@ class Launching {
     launch::HandShake hand_shake_;
     Callbacks callbacks_;
     Timer deadline_, look_;
+    std::optional<std::chrono::milliseconds> limit_;
     std::chrono::milliseconds next_look_{0};
     std::function<void()> nudge_;
     pid_t init_ = 0;
