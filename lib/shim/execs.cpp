@@ -65,6 +65,9 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
         (void)state->group->try_remove();
         throw;
     }
+    // Its launcher has them; an init that waits at its gate is a copy of this process (wipe_freed).
+    state->config.args = {};
+    state->config.env = {};
     state->reply = reply;
     execs_[id] = std::move(state);
 }

@@ -31,6 +31,20 @@ class Lent:
             self.assert_host_unharmed(thief)
             self.assert_works("start", created.start(), thief)
 
+    def test_words_of_another_containers_exec(self):
+        """An init that waits is a copy of who launched it. Won: the environment of an exec into a container that nobody of
+        the pod sees."""
+        with self.attack():
+            pod, _, _ = self.bystanders()
+            unseen = pod.run(["sleep", "1000"], mode="container")
+            word = f"exec-secret-{os.getpid()}-{os.urandom(4).hex()}"
+            for _ in range(3):
+                unseen.exec("true", word)
+            thief = self.search(pod, word)
+            pod.create(["sleep", "1000"], mode="pod")
+            self.assertTrue(thief.wait_output("TRIED", SECONDS + 5))
+            self.assert_host_unharmed(thief)
+
 
 if __name__ == "__main__":
     main()
