@@ -16,8 +16,8 @@
 namespace covey::core {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{100};
-constexpr int kMostLeftBehind = 8;  // threads; so all tenants together cost 0.8 s, once
+constexpr std::chrono::milliseconds kPatience{300};  // a busy machine's thread may be that late
+constexpr int kMostLeftBehind = 8;                   // threads; so a list costs 2.4 s at most
 
 std::atomic<int> g_left_behind{0};
 
@@ -110,7 +110,8 @@ std::vector<PodProcess> PatientReading::finish() {
         std::move(part->result.begin(), part->result.end(), std::back_inserter(all));
         if (done) continue;
         auto rest = std::span{part->pids}.subspan(part->at);
-        const auto here = part->has_thread ? 1 : rest.size();  // the one that keeps it, or all
+        const auto here =
+            part->has_thread ? std::size_t{1} : rest.size();  // the one that keeps it, or all
         read_here(rest.first(here), all);
         rest = rest.subspan(here);
         if (!rest.empty()) begin({rest.begin(), rest.end()});

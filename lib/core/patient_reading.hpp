@@ -1,7 +1,7 @@
 // Reading the processes of tenants without being kept by one of them. For a command line the kernel
 // takes the lock of the process's address space, and a process may see to it that this lock is
 // never free: by a page of a file system that it serves itself and leaves without an answer. So
-// threads read. One that makes no progress for a tenth of a second is left behind with the process
+// threads read. One that makes no progress for 0.3 seconds is left behind with the process
 // that keeps it, which is then shown without its command; while several are left behind, everybody
 // is. Thread rule: one thread; it waits, as long as there is progress.
 #pragma once

@@ -60,7 +60,7 @@ class FullDisk:
         fronts.wait_for(lambda: self.status(container) == "stopped", 5, f"the truth about {container.name}")
 
     def test_a_container_ends(self):
-        """Won: covey-shim ended with all containers of the pod, and coveyd went on saying `running`."""
+        """Before: covey-shim ended with all containers of the pod, and coveyd went on saying `running`."""
         with self.attack():
             pod, near, far = self.bystanders()
             ending, waiting = pod.run(["sleep", "1000"], mode="pod"), pod.create(["sleep", "1000"], mode="nested")
