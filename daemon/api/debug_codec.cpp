@@ -92,8 +92,7 @@ void read_command(BodyReader& reader, DebugAction& action) {
     action.env = reader.texts("env");
     for (std::size_t i = 0; i < action.env.size(); ++i)
         if (const auto equals = action.env[i].find('='); equals == 0 || equals == std::string::npos)
-            reader.problems().add(fmt::format("{}/{}", reader.at("env"), i),
-                                  "must be NAME=value",
+            reader.problems().add(fmt::format("{}/{}", reader.at("env"), i), "must be NAME=value",
                                   "give a value, if only an empty one: NAME=");
     read_stdio(reader, action.stdio);
     if (action.command.empty() && reader.find("stdio") != nullptr)

@@ -58,8 +58,7 @@ ExecAction decode_exec(const std::string& container, const QueryParameters& para
             .with_fix("name the program and each argument: ?cmd=/bin/ps&cmd=ax");
     action.env = query.all("env");
     for (std::size_t i = 0; i < action.env.size(); ++i)  // never quoted: they are secrets, often
-        if (const auto equals = action.env[i].find('=');
-            equals == std::string::npos || equals == 0)
+        if (const auto equals = action.env[i].find('='); equals == std::string::npos || equals == 0)
             throw Error(Code::invalid_argument,
                         fmt::format("query parameter 'env', number {}, must be NAME=value", i + 1))
                 .with_fix("write ?env=NAME=value");
