@@ -59,7 +59,7 @@ class Lending(DebugTest):
         self.assertIn("Permission denied", self.steal(thief, container))
 
     def test_capabilities_that_nobody_else_has_are_not_lent(self):
-        """Seen before: with SYS_PTRACE alone one traces a debugger with all of the host's capabilities."""
+        """With SYS_PTRACE alone one could trace a debugger with all of the host's capabilities."""
         sandbox = self.sandbox(pidMode="pod")
         self.bare(sandbox, "app", 1001)
         thief = self.neighbour(sandbox, ("SYS_PTRACE",))

@@ -1,5 +1,5 @@
 // What a container can make below its own group, and be, against kill, the proof of its end, and
-// the removal. Each case was seen failing before lib/cgroup/{walk,killing,removal}.cpp.
+// the removal (lib/cgroup/{walk,killing,removal}.cpp).
 #include "catch.hpp"
 #include "cgroup_tree.hpp"
 #include "covey/error.hpp"

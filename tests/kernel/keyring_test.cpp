@@ -93,7 +93,6 @@ TEST_CASE("a keyring that is left is empty for ever, and what is forked in it le
     CHECK(status == 0);
 }
 
-// Seen failing at the code before decision 017: EDQUOT.
 TEST_CASE("a full account of keys does not keep anybody in the caller's keyring") {
     COVEY_REQUIRES("root");
     const int status = in_own_session([] {

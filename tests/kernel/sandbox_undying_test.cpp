@@ -1,6 +1,6 @@
 // The end of a container, an exec and a pod that hold processes whose first thread has ended, and
-// what a container finds of the host's cgroups when it mounts them itself. Each seen failing before
-// lib/cgroup/killing.cpp and Group::create_everywhere.
+// what a container finds of the host's cgroups when it mounts them itself (lib/cgroup/killing.cpp,
+// Group::create_everywhere).
 #include "catch.hpp"
 #include "cgroup/cgroup.hpp"
 #include "kernel/pod_lab.hpp"

@@ -2,8 +2,7 @@
 // of the host's rights, and so are the launchers that it forks: no process of the container may
 // ever have a number for them.
 //
-// Seen failing before it was refused: in pid mode node `hostile` reached the host's root through
-// the spawner in its first round.
+// Seen before it was refused: in pid mode node the container was made, with a spawner in its sight.
 #include "catch.hpp"
 #include "kernel/pod_lab.hpp"
 #include "spec/tables.hpp"

@@ -155,7 +155,7 @@ class Keyrings(OciTest):
 
     @only_covey("runc makes the keyring on the container's account")
     def test_a_full_account_of_keys_stops_neither_create_nor_exec(self):
-        """Seen failing at the code before decision 017: EDQUOT."""
+        """Keys of one host uid have one account for all containers (keyrings(7))."""
         def mapped(config):
             config["linux"]["namespaces"].append({"type": "user"})
             for kind in ("uidMappings", "gidMappings"):

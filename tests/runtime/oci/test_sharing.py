@@ -334,7 +334,7 @@ class Sharing(OciTest):
         return sum(1 << number for number, name in enumerate(CAPABILITIES) if name in names)
 
     def test_in_the_hosts_namespace_access_is_refused_by_name(self):
-        """Seen winning before: `hostile` of the container reached the host's root through covey:spawner."""
+        """Before, the container was made, with its spawner in its sight."""
         for access in ("private", "observer"):
             for change in (lambda c: namespace(c, "pid", None), lambda c: namespace(c, "pid", "/proc/self/ns/pid")):
                 one, bundle = self.bundle("probe", "sleep", "forever", change=lambda c, ch=change, a=access: (
@@ -373,8 +373,8 @@ class Sharing(OciTest):
                     self.assertEqual(tally[what], 0, tally)
 
     def test_a_launcher_is_in_a_session_of_its_own(self):
-        """A newborn is in its process group at first, and whoever traces that could signal the group: seen before in that
-        of the command, which was its caller's."""
+        """A newborn is in its process group at first, and whoever traces that could signal the group, which was the command's
+        and its caller's before."""
         script = self.folder / "hook.sh"
         script.write_text(f"#!/bin/sh\nread line </proc/$PPID/stat\necho \"$line\" >{self.folder}/stat\n", encoding="ascii")
         script.chmod(0o755)
