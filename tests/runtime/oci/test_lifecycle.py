@@ -267,8 +267,9 @@ class Lifecycle(OciTest):
                               change=lambda c: namespace(c, "pid", join))
         group = next(path for path in self.groups() if path.name == one and (path / "cgroup.procs").exists()
                      and (path / "cgroup.procs").read_text().split())
+        both = lambda: len((group / "cgroup.procs").read_text().split()) == 2
+        wait_for(both, what="the daemon beside its parent")
         members = {int(number) for number in (group / "cgroup.procs").read_text().split()}
-        self.assertEqual(len(members), 2, members)
         self.assertEqual(self.wait_exit(pid), 0)
         self.assertEqual(self.status(one), "stopped")
         for _ in range(3):

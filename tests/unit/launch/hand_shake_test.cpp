@@ -248,7 +248,7 @@ TEST_CASE("a launcher that ends without a word is told as such, once") {
 
 TEST_CASE("an init that is heard when all is over is told, to be reaped") {
     Parent parent;
-    CHECK(parent.prepared().expired().heard().starts_with("failed: the launch took longer"));
+    CHECK(parent.prepared().expired().heard().starts_with("failed: the launch took too long"));
     CHECK(parent.init("I").heard() == "born;");
     CHECK(parent.init("R").heard().empty());
 }
