@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -71,7 +72,9 @@ class Search {
                 namespace_of(proc_, std::to_string(pid), kOwnNamespaces.at(i)) != own_.at(i))
                 return false;
         const auto status = sys::read_status(proc_, pid);
-        return status && status.value().uid == 0;
+        // All four: a program that somebody else started set-uid has his real one.
+        return status && std::all_of(status.value().uids.begin(), status.value().uids.end(),
+                                     [](uid_t uid) { return uid == 0; });
     }
 
     std::optional<FoundShim> look_at(pid_t pid) const {

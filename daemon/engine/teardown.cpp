@@ -185,9 +185,13 @@ asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
 }
 
 asio::awaitable<void> remove_pod(StatePtr state, SandboxPtr sandbox) {
+    // A shim that ends by itself has removed its pod's group, or never had one: what is at that
+    // path then is somebody else's, as another coveyd's with the same cgroup parent.
     const bool ended = co_await end_by_request(sandbox);
-    if (!ended) co_await kill_shim(sandbox);
-    co_await clear_group(state, sandbox->cgroup(), kClearLimit);
+    if (!ended) {
+        co_await kill_shim(sandbox);
+        co_await clear_group(state, sandbox->cgroup(), kClearLimit);
+    }
     co_await wait_idle(sandbox, kIdleLimit);
     state->surroundings->unpin(sandbox->folder);
     sys::remove_tree_at(state->sandboxes_folder, sandbox->request.id)

@@ -90,6 +90,10 @@ void Group::kill_within(const Group* container) const {
         const auto known = found.size();
         kill_members(identity_, round > 0, found);
         if (container != nullptr) thaw_on_the_way(*host_, found, container->placement_);
+        // A neighbour in the same PID namespace may have pulled one of ours into a freezer of its.
+        const auto above = parent_path(placement_.path);
+        if (container == nullptr && above.ends_with(".pod"))
+            thaw_on_the_way(*host_, found, Placement{std::string{above}});
         if (found.size() == known) return;
         write_kill(identity_, identity_dir());
     }

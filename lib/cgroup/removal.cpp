@@ -56,7 +56,6 @@ Result<void> remove_group(const std::string& mount, std::string_view path,
     if (!parent)
         return parent.error() == ENOENT ? Result<void>{} : Result<void>{Errno{parent.error()}};
     const auto name = path.substr(path.rfind('/') + 1);
-    const auto end = Clock::now() + whole;
     auto until = Clock::time_point::max();
     auto removed = remove_one(parent.value(), name);
     while (!removed && removed.error() == EBUSY) {
@@ -65,6 +64,8 @@ Result<void> remove_group(const std::string& mount, std::string_view path,
         auto place = Place::at(group.value());
         if (!place && place.error() == ENOENT) return {};
         if (!place) return Errno{place.error()};
+        // From here on: the list of a wide folder takes its time, and each try shall remove some.
+        const auto end = Clock::now() + whole;
         if (const auto below = remove_below(std::move(place).value(), end); !below) return below;
         removed = remove_one(parent.value(), name);
         if (removed || patience.count() == 0 || Clock::now() >= until) return removed;

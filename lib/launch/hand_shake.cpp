@@ -65,15 +65,22 @@ void HandShake::take_settled(sys::Packet packet) {
         }
     if (!failure) {
         steps_.emplace_back(Lost{});
-    } else if (expect_.gate) {
+    } else if (expect_.gate && !std::exchange(said_.failed, true)) {
         steps_.emplace_back(Failed{std::move(*failure)});
+    } else if (expect_.gate) {
+        steps_.emplace_back(Lost{});
     } else {
         fail(std::move(*failure));
     }
 }
 
-Steps HandShake::refuse(const Error& error) {
-    fail(error);
+Steps HandShake::refuse(From from, const Error& error) {
+    if (from == From::launcher)
+        fail(error);
+    else if (!is_settled())
+        fail(spoken_by_tenant(error));
+    else if (!over_)
+        steps_.emplace_back(Lost{});
     return taken();
 }
 
@@ -208,7 +215,10 @@ void HandShake::on_ready() {
 Steps HandShake::ended(From from) {
     (from == From::launcher ? launcher_open_ : newborn_open_) = false;
     if (from == From::newborn && !over_ && !failure_) {
-        if (init_ != 0) {
+        if (init_ != 0 && !is_settled()) {
+            fail(Error(Code::failed_precondition, "init ended before it was ready")
+                     .with_fix("it was killed (out of memory?): look into the kernel's log"));
+        } else if (init_ != 0) {
             over_ = true;
             steps_.emplace_back(Executed{});
         } else {
@@ -223,9 +233,10 @@ Steps HandShake::ended(From from) {
 
 Steps HandShake::launcher_gone() {
     launcher_gone_ = true;
+    const bool left_privileged = said_.due && !said_.dropped;
     if (failure_)
         fail(*std::exchange(failure_, std::nullopt));
-    else if (!over_ && init_ == 0 && !newborn_open_)
+    else if (left_privileged || (init_ == 0 && !newborn_open_))
         fail(without_a_word());
     return taken();
 }

@@ -104,8 +104,8 @@ class HandShake {
     /// A packet that names its sender. What came earlier over the launcher's channel is to be taken
     /// before anything of the newborn's.
     [[nodiscard]] Steps take(From from, sys::Packet packet);
-    /// A packet that could not be received.
-    [[nodiscard]] Steps refuse(const Error& error);
+    /// A packet that could not be received, or an answer that could not be sent.
+    [[nodiscard]] Steps refuse(From from, const Error& error);
     /// The end of a channel.
     [[nodiscard]] Steps ended(From from);
     /// The launcher and all helpers have been reaped, and what they said has been taken.
@@ -150,7 +150,8 @@ class HandShake {
     bool over_ = false, launcher_open_ = true, newborn_open_ = true, launcher_gone_ = false;
     struct {
         bool prepared = false, hooks = false, agent = false, listener = false, spawner = false,
-             due = false, between = false, dropped = false, terminal = false, ready = false;
+             due = false, between = false, dropped = false, terminal = false, ready = false,
+             failed = false;
     } said_;
 };
 

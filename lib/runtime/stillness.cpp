@@ -28,7 +28,8 @@
 namespace covey::runtime {
 namespace {
 
-constexpr std::string_view kStill = "still";
+// The guard's word, and the command's: its end without that is its death.
+constexpr std::string_view kStill = "still", kOver = "over";
 
 /// In the guard process.
 class Guard {
@@ -42,7 +43,7 @@ class Guard {
 
     /// Until the command says that it is over, or has ended: the end of the stream.
     void run() {
-        end_ = owner_.watch(socket_, EPOLLIN, [this] { loop_.stop(); });
+        end_ = owner_.watch(socket_, EPOLLIN, [this] { on_word(); });
         (void)stillness_.hold([this](const std::optional<Error>& error) {
             if (error) return give_up(*error);
             is_still_ = true;
@@ -52,6 +53,18 @@ class Guard {
     }
 
   private:
+    /// A command that was killed may have left a newborn with all privileges.
+    void on_word() {
+        constexpr std::chrono::milliseconds kRest{10};
+        const auto word = sys::receive_packet(socket_);
+        if (is_still_ && !newcomer_.empty() && !(word && word.value().data == kOver)) {
+            const auto group = cgroup::Group::open(host_, cgroup::Placement{newcomer_});
+            group.kill();
+            (void)group.wait_empty(kRest);
+        }
+        loop_.stop();
+    }
+
     /// Who is privileged in the pod ends before the others go on.
     void give_up(const Error& error) {
         if (is_still_ && !newcomer_.empty())
@@ -76,7 +89,8 @@ class Guard {
         const auto file = sys::open_namespace(proc, pid, "pid");
         if (!file) return std::nullopt;  // gone, or a kernel thread
         const auto id = sys::namespace_id(file.value());
-        if (!id || !(id.value() == wanted_) || !task::could_reach(proc, pid)) return std::nullopt;
+        if (!id || !(id.value() == wanted_) || !task::is_in_own_user_namespace(proc, pid))
+            return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
         if (group.empty()) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {}", pid)};
@@ -133,6 +147,7 @@ Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const std::s
 }
 
 Stillness::~Stillness() {
+    (void)sys::send_packet(socket_, kOver);
     socket_.reset();
     (void)sys::wait_process(guard_);
 }

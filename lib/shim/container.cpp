@@ -57,7 +57,10 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     sys::mkfifo_at(folder_, launch::kGateName, kGateMode).or_throw("make", launch::kGateName);
     fault_point("container.cgroup");
     group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
-    rollback.add([this] { group_->remove(); });
+    rollback.add([this] {
+        group_->kill();  // a launcher may be there
+        (void)group_->try_remove();
+    });
     launch();
     rollback.release();
     create_reply_ = reply;
@@ -113,10 +116,10 @@ const Container* Container::home() const {
 }
 
 bool Container::is_among_pod() const {
-    const auto state = facts_.state;
     const auto* const where = home();
-    // In target's namespace while that one's facts are gone: to be safe it counts.
-    return (core::has_started(state) || start_reply_) &&
+    // Also one that only waits at its gate: whoever may trace it lets it do what he likes. In
+    // target's namespace while that one's facts are gone: to be safe it counts.
+    return main_ && facts_.state != core::ContainerState::stopped &&
            (where == nullptr || where->facts_.config.pid_mode == spec::PidMode::pod);
 }
 
@@ -192,7 +195,8 @@ task::Launching::Callbacks Container::launch_callbacks() {
             .executed = [this] { on_executed(); },
             .launcher_ended =
                 [this] {
-                    let_neighbours_go();
+                    // One that failed may have left somebody privileged, until discard().
+                    if (!launch_error_) let_neighbours_go();
                     finish_if_empty();
                 },
             .neighbours_due = [this] { on_neighbours_due(); },
@@ -341,7 +345,15 @@ void Container::start(ReplyTo reply) {
         start_reply_ = reply;
         return on_executed();
     }
-    const auto gate = open_gate();
+    UniqueFd gate;
+    try {
+        gate = open_gate();
+    } catch (const Error&) {
+        // Or a thief opened it, and the channel that would have told is his.
+        if (!main_ || !launching_->has_executed()) throw;
+        start_reply_ = reply;
+        return on_executed();
+    }
     start_reply_ = reply;
     try {
         if (could_reach_newborn()) context_.stillness.join(as_member());

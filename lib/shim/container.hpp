@@ -171,10 +171,12 @@ class Container {
     UniqueFd spawner_group_;     // the shim's own, during the launch
     UniqueFd target_namespace_;  // in mode target: to be joined, until it has been
     std::uint64_t hold_ = 0;  // while a launch in mode nested has a privileged process in the pod
-    bool reaches_ = false, in_own_user_namespace_ = true;
+    // Until it has cut its privileges nobody knows what it may do.
+    bool reaches_ = true, in_own_user_namespace_ = true;
     std::unique_ptr<task::Freezing> pausing_;
     std::vector<ReplyTo> pausers_;
-    std::map<std::uint64_t, task::Timer> waiting_;  // pauses and resumes, by their number
+    std::map<std::uint64_t, std::pair<ReplyTo, task::Timer>>
+        waiting_;  // pauses and resumes, by their number
     std::uint64_t next_wait_ = 1;
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;

@@ -259,7 +259,8 @@ void Container::announce_end() {
     forget_execs();
     record_.write(folder_);
     pausing_.reset();
-    waiting_.clear();
+    for (auto& [number, waiting] : std::exchange(waiting_, {}))
+        pausers_.push_back(waiting.first);
     tell_pausers(Error(Code::failed_precondition, "the container has ended"));
     if (start_reply_)
         context_.peers.reply(

@@ -62,12 +62,13 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     try {
         launch_exec(*state, std::move(fds));
     } catch (...) {
+        state->group->kill();  // a launcher may be there
         (void)state->group->try_remove();
         throw;
     }
     // Its launcher has them; an init that waits at its gate is a copy of this process (wipe_freed).
-    state->config.args = {};
-    state->config.env = {};
+    state->config.args = std::vector<std::string>{};  // `= {}` would keep their memory
+    state->config.env = std::vector<std::string>{};
     state->reply = reply;
     execs_[id] = std::move(state);
 }

@@ -37,7 +37,7 @@ bool Container::waits_for_launch(ReplyTo reply, void (Container::*what)(ReplyTo)
     constexpr std::chrono::milliseconds kAgain{5};
     if (!is_among_pod() || !context_.stillness.is_held()) return false;
     const auto number = next_wait_++;
-    waiting_[number] = owner_.after(kAgain, [this, number, reply, what] {
+    auto timer = owner_.after(kAgain, [this, number, reply, what] {
         waiting_.erase(number);
         try {
             (this->*what)(reply);
@@ -45,6 +45,7 @@ bool Container::waits_for_launch(ReplyTo reply, void (Container::*what)(ReplyTo)
             context_.peers.reply(reply, error);
         }
     });
+    waiting_[number] = {reply, std::move(timer)};
     return true;
 }
 

@@ -36,7 +36,7 @@ std::unique_ptr<task::Members> strangers_of(
         if (std::any_of(groups.begin(), groups.end(),
                         [&](const auto* one) { return cgroup::is_in_group(group, one->path()); }))
             return std::nullopt;
-        if (!task::could_reach(proc, pid)) return std::nullopt;
+        if (!task::is_in_own_user_namespace(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} (its number in the pod)", pid)};
     };
     return std::make_unique<task::Members>(open_pod_proc(sandbox), std::move(judge));

@@ -60,7 +60,7 @@ bool Launching::take_one(From from) {
     if (!packet && packet.error() == EAGAIN) return false;
     if (!packet) {
         perform(hand_shake_.refuse(
-            Error::from_errno(packet.error(), "receive", "a launch's hand-shake")));
+            from, Error::from_errno(packet.error(), "receive", "a launch's hand-shake")));
     } else if (packet.value().sender == 0 && packet.value().data.empty()) {
         close(from);
     } else {
@@ -77,8 +77,10 @@ void Launching::take_launchers() {
 }
 
 void Launching::drain() {
+    // A thief may send for ever; what is left comes with the loop's next turn.
+    constexpr int kMostAtOnce = 16;
     take_launchers();
-    while (take_one(From::newborn)) {
+    for (int i = 0; i < kMostAtOnce && take_one(From::newborn); ++i) {
     }
 }
 
@@ -148,7 +150,7 @@ void Launching::go(FdRef channel) {
         launch::send_go(channel);
     } catch (const Error& error) {
         // Who has ended says so by the end of its channel; who does not read is none of ours.
-        if (error.errno_value() == EAGAIN) perform(hand_shake_.refuse(error));
+        if (error.errno_value() == EAGAIN) perform(hand_shake_.refuse(From::launcher, error));
     }
 }
 
@@ -178,6 +180,7 @@ void Launching::await_execution(std::function<void()> nudge) {
 
 void Launching::settle() {
     drain();
+    // Nobody else reads it any more.
     if (look_.is_set() && !hand_shake_.is_over()) perform(hand_shake_.ended(From::newborn));
     look_.cancel();
 }

@@ -76,6 +76,8 @@ class Launching {
     /// init has ended: takes what it said before. One that had not said that it failed has executed
     /// its program, even if a thief keeps the channel open.
     void settle();
+    /// As the kernel says; false also when it does not tell.
+    [[nodiscard]] bool has_executed() const;
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
 
@@ -101,7 +103,6 @@ class Launching {
     void begin_deadline();
     void on_child_ended();
     void ask_kernel();
-    [[nodiscard]] bool has_executed() const;
 
     Owner& owner_;
     Reaper& reaper_;

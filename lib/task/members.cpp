@@ -32,12 +32,6 @@ bool is_enough_to_reach(std::uint64_t capabilities) noexcept {
     return (capabilities & kReaching) != 0;
 }
 
-bool could_reach(FdRef proc, pid_t pid) {
-    const auto status = sys::read_status(proc, pid);
-    return status && is_enough_to_reach(status.value().cap_bounding) &&
-           is_in_own_user_namespace(proc, pid);
-}
-
 bool is_in_own_user_namespace(FdRef proc, pid_t pid) {
     const auto own_proc = sys::open_proc().or_throw("open", "/proc");
     const auto own = user_namespace_of(own_proc, ::getpid());

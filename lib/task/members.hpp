@@ -22,12 +22,10 @@ namespace covey::task {
 /// signal (CAP_KILL, or the same uid) only ends or holds up the launch: nothing is reached by it.
 [[nodiscard]] bool is_enough_to_reach(std::uint64_t capabilities) noexcept;
 
-/// The process is in this program's own user namespace, or nobody can tell.
+/// The process is in this program's own user namespace, or nobody can tell: then it could reach,
+/// if it has the capabilities. Of one that was not launched here nobody can tell that: they are
+/// each thread's own, and its relatives' may be others.
 [[nodiscard]] bool is_in_own_user_namespace(FdRef proc, pid_t pid);
-
-/// The process's bounding set, which limits all that it and its children can ever have, is enough,
-/// and is so in this program's own user namespace. One that is gone: false.
-[[nodiscard]] bool could_reach(FdRef proc, pid_t pid);
 
 /// Goes through the processes of one procfs, a few at a time.
 class Members {

@@ -45,6 +45,9 @@ class Parent {
     Parent& init(const std::string& text) { return says(From::newborn, kInit, text); }
     Parent& prepared() { return launcher(kPrepared); }
     Parent& ended(From from) { return note(machine_.ended(from)); }
+    Parent& refused(From from) {
+        return note(machine_.refuse(from, Error(Code::internal, "too large")));
+    }
     Parent& gone() { return note(machine_.launcher_gone()); }
     Parent& expired() { return note(machine_.expired()); }
     /// What was told since the last call.
@@ -209,6 +212,7 @@ TEST_CASE("behind Ready nothing that is said through init ends the launch") {
     Parent failed;
     failed.prepared().init("I").init("R").heard();
     CHECK(failed.init(failure("a lie")).heard() == "failed: a lie;");
+    CHECK(failed.init(failure("another")).heard() == "lost;");
     CHECK(failed.ended(From::newborn).heard() == "executed;");
 }
 
@@ -244,6 +248,27 @@ TEST_CASE("a launcher that ends without a word is told as such, once") {
     Parent other;
     CHECK(other.gone().ended(From::launcher).ended(From::newborn).heard() ==
           "failed: the launcher ended without a word;");
+}
+
+TEST_CASE("an end of the channel before Ready is no execution") {
+    Parent parent;
+    CHECK(parent.prepared().init("I").ended(From::newborn).heard() ==
+          "born;failed: init ended before it was ready;");
+}
+
+TEST_CASE("a launcher that ends while somebody is privileged has failed") {
+    Parent parent{{.nests = true}};
+    parent.prepared().launcher("N").launcher(std::string{"B30\0", 4}).init("I").heard();
+    CHECK(parent.gone().heard() == "failed: the launcher ended without a word;");
+}
+
+TEST_CASE("a packet that is too large fails a launch, and behind Ready nothing") {
+    Parent parent;
+    parent.prepared().init("I").heard();
+    CHECK(parent.refused(From::newborn).heard() == "failed: too large;");
+    Parent ready;
+    ready.prepared().init("I").init("R").heard();
+    CHECK(ready.refused(From::newborn).heard() == "lost;");
 }
 
 TEST_CASE("an init that is heard when all is over is told, to be reaped") {
