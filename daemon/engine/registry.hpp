@@ -55,6 +55,8 @@ struct SandboxEntry {
     bool closing = false;
     /// For good: a daemon that finds it goes on with that.
     bool deleting = false;
+    /// What is at its cgroup's path was there before: not to be touched.
+    bool group_is_foreign = false;
     /// Container operations under way.
     unsigned busy = 0;
     std::string path;  // of its state folder

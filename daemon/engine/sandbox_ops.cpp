@@ -95,9 +95,15 @@ asio::awaitable<void> make_sandbox(StatePtr state, SandboxPtr sandbox) {
     fault_point("engine.shim_spawned");
     const auto link = sandbox->link;
     core::RequestBody wish = core::CreateSandbox{config_of(*sandbox)};
-    auto facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
+    std::optional<core::SandboxFacts> facts;
+    try {
+        facts = co_await link->ask<core::SandboxFacts>(std::move(wish));
+    } catch (const Error& error) {
+        sandbox->group_is_foreign = error.code() == Code::already_exists;
+        throw;
+    }
     fault_point("engine.sandbox_made");
-    commit_sandbox(*state, *sandbox, std::move(facts));
+    commit_sandbox(*state, *sandbox, std::move(*facts));
 }
 
 asio::awaitable<void> undo_sandbox(StatePtr state, SandboxPtr sandbox) {

@@ -185,13 +185,14 @@ asio::awaitable<void> stop_pod(StatePtr state, SandboxPtr sandbox) {
 }
 
 asio::awaitable<void> remove_pod(StatePtr state, SandboxPtr sandbox) {
-    // A shim that ends by itself has removed its pod's group, or never had one: what is at that
-    // path then is somebody else's, as another coveyd's with the same cgroup parent.
     const bool ended = co_await end_by_request(sandbox);
-    if (!ended) {
-        co_await kill_shim(sandbox);
+    if (!ended) co_await kill_shim(sandbox);
+    // The shim of a pod that has stopped has removed its group: what is at that path now is
+    // somebody else's, as another coveyd's with the same cgroup parent.
+    const bool is_gone = ended && sandbox->complete && sandbox->problem.empty() &&
+                         sandbox->facts.state == core::SandboxState::stopped;
+    if (!is_gone && !sandbox->group_is_foreign)
         co_await clear_group(state, sandbox->cgroup(), kClearLimit);
-    }
     co_await wait_idle(sandbox, kIdleLimit);
     state->surroundings->unpin(sandbox->folder);
     sys::remove_tree_at(state->sandboxes_folder, sandbox->request.id)

@@ -37,6 +37,7 @@ Shim::Shim(Inherited inherited)
 }
 
 int Shim::run() {
+    loop_.measure_turns();
     loop_.run();
     return 0;
 }

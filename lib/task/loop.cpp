@@ -134,8 +134,12 @@ const std::string& Owner::name() const noexcept {
     return state_->name;
 }
 
-Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), schedule_(open_schedule()) {
+Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (!epoll_) throw Error::from_errno(errno, "epoll_create");
+}
+
+void Loop::measure_turns() {
+    schedule_ = open_schedule();
 }
 
 std::uint64_t Loop::add(const std::shared_ptr<Owner::State>& owner, FdRef fd, std::uint32_t events,

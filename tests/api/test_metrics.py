@@ -54,13 +54,15 @@ class Metrics(CoveyTest):
 
     def test_its_descriptors_are_those_that_the_kernel_counts(self):
         connection = UnixConnection(self.daemon.socket)  # stays open: it is counted on both sides
-        self.addCleanup(connection.close)
 
         def told():
             connection.request("GET", "/metrics")
             return float(re.search(r"^process_open_fds (.*)$", connection.getresponse().read().decode(), re.M)[1])
         # The descriptors of connections that were closed just now may take a moment.
-        wait_for(lambda: told() == len(os.listdir(f"/proc/{self.daemon.process.pid}/fd")), 5)
+        try:
+            wait_for(lambda: told() == len(os.listdir(f"/proc/{self.daemon.process.pid}/fd")), 5)
+        finally:
+            connection.close()
 
     def test_no_parameters(self):
         self.assert_problem(self.client.get("/metrics?x=1"), "unknown_field", "x")
