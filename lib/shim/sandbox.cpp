@@ -55,9 +55,9 @@ Sandbox::Sandbox(task::Owner& owner, task::Reaper& reaper, const cgroup::Host& h
     facts_.cgroup = config.cgroup_parent + "/" + config.id + ".pod";
     facts_.created_at = task::unix_microseconds();
     facts_.shim_pid = ::getpid();
-    Rollback rollback;
     fault_point("sandbox.cgroup");
     auto pod = cgroup::Group::create(host_, facts_.cgroup);
+    Rollback rollback;  // after what it uses
     rollback.add([&] { pod.remove(); });
     start_pause(config, pause_program);
     rollback.release();
