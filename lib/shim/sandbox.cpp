@@ -116,8 +116,8 @@ void Sandbox::listen() {
     });
     if (launcher_)
         launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus&) {
+            hear();  // its word counts while it is known
             launcher_.reset();
-            hear();
             go_on();
         });
     else
