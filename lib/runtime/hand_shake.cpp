@@ -15,7 +15,7 @@ namespace {
 
 /// Without hooks. Who mounts much may take his time; who stops a newborn of his pod may not have
 /// all of it.
-constexpr std::chrono::seconds kLimit{60};
+constexpr std::chrono::seconds kLimit{30};
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // The command's side of a launch (task/launching.hpp): waits on a loop of its own until init is at
 // its gate, or an exec's program runs; runs the hooks of the runtime's namespaces when they are
 // due, holds the pod still while that is needed, brings seccomp listeners to their agents. Called
-// by create and exec. Thread rule: single-threaded. Blocks as the launch does, a minute
+// by create and exec. Thread rule: single-threaded. Blocks as the launch does, 30 s
 // at most; hooks may take their time.
 #pragma once
 
