@@ -100,10 +100,9 @@ void HandShake::take_launchers(LauncherMessage message, pid_t sender) {
     if (over_) return;
     if (auto* failed = std::get_if<Failed>(&message)) {
         // Its sender is about to end. Who tidied up before that would kill it between the clone of
-        // init and init's first word. Afterwards its reason must be heard before init's end.
+        // init and init's first word. Afterwards it is told at once (heard_all()).
         if (!failure_) failure_ = std::move(failed->error);
-        if (launcher_gone_ || init_ != 0 || sender == spawner_)
-            fail(*std::exchange(failure_, std::nullopt));
+        if (launcher_gone_ || sender == spawner_) fail(*std::exchange(failure_, std::nullopt));
         return;
     }
     if (sender == spawner_) throw undue("a spawner's word");
@@ -228,6 +227,11 @@ Steps HandShake::ended(From from) {
     if (launcher_gone_ && failure_) fail(*std::exchange(failure_, std::nullopt));
     // One that a spawner should have cloned, and that never came.
     if (launcher_ == 0 && !newborn_open_ && failure_) fail(*std::exchange(failure_, std::nullopt));
+    return taken();
+}
+
+Steps HandShake::heard_all() {
+    if (failure_ && init_ != 0) fail(*std::exchange(failure_, std::nullopt));
     return taken();
 }
 

@@ -108,6 +108,9 @@ class HandShake {
     [[nodiscard]] Steps refuse(From from, const Error& error);
     /// The end of a channel.
     [[nodiscard]] Steps ended(From from);
+    /// Both channels are empty for now. A launcher that failed because init did is heard after
+    /// init, who knows the reason; and before init's end.
+    [[nodiscard]] Steps heard_all();
     /// The launcher and all helpers have been reaped, and what they said has been taken.
     [[nodiscard]] Steps launcher_gone();
     /// The time for it is over, which its owner chose.

@@ -82,6 +82,7 @@ void Launching::drain() {
     take_launchers();
     for (int i = 0; i < kMostAtOnce && take_one(From::newborn); ++i) {
     }
+    perform(hand_shake_.heard_all());
 }
 
 void Launching::perform(launch::Steps steps) {

@@ -95,7 +95,7 @@ TEST_CASE("a neighbour that exchanges /dev during a launch finds no device in th
     for (const auto& place : {exchange.one, exchange.other, exchange.real})
         if (fs::is_directory(fs::symlink_status(place))) {
             INFO(place);
-            CHECK(fs::is_empty(place));
+            CHECK((!fs::exists(place) || fs::is_empty(place)));
         }
     CHECK(racer.rounds() > 1000);
 }

@@ -267,7 +267,7 @@ TEST_CASE("every fault point of the source is in the tables above") {
         known.insert(steps->begin(), steps->end());
     std::set<std::string> found;
     const std::regex call{R"rx(fault_point\("([^"]+)"\))rx"};
-    for (const char* folder : {"launch", "shim", "core"})
+    for (const char* folder : {"launch", "task", "shim", "core"})
         for (const auto& entry :
              fs::directory_iterator{std::string{COVEY_SOURCE_DIR} + "/lib/" + folder}) {
             const auto text = text_of(entry.path());

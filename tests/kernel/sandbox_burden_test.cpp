@@ -174,8 +174,9 @@ TEST_CASE("a shim without a free descriptor loses nobody, and goes on when it ha
     const auto shim = shim_of(lab.sandbox());
     const pid_t main = one.pid();  // nobody is answered meanwhile
     rlimit before{};
-    const rlimit none{3, 1024};
-    REQUIRE(::prlimit(shim, RLIMIT_NOFILE, &none, &before) == 0);
+    REQUIRE(::prlimit(shim, RLIMIT_NOFILE, nullptr, &before) == 0);
+    const rlimit none{3, before.rlim_max};
+    REQUIRE(::prlimit(shim, RLIMIT_NOFILE, &none, nullptr) == 0);
     REQUIRE(::kill(main, SIGKILL) == 0);
     (void)::poll(nullptr, 0, 300);  // the shim tries again and again
     REQUIRE(::prlimit(shim, RLIMIT_NOFILE, &before, nullptr) == 0);
