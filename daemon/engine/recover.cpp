@@ -191,6 +191,9 @@ void publish_deletions(Recovery& recovery) {
     const JournalIndex index(*state.events);
     for (const auto& [id, container] : index.containers) {
         if (state.registry.find_container(id)) continue;
+        // It may well run: its record went with that of its sandbox.
+        const auto sandbox = state.registry.find_sandbox(container.sandbox);
+        if (sandbox && !sandbox->problem.empty()) continue;
         EventRecord event;
         event.type = "container.deleted";
         event.sandbox = container.sandbox;

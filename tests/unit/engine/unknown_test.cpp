@@ -50,7 +50,7 @@ void check_unknown(Daemon& daemon) {
     CHECK_FALSE(view.problem.empty());
     CHECK(daemon.engine.sandboxes().size() == 2);
     CHECK(daemon.engine.sandbox("db").facts.state == core::SandboxState::ready);
-    CHECK(daemon.event_lines(6).empty());
+    CHECK(daemon.event_lines(6) == Lines{});
     auto& engine = daemon.engine;
     for (const auto& code : {
              code_of([&] { return daemon.run(engine.create_sandbox(sandbox_action("web"))); }),
