@@ -5,6 +5,7 @@ import pathlib
 import resource
 
 import fronts
+import runtime_front
 from hostile_test import HostileTest, main, on_both_fronts
 
 MOUNT = pathlib.Path("/sys/fs/cgroup")
@@ -27,7 +28,7 @@ class Groups:
         # What a thief that won has made at the root of the host's hierarchies.
         for root in ROOTS.values():
             for group in root.glob("covey-thief*"):
-                fronts.end_group(group)
+                runtime_front.end_group(group)
         return left
 
     def test_a_group_of_the_hosts_is_neither_seen_nor_written(self):
@@ -49,7 +50,7 @@ class Groups:
                     self.assert_deleted("the thief", thief, thief)
         finally:
             for root in ROOTS.values():
-                fronts.end_group(root / name)
+                runtime_front.end_group(root / name)
 
     def test_no_limit_is_lifted(self):
         """Won: 60 processes under a limit of 20, by writing its own pids.max."""

@@ -40,7 +40,10 @@ class DeadLeader:
                         self.assert_stopped("kill", thief)
                     self.assert_deleted(how, pod if how == "pod" else thief, thief)
                     self.assert_stopped(how, thief)
-                    self.assert_bystanders_work(near, far, thief)
+                    if how == "pod":  # the neighbour has gone with it
+                        self.assert_works("exec in another pod", far.exec("true"), thief)
+                    else:
+                        self.assert_bystanders_work(near, far, thief)
 
     def test_an_execs_end(self):
         """The exec's process is over with its client's call; what it left runs until the container's end at most."""

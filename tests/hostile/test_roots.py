@@ -1,4 +1,5 @@
 """Kind 4: two containers share a root folder, and one exchanges what the other is about to mount on, or to be in."""
+import pathlib
 import shutil
 import tempfile
 
@@ -14,9 +15,11 @@ class SharedRoot:
     """Won for /proc: core_pattern was writable in 5 to 7 of 60 launches."""
 
     def launches(self, name, target, change):
-        shared = fronts.make_rootfs(tempfile.mkdtemp(prefix="covey-shared."))
+        base = pathlib.Path(tempfile.mkdtemp(prefix="covey-shared."))
+        base.chmod(0o755)
+        self.addCleanup(shutil.rmtree, base)
+        shared = fronts.make_rootfs(base / "shared/rootfs")
         shared.chmod(0o755)
-        self.addCleanup(shutil.rmtree, shared)
         (shared / "sys").mkdir(exist_ok=True)
         (shared / "work").mkdir()
 
