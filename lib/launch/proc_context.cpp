@@ -1,16 +1,18 @@
 #include "launch/proc_context.hpp"
 
+#include "base/text.hpp"
 #include "launch/message.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/namespaces.hpp"
-#include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
 
 #include <array>
 #include <exception>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +24,7 @@ namespace {
 // What is said to the launcher, besides Failed.
 constexpr std::string_view kContext = "C";  // with the context
 constexpr std::string_view kEnded = "E";    // by the helper, of its child
+constexpr char kMember = 'M';               // by the helper, with its child's number
 
 /// Capabilities over nothing but a user namespace of one's own, and nothing to see.
 void give_up_host() {
@@ -56,9 +59,10 @@ void run_helper(FdRef pid_namespace, FdRef socket) {
         send_context(socket);
         ::_exit(0);
     }
+    sys::send_packet(socket, kMember + std::to_string(member.pid)).or_throw("send", "number");
     (void)sys::wait_ended(member.pidfd, -1);
     (void)sys::send_packet(socket, kEnded);
-    // Not reaped before the launcher has looked whose child it was.
+    // Not reaped before the launcher has heard of it: until then its number is its own.
     (void)sys::receive_packet(socket);
     (void)sys::wait_process(member.pidfd);
 }
@@ -76,11 +80,28 @@ void run_helper(FdRef pid_namespace, FdRef socket) {
 }
 
 /// The one that asks for the context is in the pod's sight, and with it its socket in the hand of
-/// whoever has SYS_PTRACE there.
-bool is_helpers_child(pid_t sender, pid_t helper) {
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    const auto stat = sys::read_stat(proc, sender);
-    return stat && stat.value().ppid == helper;
+/// whoever has SYS_PTRACE there: what it sends counts by its number, which the helper tells.
+UniqueFd receive_context(FdRef socket, pid_t helper) {
+    UniqueFd context;
+    pid_t member = 0, sender = 0;
+    while (!context || member == 0) {
+        auto packet = sys::receive_packet(socket).or_throw("receive", "procfs context");
+        const bool is_helpers = packet.sender == helper;
+        if (packet.data.empty() || (is_helpers && packet.data == kEnded))
+            throw Error(Code::internal, "the procfs helper ended without a word");
+        if (is_helpers && packet.data.front() == kMember) {
+            member =
+                static_cast<pid_t>(parse_u32(std::string_view{packet.data}.substr(1)).value_or(0));
+        } else if (!is_helpers && packet.data == kContext && packet.fds.size() == 1) {
+            context = std::move(packet.fds.front());
+            sender = packet.sender;
+        } else {
+            throw decode_failure(packet.data);
+        }
+    }
+    if (sender == member) return context;
+    throw Error(Code::failed_precondition, "a process of the pod spoke for the procfs helper")
+        .with_fix("look who of the pod has SYS_PTRACE, or use Linux 6.18");
 }
 
 }  // namespace
@@ -91,18 +112,17 @@ UniqueFd open_proc_context(FdRef pid_namespace) {
     const auto child = sys::clone_process({0, 0, FdRef{-1}}).or_throw("clone", "procfs helper");
     if (child.pid == 0) helper(pid_namespace, sockets.child);
     sockets.child.reset();
-    auto packet = sys::receive_packet(sockets.parent).or_throw("receive", "procfs context");
-    const bool is_ours = packet.sender == child.pid || is_helpers_child(packet.sender, child.pid);
+    UniqueFd context;
+    std::optional<Error> failure;
+    try {
+        context = receive_context(sockets.parent, child.pid);
+    } catch (const Error& error) {
+        failure = error;
+    }
     sockets.parent.reset();
     sys::wait_process(child.pidfd).or_throw("wait for", "procfs helper");
-    if (packet.data == kContext && packet.fds.size() == 1 && is_ours)
-        return std::move(packet.fds.front());
-    if (packet.data.empty() || packet.data == kEnded)
-        throw Error(Code::internal, "the procfs helper ended without a word");
-    if (!is_ours)
-        throw Error(Code::failed_precondition, "a process of the pod spoke for the procfs helper")
-            .with_fix("look who of the pod has SYS_PTRACE, or use Linux 6.18");
-    throw decode_failure(packet.data);
+    if (failure) throw Error(*failure);
+    return context;
 }
 
 UniqueFd make_in_sight(const ProcSight& sight, const std::function<UniqueFd()>& make) {
