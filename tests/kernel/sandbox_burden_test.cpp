@@ -199,6 +199,7 @@ TEST_CASE("one that nobody can freeze does not forbid a nested container it coul
 
 TEST_CASE("one that could reach a newborn and cannot be frozen costs that launch, by name") {
     COVEY_REQUIRES("root");
+    COVEY_REQUIRES("own_speed");
     Lab lab;
     constexpr auto kTracer = R"({"process":{"capabilities":
         {"bounding":["CAP_SYS_PTRACE"],"effective":["CAP_SYS_PTRACE"],
@@ -221,6 +222,7 @@ TEST_CASE("one that could reach a newborn and cannot be frozen costs that launch
 
 TEST_CASE("a newcomer's CPU limit does not decide how long its neighbours stand still") {
     COVEY_REQUIRES("root");
+    COVEY_REQUIRES("own_speed");
     Lab lab;
     constexpr auto kTracer = R"({"process":{"capabilities":
         {"bounding":["CAP_SYS_PTRACE"],"effective":["CAP_SYS_PTRACE"],
@@ -238,6 +240,7 @@ TEST_CASE("a newcomer's CPU limit does not decide how long its neighbours stand 
 // debug build where page faults are dear; anything that waits would take far longer than 25.
 TEST_CASE("a shim is never deaf, whatever goes on in its pod") {
     COVEY_REQUIRES("root");
+    COVEY_REQUIRES("own_speed");
     COVEY_REQUIRES("faults");
     const TemporaryFolder folder;
     Errors errors{folder.path() + "/errors"};

@@ -89,6 +89,12 @@ Reason no_landlock() {
 }
 
 /// ABI 6, Linux 6.12: domains that hold back signals and leave files alone.
+/// Where a launch takes a hundred times as long, no bound of milliseconds can be kept.
+Reason no_own_speed() {
+    if (std::getenv("COVEY_EMULATED") == nullptr) return {};
+    return "this processor is emulated";
+}
+
 Reason no_landlock_scope() {
     const auto abi =
         syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -160,6 +166,7 @@ Reason missing(const std::string& word) {
         {"pidns_mount", no_pidns_mount},
         {"idmapped_tmpfs", no_idmapped_tmpfs},
         {"faults", no_faults},
+        {"own_speed", no_own_speed},
         {"runc", no_runc},
     };
     const auto probe = probes.find(word);
