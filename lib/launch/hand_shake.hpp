@@ -17,10 +17,9 @@
 //   ready       –                                                      Failed, which ends nothing
 //   over        nothing but an Alive, so that its sender is reaped
 //
-// - whatever else comes is a failed launch, of this container and nobody else's. Where the launch
-// is
-//   done but for the execution (ready, or an exec that is alive) another word is only the sign that
-//   the channel has a thief, or init a tracer: it is not read any more.
+// - whatever else comes is a failed launch, of this container alone. Where the launch is done but
+//   for the execution (ready, or an exec that is alive) another word is only the sign that the
+//   channel has a thief, or init a tracer: it is not read any more.
 //
 // The end of the newborn's channel after Alive means that init has executed its program or ended. A
 // thief of the channel can put that off: who must know asks the kernel (sys::ProcessStat).

@@ -270,6 +270,7 @@ class Lifecycle(OciTest):
         both = lambda: len((group / "cgroup.procs").read_text().split()) == 2
         wait_for(both, what="the daemon beside its parent")
         members = {int(number) for number in (group / "cgroup.procs").read_text().split()}
+        self.assertEqual(len(members), 2, members)
         self.assertEqual(self.wait_exit(pid), 0)
         self.assertEqual(self.status(one), "stopped")
         for _ in range(3):
