@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/sealed.hpp"
 
 #include <cstdlib>
 #include <string>

@@ -5,6 +5,7 @@
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
 #include "sys/process.hpp"
+#include "sys/sealed.hpp"
 
 #include <cstdlib>
 #include <string_view>

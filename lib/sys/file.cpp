@@ -10,15 +10,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U  // Linux 6.3
-#endif
 
 namespace covey::sys {
 namespace {
@@ -284,27 +278,6 @@ Result<Pipe> make_pipe() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) < 0) return last_errno();
     return Pipe{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
-}
-
-Result<UniqueFd> sealed_copy(FdRef file, std::string_view name) {
-    const std::string title{name};
-    int fd = ::memfd_create(title.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-    if (fd < 0 && errno == EINVAL)  // before 6.3 every memfd is executable
-        fd = ::memfd_create(title.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) return last_errno();
-    UniqueFd copy{fd};
-    const auto status = stat_fd(file);
-    if (!status) return Errno{status.error()};
-    off_t offset = 0;
-    while (offset < status.value().st_size) {
-        const auto left = static_cast<std::size_t>(status.value().st_size - offset);
-        if (no_eintr([&] { return ::sendfile(copy.get(), file.get(), &offset, left); }) <= 0)
-            return Errno{errno != 0 ? errno : EIO};
-    }
-    if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
-        0)
-        return last_errno();
-    return copy;
 }
 
 std::string fd_path(FdRef fd) {

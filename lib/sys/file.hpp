@@ -81,8 +81,6 @@ Result<void> try_lock(FdRef fd);
 /// single-threaded programs only.
 Result<void> lock_within(FdRef fd, int seconds);
 Result<Pipe> make_pipe();
-/// A sealed (no write, grow, shrink) anonymous copy of the file, for executing by descriptor.
-Result<UniqueFd> sealed_copy(FdRef file, std::string_view name);
 
 /// "/proc/self/fd/N", for the few calls that take no descriptor.
 [[nodiscard]] std::string fd_path(FdRef fd);

@@ -11,6 +11,7 @@
 #include "sys/path.hpp"
 #include "sys/privileges.hpp"
 #include "sys/process.hpp"
+#include "sys/sealed.hpp"
 #include "sys/socket.hpp"
 
 #include <csignal>
