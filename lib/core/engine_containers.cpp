@@ -3,7 +3,7 @@
 #include "cgroup/oci_group.hpp"
 #include "core/patient_reading.hpp"
 #include "covey/error.hpp"
-#include "launch/launcher.hpp"
+#include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -18,10 +18,9 @@
 namespace covey::core {
 namespace {
 
-/// init holds the start FIFO open until it has exec'd; a FIFO that nobody reads is ENXIO.
 bool waits_at_gate(const EngineContainer& container) {
-    const auto gate = container.root + "/" + container.id + "/" + launch::kGateName;
-    return sys::open(gate, O_WRONLY | O_NONBLOCK | O_NOFOLLOW).has_value();
+    const auto folder = sys::open_dir(container.root + "/" + container.id);
+    return folder && store::is_waited_at(folder.value());
 }
 
 bool is_frozen(const EngineContainer& container, const cgroup::Host& host) {

@@ -1,9 +1,9 @@
 #include "runtime/starting.hpp"
 
 #include "covey/error.hpp"
-#include "launch/launcher.hpp"
 #include "launch/message.hpp"
 #include "runtime/late_hooks.hpp"
+#include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 
@@ -26,12 +26,6 @@ namespace {
 Error is_gone(const std::string& id) {
     return Error(Code::failed_precondition, "cannot start a container that has stopped: " + id)
         .with_fix("delete it and create it anew");
-}
-
-void ring(FdRef gate, const std::string& id) {
-    const auto written = sys::write_all(gate, "s");
-    // Full: then init has enough to read.
-    if (!written && written.error() != EAGAIN) written.or_throw("open the gate of", id);
 }
 
 /// What init says of its execution, until every writer of the report is gone: nothing when it
@@ -87,17 +81,12 @@ class Report {
 }  // namespace
 
 void start_container(const ContainerFolder& folder, const ContainerRecord& record) {
-    // Before the gate opens: what init says without a reader is lost.
-    const auto report =
-        sys::open_at(folder.fd(), launch::kReportName, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
-            .or_throw("open", launch::kReportName);
-    const auto gate =
-        sys::open_at(folder.fd(), launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+    const auto report = store::open_start_report(folder.fd());
+    const auto gate = store::open_start_gate(folder.fd());
     if (!gate) throw is_gone(record.id);
-    ring(gate.value(), record.id);
-    const auto problem = Report{report, record}.await([&] { ring(gate.value(), record.id); });
-    for (const char* name : {launch::kGateName, launch::kReportName})
-        (void)sys::unlink_at(folder.fd(), name);  // their work is done
+    store::ring(gate.value());
+    const auto problem = Report{report, record}.await([&] { store::ring(gate.value()); });
+    store::remove_start_gate(folder.fd());
     if (!problem.empty()) throw launch::decode_failure(problem);
     if (record.has_poststart) run_poststart_hooks(read_hooks(folder), record);
 }

@@ -1,7 +1,7 @@
 #include "runtime/status.hpp"
 
 #include "cgroup/oci_group.hpp"
-#include "launch/launcher.hpp"
+#include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -24,11 +24,6 @@ UniqueFd open_init(const ContainerRecord& record) {
     const bool alive =
         stat && stat.value().start_time == record.start_time && !sys::wait_ended(pidfd.value(), 0);
     return alive ? std::move(pidfd).value() : UniqueFd{};
-}
-
-/// init holds the start FIFO open until it has exec'd; a FIFO that nobody reads is ENXIO.
-bool waits_at_gate(FdRef folder) {
-    return sys::open_at(folder, launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW).has_value();
 }
 
 bool is_frozen(const cgroup::Host& host, const ContainerRecord& record) {
@@ -61,7 +56,7 @@ ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups
     }
     view.init = open_init(view.record);
     if (!view.init) return view;
-    view.status = waits_at_gate(folder.fd()) ? Status::created : Status::running;
+    view.status = store::is_waited_at(folder.fd()) ? Status::created : Status::running;
     std::optional<cgroup::Host> own;
     if (cgroups == nullptr && !view.record.cgroup.path.empty())
         cgroups = &own.emplace(cgroup::detect());

@@ -1,5 +1,6 @@
 #include "kernel/spec_lab.hpp"
 
+#include "store/start_gate.hpp"
 #include "sys/process.hpp"
 
 #include <filesystem>
@@ -88,7 +89,7 @@ SpecContainer SpecLab::create(const BundleOptions& options) {
     container.folder = sys::open_dir(folder).or_throw("open", folder);
     container.out = folder + "/out";
     container.err = folder + "/err";
-    sys::mkfifo_at(container.folder, launch::kGateName, 0600).or_throw("mkfifo");
+    store::make_start_gate(container.folder);
     container.group = tree_.create(name);
     auto channels = launch::make_channels();
     auto launcher =
@@ -121,9 +122,8 @@ SpecContainer SpecLab::create(const BundleOptions& options) {
 }
 
 void SpecLab::open_gate(SpecContainer& container) {
-    const auto gate =
-        sys::open_at(container.folder, launch::kGateName, O_WRONLY | O_NONBLOCK).or_throw("gate");
-    sys::write_all(gate, "s").or_throw("write gate");
+    const auto gate = store::open_start_gate(container.folder).or_throw("gate");
+    store::ring(gate);
     (void)container.launch->await_execution();
 }
 

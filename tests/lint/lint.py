@@ -26,7 +26,7 @@ FLOORS = {
     "lib/store": {"sys", "base"},
     "lib/systemd": {"sys", "base"},
     "lib/plan": {"spec", "sys", "base"},
-    "lib/launch": {"plan", "spec", "sys", "base", "cgroup"},  # the launcher loads the bundle
+    "lib/launch": {"plan", "spec", "sys", "base", "cgroup", "store"},  # the launcher loads the bundle
     "lib/core": LIB - {"core"} | {"covey"},
     "lib/task": LIB | {"covey"},
     "lib/shim": LIB | {"covey", "task"},
