@@ -310,6 +310,22 @@ void EngineContainers::handle_events() {
     if (look_again) rescan();
 }
 
+/// What the lost event was of is found by looking at everything.
+void EngineContainers::look_again() {
+    if (std::exchange(looks_again_, true)) return;
+    retry(wiring_.executor, weak_from_this(), [this] {
+        if (closed_) return true;
+        try {
+            if (registry_number_ < 0) begin_watching(folder_);
+            rescan();
+        } catch (const std::exception&) {
+            return false;  // the log says so already
+        }
+        looks_again_ = false;
+        return true;
+    });
+}
+
 asio::awaitable<void> EngineContainers::watch(std::shared_ptr<EngineContainers> self) {
     while (true) {
         boost::system::error_code failed;
@@ -321,6 +337,7 @@ asio::awaitable<void> EngineContainers::watch(std::shared_ptr<EngineContainers> 
         } catch (const std::exception& problem) {
             log::error("an event of the engines' registry was not understood",
                        {{"folder", self->folder_}, {"problem", problem.what()}});
+            self->look_again();
         }
     }
 }

@@ -75,6 +75,7 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
     void report(const std::string& link, const std::exception& problem);
     [[nodiscard]] std::optional<EngineContainerView> view(const std::string& link, Entry& entry);
     void handle_events();
+    void look_again();
     static boost::asio::awaitable<void> watch(std::shared_ptr<EngineContainers> self);
     static boost::asio::awaitable<void> wait_end(std::weak_ptr<EngineContainers> self,
                                                  std::shared_ptr<Descriptor> process,
@@ -88,6 +89,7 @@ class EngineContainers : public std::enable_shared_from_this<EngineContainers> {
     Links links_;
     bool closed_ = false;
     bool told_ = false;  // that it cannot be watched
+    bool looks_again_ = false;
 };
 
 }  // namespace covey::daemon

@@ -1,7 +1,9 @@
 """Containers that engines make through covey-runtime: shown with their engine, never owned, never believed blindly."""
+import ctypes
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -241,6 +243,21 @@ class Engines(CoveyTest):
         wait_for(lambda: not self.listed(), 5, "an empty list")
         self.create("b")
         wait_for(lambda: list(self.listed()) == ["b"], 5, "the one that is reported")
+
+    def test_one_that_comes_back_as_it_cannot_be_watched_is_watched_when_it_can(self):
+        """Seen failing without another try: an event that was not understood, and then nothing for ever."""
+        registry = pathlib.Path(self.daemon.registry)
+        spare = registry.with_name("spare")
+        spare.mkdir()
+        spare.chmod(0o777)
+        libc = ctypes.CDLL(None, use_errno=True)
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        self.assertEqual(libc.renameat2(here, bytes(registry), here, bytes(spare), exchange), 0, ctypes.get_errno())
+        shutil.rmtree(spare)  # the one that is watched
+        wait_for(lambda: "was not understood" in self.daemon.log(), 5, "the trouble in the log")
+        registry.chmod(0o700)
+        self.create("b")
+        wait_for(lambda: list(self.listed()) == ["b"], 25, "the one that is reported")
 
 
 if __name__ == "__main__":
