@@ -1,4 +1,4 @@
-#include "launch/host_proc.hpp"
+#include "launch/host_views.hpp"
 
 #include "base/text.hpp"
 #include "covey/error.hpp"
@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstdint>
 #include <string_view>
 
 #include <linux/magic.h>
@@ -15,14 +17,34 @@ namespace {
 
 constexpr std::size_t kMountinfoLimit = 64U << 20U;
 
-Error refused(const std::string& path, std::string_view why) {
-    return Error(Code::invalid_spec,
-                 fmt::format("{} {}, which shows a container with restricted access what its "
-                             "access keeps from it",
-                             path, why))
-        .with_fix(
-            "leave it out (a mount of type proc shows the container's own processes), or use "
-            "access open");
+/// A kind of file system that is looked for, as statfs(2) and the mount table name it.
+struct View {
+    std::uint64_t magic;
+    std::string_view type;
+    bool only_written;
+    const char* what;
+    const char* harm;
+    const char* fix;
+};
+constexpr const char* kProcHarm =
+    "which shows a container with restricted access what its access keeps from it";
+constexpr const char* kProcFix =
+    "leave it out (a mount of type proc shows the container's own processes), or use access open";
+constexpr const char* kGroupsHarm =
+    "by which a container with restricted access ends or stops processes of its neighbours";
+constexpr const char* kGroupsFix =
+    "mount it read-only (ro, and rro for what is mounted in it), or use access open";
+constexpr std::array kViews{
+    View{PROC_SUPER_MAGIC, "proc", false, "a procfs of the host", kProcHarm, kProcFix},
+    View{CGROUP_SUPER_MAGIC, "cgroup", true, "a cgroup file system of the host that can be written",
+         kGroupsHarm, kGroupsFix},
+    View{CGROUP2_SUPER_MAGIC, "cgroup2", true,
+         "a cgroup file system of the host that can be written", kGroupsHarm, kGroupsFix},
+};
+
+Error refused(const View& view, const std::string& path, const std::string& where) {
+    return Error(Code::invalid_spec, fmt::format("{} {}, {}", path, where, view.harm))
+        .with_fix(view.fix);
 }
 
 /// Blanks and backslashes in proc_pid_mountinfo(5) are "\040" and the like.
@@ -41,29 +63,42 @@ std::string unescaped(std::string_view text) {
     return plain;
 }
 
-/// The mount point of a line that is about a procfs, else nothing.
-std::string procfs_point(std::string_view line) {
-    constexpr std::string_view kType = " - proc ";
-    if (line.find(kType) == std::string_view::npos) return {};
+/// A line of proc_pid_mountinfo(5): the mount point, and the file system's type.
+struct MountLine {
+    std::string point;
+    std::string_view type;
+};
+MountLine read_line(std::string_view line) {
+    constexpr std::string_view kBeforeType = " - ";
     constexpr std::size_t kPoint = 4;
-    const auto fields = split(line, ' ');
-    return fields.size() > kPoint ? unescaped(fields[kPoint]) : std::string{};
+    const auto end = line.find(kBeforeType);
+    if (end == std::string_view::npos) return {};
+    const auto fields = split(line.substr(0, end), ' ');
+    const auto rest = line.substr(end + kBeforeType.size());
+    if (fields.size() <= kPoint) return {};
+    return {unescaped(fields[kPoint]), rest.substr(0, rest.find(' '))};
 }
 
 }  // namespace
 
-void refuse_host_proc(FdRef place, const std::string& path, sys::Recursive recursive) {
+void refuse_host_views(FdRef place, const std::string& path, const SourceUse& use) {
     const auto magic = sys::filesystem_magic(place).or_throw("statfs", path);
-    if (magic == PROC_SUPER_MAGIC) throw refused(path, "is on a procfs of the host");
-    if (recursive == sys::Recursive::no) return;
+    for (const auto& view : kViews)
+        if (magic == view.magic && !(view.only_written && use.is_read_only))
+            throw refused(view, path, fmt::format("is on {}", view.what));
+    if (use.recursive == sys::Recursive::no) return;
     auto folder =
         sys::readlink_at(sys::kCwd, sys::fd_path(place)).or_throw("find the path of", path);
     if (!folder.ends_with('/')) folder += '/';
     const auto table = sys::read_file("/proc/self/mountinfo", kMountinfoLimit)
                            .or_throw("read", "/proc/self/mountinfo");
-    for (const auto line : split(table, '\n'))
-        if (const auto point = procfs_point(line); point.starts_with(folder))
-            throw refused(path, fmt::format("has a procfs of the host at {}", point));
+    for (const auto text : split(table, '\n')) {
+        const auto line = read_line(text);
+        if (!line.point.starts_with(folder)) continue;
+        for (const auto& view : kViews)
+            if (line.type == view.type && !(view.only_written && use.is_read_only_below))
+                throw refused(view, path, fmt::format("has {} at {}", view.what, line.point));
+    }
 }
 
 }  // namespace covey::launch

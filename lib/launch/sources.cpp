@@ -3,7 +3,7 @@
 #include "base/fault.hpp"
 #include "cgroup/oci_group.hpp"
 #include "launch/context.hpp"
-#include "launch/host_proc.hpp"
+#include "launch/host_views.hpp"
 #include "launch/user_namespace.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <variant>
 
@@ -37,7 +38,8 @@ UniqueFd open_root(const std::string& path, const spec::Access& access) {
         throw Error::from_errno(dir.error(), "open root filesystem", path)
             .with_fix("root.path must be an existing folder");
     }
-    if (access.is_restricted()) refuse_host_proc(dir.value(), path, sys::Recursive::yes);
+    if (access.is_restricted())
+        refuse_host_views(dir.value(), path, {sys::Recursive::yes, false, false});
     auto tree = sys::clone_tree(dir.value(), "", sys::Recursive::yes)
                     .or_throw("clone root filesystem", path);
     // Mounts made inside must never reach the host; what the host mounts there may come in.
@@ -69,7 +71,9 @@ Result<UniqueFd> clone_source(const plan::BindMount& bind, const spec::Access& a
     if (!access.is_restricted()) return sys::clone_tree(sys::kCwd, bind.host_source, recursive);
     const auto place = sys::open(bind.host_source, O_PATH);
     if (!place) return Errno{place.error()};
-    refuse_host_proc(place.value(), bind.host_source, recursive);
+    const bool all_read_only = (bind.flags.recursive_set & MOUNT_ATTR_RDONLY) != 0;
+    const bool read_only = all_read_only || (bind.flags.set & MOUNT_ATTR_RDONLY) != 0;
+    refuse_host_views(place.value(), bind.host_source, {recursive, read_only, all_read_only});
     return sys::clone_tree(place.value(), "", recursive);
 }
 
@@ -193,9 +197,11 @@ Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, F
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
                            [&] { return open_device(*device); });
     }
-    for (const auto& operation : plan.protections)
-        if (std::holds_alternative<plan::MaskPath>(operation))
-            sources.null_devices.push_back(open_null_device());
+    const bool masks = std::any_of(
+        plan.protections.begin(), plan.protections.end(),
+        [](const auto& operation) { return std::holds_alternative<plan::MaskPath>(operation); });
+    // One: a detached tree that is closed unused costs a grace period of the kernel's.
+    if (masks) sources.null_device = open_null_device();
     return sources;
 }
 

@@ -30,7 +30,7 @@ struct Sources {
     std::map<std::size_t, std::vector<CgroupTree>> cgroups;
     /// Operation number → the host's node, for devices that cannot be made.
     std::map<std::size_t, UniqueFd> devices;
-    std::vector<UniqueFd> null_devices;  // one for each masked path, used up from the back
+    UniqueFd null_device;  // for the first masked path; the others have copies of it
 };
 
 /// Throws not_found naming the path and what it is for, invalid_spec for a procfs of the host's

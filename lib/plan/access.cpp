@@ -19,6 +19,12 @@ constexpr std::array kTooMuch{CAP_SYS_ADMIN, CAP_PERFMON};
 
 }  // namespace
 
+bool has_neighbours(const Sections& s) {
+    const auto mode =
+        s.request.namespaces == NamespaceRule::spec ? s.plan.pid_mode : s.request.pid_mode;
+    return mode != spec::PidMode::nested && mode != spec::PidMode::container;
+}
+
 void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets) {
     if (!access.is_restricted()) return;
     for (const int number : kTooMuch)

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <linux/mount.h>
+
 namespace covey::plan {
 namespace {
 
@@ -97,7 +99,19 @@ void filesystem(Sections& s, Item& item) {
                           std::move(data), item.options.flags, item.options.copy_up});
 }
 
+/// Through a file of its own group's an equal user moves a neighbour's processes there (v1; v2
+/// without nsdelegate).
+void refuse_written_groups(Sections& s, const Item& item) {
+    const auto read_only =
+        (item.options.flags.set | item.options.flags.recursive_set) & MOUNT_ATTR_RDONLY;
+    if (s.request.access.signal == spec::Reach::pod || !has_neighbours(s) || read_only != 0) return;
+    s.problem(item.pointer + "/options",
+              "restricted access cannot be kept with a cgroup mount that can be written: add ro, "
+              "or use access open");
+}
+
 void cgroup(Sections& s, const Item& item) {
+    refuse_written_groups(s, item);
     const auto& all = s.plan.namespaces;
     const bool own = std::any_of(all.begin(), all.end(), [](const NamespacePlan& entry) {
         return entry.type == spec::NamespaceType::cgroup;

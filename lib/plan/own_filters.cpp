@@ -9,6 +9,7 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
@@ -47,14 +48,29 @@ sock_filter give(std::uint32_t action) {
     return {BPF_RET | BPF_K, 0, 0, action};
 }
 
-// prlimit64 by the other ways into the kernel that a process has.
+/// To the programs' positions, which a filter counts from the next one.
+sock_filter jump_to(std::size_t at, std::uint32_t value, std::size_t then, std::size_t otherwise) {
+    return jump_if_equal(value, static_cast<std::uint8_t>(then - at - 1),
+                         static_cast<std::uint8_t>(otherwise - at - 1));
+}
+
+sock_filter keep_bits(std::uint32_t bits) {
+    return {BPF_ALU | BPF_AND | BPF_K, 0, 0, bits};
+}
+
+// The other ways into the kernel that a process has: the same numbers with a bit (x32), the 32-bit
+// architecture's own.
 #if defined(__x86_64__)
-constexpr std::uint32_t kOtherNumber = 0x40000000U | 302U;  // x32
-constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_I386, kCompatNumber = 340;
+constexpr std::uint32_t kX32 = 0x40000000U;
+constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_I386;
+constexpr std::uint32_t kCompatPrlimit = 340, kCompatUnshare = 310, kCompatSetns = 346;
 #else
-constexpr std::uint32_t kOtherNumber = SYS_prlimit64;
-constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_ARM, kCompatNumber = 369;
+constexpr std::uint32_t kX32 = 0;
+constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_ARM;
+constexpr std::uint32_t kCompatPrlimit = 369, kCompatUnshare = 337, kCompatSetns = 375;
 #endif
+constexpr std::uint32_t kOtherPrlimit = kX32 | std::uint32_t{SYS_prlimit64};
+constexpr std::uint32_t kCompatClone = 120, kClone3 = 435;  // i386 and ARM; everywhere
 
 SeccompFilter filter_of(const std::vector<sock_filter>& program, std::uint32_t flags) {
     SeccompFilter filter;
@@ -73,10 +89,10 @@ SeccompFilter neighbour_limits_filter() {
             jump_if_equal(native_architecture(), 0, 3),  // 1: else to 5
             load(offsetof(seccomp_data, nr)),            // 2
             jump_if_equal(SYS_prlimit64, 4, 0),          // 3: to 8
-            jump_if_equal(kOtherNumber, 3, 9),           // 4: to 8, or 14
+            jump_if_equal(kOtherPrlimit, 3, 9),          // 4: to 8, or 14
             jump_if_equal(kCompatArchitecture, 0, 8),    // 5: or to 14
             load(offsetof(seccomp_data, nr)),            // 6
-            jump_if_equal(kCompatNumber, 0, 6),          // 7: or to 14
+            jump_if_equal(kCompatPrlimit, 0, 6),         // 7: or to 14
             load_argument(0),                            // 8: the process
             jump_if_equal(0, 4, 0),                      // 9: itself: to 14
             load_argument(2),                            // 10: the new limit
@@ -85,6 +101,35 @@ SeccompFilter neighbour_limits_filter() {
             jump_if_equal(0, 0, 1),                      // 13: or to 15
             give(SECCOMP_RET_ALLOW),                     // 14: none, only asked for
             give(SECCOMP_RET_ERRNO | unsigned{EPERM}),   // 15
+        },
+        0);
+}
+
+SeccompFilter user_namespaces_filter() {
+    constexpr std::size_t kFlags = 14, kAllow = 17, kRefuse = 18, kUnknown = 19;
+    return filter_of(
+        {
+            load(offsetof(seccomp_data, arch)),          // 0
+            jump_to(1, native_architecture(), 2, 8),     // 1
+            load(offsetof(seccomp_data, nr)),            // 2
+            keep_bits(~kX32),                            // 3
+            jump_to(4, SYS_unshare, kFlags, 5),          // 4
+            jump_to(5, SYS_clone, kFlags, 6),            // 5
+            jump_to(6, kClone3, kUnknown, 7),            // 6
+            jump_to(7, SYS_setns, kRefuse, kAllow),      // 7
+            jump_to(8, kCompatArchitecture, 9, kAllow),  // 8
+            load(offsetof(seccomp_data, nr)),            // 9
+            jump_to(10, kCompatUnshare, kFlags, 11),     // 10
+            jump_to(11, kCompatClone, kFlags, 12),       // 11
+            jump_to(12, kClone3, kUnknown, 13),          // 12
+            jump_to(13, kCompatSetns, kRefuse, kAllow),  // 13
+            load_argument(0),                            // 14: kFlags
+            keep_bits(CLONE_NEWUSER),                    // 15
+            jump_to(16, 0, kAllow, kRefuse),             // 16
+            give(SECCOMP_RET_ALLOW),                     // 17: kAllow
+            give(SECCOMP_RET_ERRNO | unsigned{EPERM}),   // 18: kRefuse
+            // Its flags are in memory, where no filter sees them; libc falls back to clone.
+            give(SECCOMP_RET_ERRNO | unsigned{ENOSYS}),  // 19: kUnknown
         },
         0);
 }

@@ -26,4 +26,11 @@ struct Pid1Call {
 /// own children are among the refused: a filter cannot tell whose a number is.
 [[nodiscard]] SeccompFilter neighbour_limits_filter();
 
+/// `signal: own`: unshare(2) and clone(2) of a user namespace and every setns(2) are EPERM,
+/// clone3(2) is ENOSYS. The owner of a user namespace mounts the cgroup file systems, whose files
+/// move processes of an equal user into its own groups (v1; v2 without nsdelegate), and there they
+/// stand still or end. setns(2) into any other namespace wants CAP_SYS_ADMIN, with which no
+/// restriction goes.
+[[nodiscard]] SeccompFilter user_namespaces_filter();
+
 }  // namespace covey::plan

@@ -106,18 +106,12 @@ CompiledSeccomp filter_of(const spec::Seccomp& profile, const std::string& cache
     return compiled;
 }
 
-/// Its neighbours have numbers in its PID namespace. An exec of covey-runtime's does not know what
-/// annotations have made of the entry: to it they might.
-bool has_neighbours(const Sections& s) {
-    const auto mode =
-        s.request.namespaces == NamespaceRule::spec ? s.plan.pid_mode : s.request.pid_mode;
-    return mode != spec::PidMode::nested && mode != spec::PidMode::container;
-}
-
 void add_own_filters(Sections& s) {
     auto& filters = s.plan.process.own_filters;
-    if (s.request.access.signal == spec::Reach::own && has_neighbours(s))
+    if (s.request.access.signal == spec::Reach::own && has_neighbours(s)) {
         filters.push_back(neighbour_limits_filter());
+        filters.push_back(user_namespaces_filter());
+    }
     if (s.request.pid1_signals == spec::Pid1Signals::route) filters.push_back(pid1_filter());
 }
 

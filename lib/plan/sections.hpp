@@ -51,6 +51,9 @@ void compile_process(Sections& s);
 void compile_scheduling(Sections& s, const spec::Process& from);
 void compile_seccomp(Sections& s);
 
+/// Its neighbours have numbers in its PID namespace. An exec of covey-runtime's does not know what
+/// annotations have made of the entry: to it they might.
+[[nodiscard]] bool has_neighbours(const Sections& s);
 /// Throws invalid_argument for a capability that opens what `access` closes.
 void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets);
 /// A procfs's options, with what `access` hides.

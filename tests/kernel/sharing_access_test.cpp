@@ -193,7 +193,7 @@ BundleOptions binding(const std::string& source, const std::string& how) {
 
 }  // namespace
 
-// Seen failing without the calls of refuse_host_proc().
+// Seen failing without the calls of refuse_host_views().
 TEST_CASE("a restricted container gets no procfs of the host's") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("landlock_scope");
@@ -229,6 +229,26 @@ TEST_CASE("a restricted container gets no procfs of the host's") {
     CHECK(lab.run(binding(host.folder() + "/deep", "bind"), with_access("private")).out ==
           "[\"proc\"]\n");
     CHECK(lab.run(binding("/proc/sys", "bind"), in_pod()).out.find("kernel") != std::string::npos);
+}
+
+// Seen failing without the rows of cgroup file systems in host_views.cpp.
+TEST_CASE("a restricted container gets no cgroup file system that it can write") {
+    COVEY_REQUIRES("root");
+    COVEY_REQUIRES("landlock_scope");
+    Lab lab;
+    const std::string groups = "/sys/fs/cgroup";
+    const auto ro = [](const std::string& how) { return how + R"(","ro)"; };
+    for (const auto& [source, how] : {std::pair{groups, std::string{"rbind"}},
+                                      {groups, ro("rbind")},
+                                      {std::string{"/sys"}, std::string{"rbind"}}}) {
+        const auto error = lab.refused(binding(source, how), with_access("private"));
+        INFO(source << " " << how << ": " << error.detail());
+        CHECK(error.code() == Code::invalid_spec);
+        CHECK(error.detail().find("cgroup file system") != std::string::npos);
+        CHECK(error.fix().find("rro") != std::string::npos);
+    }
+    CHECK_FALSE(lab.run(binding(groups, R"(rbind","rro)"), with_access("private")).out.empty());
+    CHECK_FALSE(lab.run(binding(groups, "rbind"), in_pod()).out.empty());
 }
 
 TEST_CASE("a restricted container's root brings no procfs of the host's along") {

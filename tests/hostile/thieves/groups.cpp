@@ -157,6 +157,33 @@ int name_group(const Arguments& words) {
     rest();
 }
 
+/// herd HIERARCHY...: whoever has a number in sight is moved into a group of the thief's, and
+/// stands still there.
+int herd(const Arguments& words) {
+    constexpr pid_t kLast = 300;
+    for (const auto& hierarchy : words) {
+        const pid_t child = fork();
+        if (child != 0) {
+            waitpid(child, nullptr, 0);
+            continue;
+        }
+        if (!become_owner() || !mount_groups(hierarchy)) _exit(fail("mount the groups"));
+        const auto below = std::string{kPlace} + "/covey-thief";
+        mkdir(below.c_str(), 0755);
+        std::string moved;
+        for (pid_t pid = 1; pid < kLast; ++pid)
+            if (pid != getpid() && pid != getppid() && kill(pid, 0) == -1 && errno == EPERM &&
+                overwrite(below + "/cgroup.procs", std::to_string(pid)))
+                moved += " " + std::to_string(pid);
+        (void)(overwrite(below + "/cgroup.freeze", "1") ||
+               overwrite(below + "/freezer.state", "FROZEN"));
+        say((moved.empty() ? "TRIED " : "WON ") + hierarchy + " moves:" + moved);
+        _exit(0);
+    }
+    say("GOT to the end");
+    rest();
+}
+
 int deep_groups(const Arguments& words) {
     return nest(words[0], number(words[1]));
 }

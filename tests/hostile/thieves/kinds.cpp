@@ -24,6 +24,7 @@ const std::map<std::string, Command>& kinds() {
         {"fuse-memory", fuse_memory},
         {"fuse-program", fuse_program},
         {"groups", groups},
+        {"herd", herd},
         {"hold-streams", hold_streams},
         {"keep-streams", keep_streams},
         {"key-add", key_add},

@@ -19,6 +19,7 @@ int lift(const Arguments& words);
 int freeze_self(const Arguments& words);
 int freeze_below(const Arguments& words);
 int name_group(const Arguments& words);
+int herd(const Arguments& words);
 int deep_groups(const Arguments& words);
 int wide_groups(const Arguments& words);
 // accounts.cpp

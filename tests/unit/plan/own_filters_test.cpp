@@ -5,8 +5,10 @@
 #include "plan/seccomp_filter.hpp"
 
 #include <cerrno>
+#include <csignal>
 
 #include <linux/audit.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
@@ -24,6 +26,11 @@ constexpr std::uint32_t kRefused = SECCOMP_RET_ERRNO | unsigned{EPERM};
 std::uint32_t verdict_of_limits(int number, std::array<std::uint64_t, 6> arguments,
                                 std::uint32_t architecture = native_architecture()) {
     return test::run_filter(neighbour_limits_filter().filter, {architecture, number, arguments});
+}
+
+std::uint32_t verdict_of_namespaces(int number, std::uint64_t first,
+                                    std::uint32_t architecture = native_architecture()) {
+    return test::run_filter(user_namespaces_filter().filter, {architecture, number, {first}});
 }
 
 }  // namespace
@@ -71,5 +78,32 @@ TEST_CASE("a limit of another process is not set, whichever way the kernel is en
     CHECK(verdict_of_limits(340, {2, 0, kLow}, AUDIT_ARCH_I386) == kRefused);
     CHECK(verdict_of_limits(302, {2, 0, kLow}, AUDIT_ARCH_I386) == SECCOMP_RET_ALLOW);
     CHECK(verdict_of_limits(340, {2, 0, kLow}) == SECCOMP_RET_ALLOW);
+#endif
+}
+
+TEST_CASE("no user namespace is made or entered, whichever way the kernel is entered") {
+    constexpr std::uint64_t kUpper = std::uint64_t{0xdead} << 32U;
+    constexpr std::uint64_t kUser = CLONE_NEWUSER;
+    constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | unsigned{ENOSYS};
+    for (const int call : {SYS_unshare, SYS_clone}) {
+        CHECK(verdict_of_namespaces(call, kUser) == kRefused);
+        CHECK(verdict_of_namespaces(call, kUser | kUpper | CLONE_NEWNS | SIGCHLD) == kRefused);
+        CHECK(verdict_of_namespaces(call, CLONE_NEWNS | CLONE_VM | SIGCHLD) == SECCOMP_RET_ALLOW);
+    }
+    CHECK(verdict_of_namespaces(SYS_setns, 3) == kRefused);
+    CHECK(verdict_of_namespaces(SYS_clone3, 0) == kNoSuchCall);
+    CHECK(verdict_of_namespaces(SYS_read, kUser) == SECCOMP_RET_ALLOW);
+#if defined(__x86_64__)
+    constexpr int kX32 = 0x40000000;
+    CHECK(verdict_of_namespaces(kX32 | SYS_unshare, kUser) == kRefused);
+    CHECK(verdict_of_namespaces(kX32 | SYS_clone, kUser) == kRefused);
+    CHECK(verdict_of_namespaces(kX32 | SYS_setns, 3) == kRefused);
+    CHECK(verdict_of_namespaces(kX32 | SYS_clone3, 0) == kNoSuchCall);
+    CHECK(verdict_of_namespaces(310, kUser, AUDIT_ARCH_I386) == kRefused);
+    CHECK(verdict_of_namespaces(310, CLONE_NEWNS, AUDIT_ARCH_I386) == SECCOMP_RET_ALLOW);
+    CHECK(verdict_of_namespaces(120, kUser, AUDIT_ARCH_I386) == kRefused);
+    CHECK(verdict_of_namespaces(346, 3, AUDIT_ARCH_I386) == kRefused);
+    CHECK(verdict_of_namespaces(435, 0, AUDIT_ARCH_I386) == kNoSuchCall);
+    CHECK(verdict_of_namespaces(SYS_unshare, kUser, AUDIT_ARCH_I386) == SECCOMP_RET_ALLOW);
 #endif
 }
