@@ -59,6 +59,8 @@ if [[ -z "${COVEY_NO_SKIP+set}" && $(id -u) == 0 &&
     export COVEY_NO_SKIP="root cgroup_v1 cgroup_v2 seccomp userns"
     say "a test that is skipped for one of '$COVEY_NO_SKIP' fails"
 fi
+# Under a sanitizer everything takes a multiple of the time: bounds of milliseconds are for nodes.
+case $preset in asan | tsan) export COVEY_PATIENCE="${COVEY_PATIENCE:-10}" ;; esac
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 
 everyday=(--label-exclude '^long$')

@@ -18,8 +18,9 @@ constexpr const char* kSocket = "shim.sock";
 std::vector<std::string> shim_environment() {
     std::vector<std::string> result;
 #ifdef COVEY_FAULTS
-    constexpr std::array kPassed{"COVEY_FAIL_AT", "ASAN_OPTIONS", "LSAN_OPTIONS",   "UBSAN_OPTIONS",
-                                 "TSAN_OPTIONS",  "GCOV_PREFIX",  "LD_LIBRARY_PATH"};
+    constexpr std::array kPassed{"COVEY_FAIL_AT", "COVEY_PATIENCE", "ASAN_OPTIONS",
+                                 "LSAN_OPTIONS",  "UBSAN_OPTIONS",  "TSAN_OPTIONS",
+                                 "GCOV_PREFIX",   "LD_LIBRARY_PATH"};
     for (const char* name : kPassed)
         if (const char* value = std::getenv(name))
             result.push_back(std::string{name} + "=" + value);

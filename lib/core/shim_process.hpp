@@ -29,8 +29,8 @@ inline constexpr int kShimCacheFd = 6;   // folder of compiled seccomp filters (
 
 /// Makes `shim.sock` (a stale one is replaced), connects, and starts covey-shim with it: the
 /// connection waits in the backlog until the shim accepts, so nothing here waits for the shim. The
-/// child gets no environment of ours but, in builds with COVEY_FAULTS, COVEY_FAIL_AT and the
-/// sanitizers' options.
+/// child gets no environment of ours but, in builds with COVEY_FAULTS, COVEY_FAIL_AT,
+/// COVEY_PATIENCE and the sanitizers' options.
 struct SpawnedShim {
     sys::Child process;
     UniqueFd connection;  // SOCK_SEQPACKET, blocking

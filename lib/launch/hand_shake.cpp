@@ -30,9 +30,10 @@ Error spoken_by_tenant(const Error& error) {
         error.causes(), error.errno_value());
 }
 
-Error without_a_word() {
-    return Error(Code::internal, "the launcher ended without a word")
-        .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log");
+Failed without_a_word() {
+    return {Error(Code::internal, "the launcher ended without a word")
+                .with_fix("it was killed (out of memory?) or crashed: look into the kernel's log"),
+            true};
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ Steps HandShake::take(From from, sys::Packet packet) {
             take_newborns(decode_newborn_message(std::move(packet)), sender);
         }
     } catch (const Error& error) {
-        fail(from == From::launcher ? error : spoken_by_tenant(error));
+        fail({from == From::launcher ? error : spoken_by_tenant(error)});
     }
     return taken();
 }
@@ -70,15 +71,15 @@ void HandShake::take_settled(sys::Packet packet) {
     } else if (expect_.gate) {
         steps_.emplace_back(Lost{});
     } else {
-        fail(std::move(*failure));
+        fail({std::move(*failure)});
     }
 }
 
 Steps HandShake::refuse(From from, const Error& error) {
     if (from == From::launcher)
-        fail(error);
+        fail({error});
     else if (!is_settled())
-        fail(spoken_by_tenant(error));
+        fail({spoken_by_tenant(error)});
     else if (!over_)
         steps_.emplace_back(Lost{});
     return taken();
@@ -101,7 +102,7 @@ void HandShake::take_launchers(LauncherMessage message, pid_t sender) {
     if (auto* failed = std::get_if<Failed>(&message)) {
         // Its sender is about to end. Who tidied up before that would kill it between the clone of
         // init and init's first word. Afterwards it is told at once (heard_all()).
-        if (!failure_) failure_ = std::move(failed->error);
+        if (!failure_) failure_ = std::move(*failed);
         if (launcher_gone_ || sender == spawner_) fail(*std::exchange(failure_, std::nullopt));
         return;
     }
@@ -123,12 +124,12 @@ void HandShake::take_newborns(NewbornMessage message, pid_t sender) {
     auto* failed = std::get_if<Failed>(&message);
     // The clone of init failed, behind the end of the launcher's own channel.
     if (failed != nullptr && init_ == 0 && sender != 0 && sender == launcher_) {
-        failure_ = std::move(failed->error);
+        failure_ = std::move(*failed);
         if (launcher_gone_) fail(*std::exchange(failure_, std::nullopt));
         return;
     }
     if (init_ == 0 || sender != init_) throw foreign(sender);
-    if (failed != nullptr) return fail(failed->error);
+    if (failed != nullptr) return fail(std::move(*failed));
     if (std::holds_alternative<Ready>(message)) return on_ready();
     if (auto* terminal = std::get_if<TerminalOpened>(&message))
         on_terminal(std::move(*terminal));
@@ -215,8 +216,9 @@ Steps HandShake::ended(From from) {
     (from == From::launcher ? launcher_open_ : newborn_open_) = false;
     if (from == From::newborn && !over_ && !failure_) {
         if (init_ != 0 && !is_settled()) {
-            fail(Error(Code::failed_precondition, "init ended before it was ready")
-                     .with_fix("it was killed (out of memory?): look into the kernel's log"));
+            fail({Error(Code::failed_precondition, "init ended before it was ready")
+                      .with_fix("it was killed (out of memory?): look into the kernel's log"),
+                  true});
         } else if (init_ != 0) {
             over_ = true;
             steps_.emplace_back(Executed{});
@@ -246,16 +248,16 @@ Steps HandShake::launcher_gone() {
 }
 
 Steps HandShake::expired() {
-    fail(Error(Code::timeout, "the launch took too long")
-             .with_fix("look for a mount or a device that hangs, or for a process that holds init "
-                       "up: the launch was killed"));
+    fail({Error(Code::timeout, "the launch took too long")
+              .with_fix("look for a mount or a device that hangs, or for a process that holds init "
+                        "up: the launch was killed")});
     return taken();
 }
 
-void HandShake::fail(Error error) {
+void HandShake::fail(Failed failed) {
     if (std::exchange(over_, true)) return;
     failure_.reset();
-    steps_.emplace_back(Failed{std::move(error)});
+    steps_.emplace_back(std::move(failed));
 }
 
 }  // namespace covey::launch

@@ -139,7 +139,7 @@ class HandShake {
     void on_ready();
     /// Throws when it is not due, or was said before.
     void require(bool due, bool& said, std::string_view what) const;
-    void fail(Error error);
+    void fail(Failed failed);
     [[nodiscard]] Steps taken() { return std::exchange(steps_, {}); }
 
     Expect expect_;
@@ -147,7 +147,7 @@ class HandShake {
     Recognize recognize_;
     std::optional<Prepared> prepared_;
     UniqueFd terminal_;
-    std::optional<Error> failure_;  // not told yet: its sender has not been reaped
+    std::optional<Failed> failure_;  // not told yet: its sender has not been reaped
     Steps steps_;
     bool over_ = false, launcher_open_ = true, newborn_open_ = true, launcher_gone_ = false;
     struct {

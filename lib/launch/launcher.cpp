@@ -17,6 +17,7 @@
 #include "launch/world.hpp"
 #include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
+#include "store/start_gate.hpp"
 #include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
@@ -105,7 +106,7 @@ class Launcher {
     Sources sources_;
     ProcSource proc_;
     Stdio stdio_;
-    UniqueFd gate_, report_;
+    UniqueFd gate_, report_, terminal_output_;
     spec::Hooks hooks_;
     Namespaces namespaces_{plan_, input_.pod};
     std::optional<RootBuilder> builder_;
@@ -131,15 +132,14 @@ void Launcher::read_and_compile() {
 void Launcher::open_on_host() {
     fault_point("launch.open");
     check_labels(plan_.process, plan_.mount_label);
-    gate_ = sys::open_at(input_.state_folder, kGateName, O_RDWR | O_NOFOLLOW)
-                .or_throw("open", kGateName);
-    // For reading too: opening does not wait for a reader, and writing never meets SIGPIPE.
-    if (input_.engine.has_report)
-        report_ = sys::open_at(input_.state_folder, kReportName, O_RDWR | O_NOFOLLOW)
-                      .or_throw("open", kReportName);
+    gate_ = store::hold_start_gate(input_.state_folder);
+    if (input_.engine.has_report) report_ = store::hold_start_report(input_.state_folder);
     // With a terminal nothing of the caller's streams may stay open in init: who reads `create`'s
     // output to its end would wait for the container's.
-    if (!plan_.process.terminal) stdio_ = open_stdio(input_.stdio);
+    if (!plan_.process.terminal)
+        stdio_ = open_stdio(input_.stdio);
+    else if (input_.copies_terminal)
+        terminal_output_ = open_output(input_.stdio.out, "stdout");
     give_pipes_on_host(stdio_, plan_.process, plan_.uid_mappings);
     connect_agent(plan_.process, channel_);
     namespaces_.open();
@@ -223,7 +223,7 @@ void Launcher::drop_host() {
     namespaces_.close();
     auto keep = leftovers();
     for (const auto& fd : {input_.channels.launcher, input_.channels.newborn, gate_.ref(),
-                           report_.ref(), input_.program})
+                           report_.ref(), terminal_output_.ref(), input_.program})
         if (fd.valid()) keep.push_back(fd.get());
     const auto unfinished = builder_->descriptors();
     keep.insert(keep.end(), unfinished.begin(), unfinished.end());
@@ -320,6 +320,7 @@ void Launcher::tell_prepared() {
     Prepared prepared;
     prepared.terminal = std::move(builder_->terminal().master);
     prepared.held_stdin = std::move(stdio_.held);
+    prepared.terminal_output = std::move(terminal_output_);
     // In mode nested the context is init's own.
     prepared.used_proc_context = builder_->used_proc_context() && !is_nested();
     prepared.command = plan_.process.args;
@@ -355,10 +356,10 @@ Bundle read_bundle(const std::string& folder) {
 void run_launcher(const LaunchInput& input) noexcept {
     Launcher launcher{input};
     try {
-        (void)sys::set_name("covey:launcher");
         // A newborn is in its process group until it has a session, and whoever traces it then
         // could have it signal the group: only this launch.
         if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
+        (void)sys::set_name("covey:launcher");
         // Without privilege it could not write its own /proc files then; entering the user
         // namespace, which it needs anyway, makes it so (commit_creds in the kernel's source).
         if (::geteuid() == 0) sys::set_dumpable(false).or_throw("set", "dumpable");

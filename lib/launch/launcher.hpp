@@ -35,7 +35,7 @@ struct EngineExtras {
     SessionKeyring keyring = SessionKeyring::own;
     /// For hooks that launcher and init run. Empty: there are no hooks.
     HookState hook_state;
-    /// There is a second FIFO: init says there why its exec failed (kReportName).
+    /// There is a second FIFO: init says there why its exec failed (store/start_gate.hpp).
     bool has_report = false;
     /// The host's root is a ramdisk: the container's is entered by chroot (sys::chroot_into).
     bool no_pivot = false;
@@ -45,6 +45,9 @@ struct LaunchInput {
     plan::LaunchRequest request;
     plan::CompileOptions compile;
     StdioNames stdio;
+    /// With a terminal: the parent copies what it shows to stdio.out, which the launcher opens, for
+    /// a log's file system may keep whoever opens it waiting.
+    bool copies_terminal = false;
     PodNamespaces pod;                      // all invalid: no sandbox
     const cgroup::Host* cgroups = nullptr;  // null: the container gets no group of its own
     cgroup::Placement cgroup_path;  // the container's group; the caller was born in it on v2
@@ -63,8 +66,6 @@ struct LaunchInput {
 /// Runs in the launcher process and ends it: status 0 when init is there, else 1 after Failed.
 [[noreturn]] void run_launcher(const LaunchInput& input) noexcept;
 
-inline constexpr const char* kGateName = "start.fifo";
-inline constexpr const char* kReportName = "start.report";
 inline constexpr const char* kConfigName = "config.json";
 
 }  // namespace covey::launch

@@ -80,11 +80,12 @@ void send_prepared(FdRef launchers, const Prepared& prepared) {
     std::string packet{kPrepared};
     put(packet, prepared.terminal ? "1" : "0");
     put(packet, prepared.held_stdin ? "1" : "0");
+    put(packet, prepared.terminal_output ? "1" : "0");
     put(packet, prepared.used_proc_context ? "1" : "0");
     put_list(packet, prepared.command);
     put_list(packet, prepared.warnings);
     std::vector<FdRef> fds;
-    for (const auto* fd : {&prepared.terminal, &prepared.held_stdin})
+    for (const auto* fd : {&prepared.terminal, &prepared.held_stdin, &prepared.terminal_output})
         if (*fd) fds.push_back(fd->ref());
     send(launchers, packet, fds);
 }

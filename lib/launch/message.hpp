@@ -67,8 +67,9 @@ struct ChannelPairs {
 [[nodiscard]] ChannelPairs make_channels();
 
 struct Prepared {
-    UniqueFd terminal;    // pty master, if the launcher opened one
-    UniqueFd held_stdin;  // write end that keeps a stdin of kind "hold" open
+    UniqueFd terminal;         // pty master, if the launcher opened one
+    UniqueFd held_stdin;       // write end that keeps a stdin of kind "hold" open
+    UniqueFd terminal_output;  // what a terminal shows is to be copied there
     bool used_proc_context = false;
     std::vector<std::string> command, warnings;
 };
@@ -95,6 +96,8 @@ struct Between {
 struct Dropped {};
 struct Failed {
     Error error;
+    /// Nobody has said so: its process ended.
+    bool was_silent = false;
 };
 using LauncherMessage = std::variant<Prepared, HooksDue, SeccompAgent, SeccompListener, Spawner,
                                      NeighboursDue, Between, Dropped, Failed>;

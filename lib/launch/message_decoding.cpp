@@ -87,6 +87,13 @@ class Attached {
         if (!status || !S_ISFIFO(status.value().st_mode)) refuse("what is no pipe");
         return fd;
     }
+    UniqueFd output() {
+        auto fd = next();
+        const auto status = sys::stat_fd(fd);
+        const auto type = status ? status.value().st_mode & S_IFMT : 0U;
+        if (type != S_IFREG && type != S_IFIFO && type != S_IFCHR) refuse("what is no stream");
+        return fd;
+    }
     UniqueFd socket() {
         auto fd = next();
         const auto status = sys::stat_fd(fd);
@@ -110,13 +117,15 @@ class Attached {
 
 Prepared decode_prepared(Fields fields, std::vector<UniqueFd> fds) {
     Prepared prepared;
-    const bool has_terminal = fields.flag(), has_held = fields.flag();
+    const bool has_terminal = fields.flag(), has_held = fields.flag(), has_output = fields.flag();
     prepared.used_proc_context = fields.flag();
     prepared.command = fields.list();
     prepared.warnings = fields.list();
-    Attached attached{std::move(fds), (has_terminal ? 1U : 0U) + (has_held ? 1U : 0U)};
+    Attached attached{std::move(fds),
+                      (has_terminal ? 1U : 0U) + (has_held ? 1U : 0U) + (has_output ? 1U : 0U)};
     if (has_terminal) prepared.terminal = attached.terminal();
     if (has_held) prepared.held_stdin = attached.pipe();
+    if (has_output) prepared.terminal_output = attached.output();
     return prepared;
 }
 

@@ -161,17 +161,17 @@ void RootBuilder::mask(const std::string& path) {
     const auto target = placed_.find(path, O_PATH);
     if (!target) return;
     const auto status = sys::stat_fd(*target).or_throw("stat", path);
-    if (!S_ISDIR(status.st_mode)) {
-        const auto null = std::move(sources_.null_devices.back());
-        sources_.null_devices.pop_back();
-        sys::attach(null, *target).or_throw("mask", path);
+    const bool is_folder = S_ISDIR(status.st_mode);
+    auto& first = is_folder ? empty_folder_ : null_device_;
+    if (first) {
+        const auto copy =
+            sys::clone_tree(first, "", sys::Recursive::no).or_throw("clone the cover of", path);
+        sys::attach(copy, *target).or_throw("mask", path);
         return;
     }
-    auto cover = empty_folder_ ? sys::clone_tree(empty_folder_, "", sys::Recursive::no)
-                                     .or_throw("clone", "empty folder")
-                               : make_empty_folder();
+    auto cover = is_folder ? make_empty_folder() : std::move(sources_.null_device);
     sys::attach(cover, *target).or_throw("mask", path);
-    if (!empty_folder_) empty_folder_ = std::move(cover);
+    first = std::move(cover);
 }
 
 void RootBuilder::make_readonly(const std::string& path) {
@@ -198,10 +198,9 @@ void RootBuilder::pivot() {
 
 std::vector<int> RootBuilder::descriptors() const {
     auto open = placed_.descriptors();
-    for (const auto fd : {root_.ref(), empty_folder_.ref(), sight_.keeper.ref(), sight_.home.ref()})
+    for (const auto fd : {root_.ref(), empty_folder_.ref(), null_device_.ref(),
+                          sources_.null_device.ref(), sight_.keeper.ref(), sight_.home.ref()})
         if (fd.valid()) open.push_back(fd.get());
-    for (const auto& device : sources_.null_devices)
-        open.push_back(device.get());
     for (const auto* list : {&sources_.binds, &sources_.devices})
         for (const auto& [number, tree] : *list)
             if (tree.valid()) open.push_back(tree.get());
@@ -215,6 +214,7 @@ void RootBuilder::close() {
     placed_.close();
     root_.reset();
     empty_folder_.reset();
+    null_device_.reset();
     sight_ = {};
     sources_ = {};
 }

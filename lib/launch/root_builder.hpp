@@ -89,8 +89,8 @@ class RootBuilder {
     ProcSight sight_;
     UniqueFd root_;
     PlacedMounts placed_;
-    UniqueFd
-        empty_folder_;  // the read-only tmpfs that masks folders, once attached: clones are cheap
+    /// What masks a folder (a read-only tmpfs) and a file, once attached: clones of it are cheap.
+    UniqueFd empty_folder_, null_device_;
     Terminal terminal_;
     UniqueFd attached_;                       // by the operation that runs
     std::map<std::size_t, UniqueFd> mounts_;  // those that a later operation changes

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,7 +164,13 @@ UniqueFd RootBuilder::make_proc(const plan::MountProc& operation) {
     }
     if (context.get() == own.get() || context.get() == entered.get())
         sys::configure(context, "source", "proc").or_throw("set source", "proc");
-    return create_filesystem(context, "proc", operation.options, operation.flags.set);
+    auto mount = create_filesystem(context, "proc", operation.options, operation.flags.set);
+    // The context of a helper's in the pod's sight: whoever spoke in its place has made no other
+    // file system of it.
+    if (sys::filesystem_magic(mount).or_throw("statfs", "proc") != PROC_SUPER_MAGIC)
+        throw Error(Code::failed_precondition, "the procfs helper sent no procfs")
+            .with_fix("look who of the pod has SYS_PTRACE, or use Linux 6.18");
+    return mount;
 }
 
 void RootBuilder::mount_cgroup(std::size_t number, const plan::MountCgroup& operation) {

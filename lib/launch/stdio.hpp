@@ -24,7 +24,7 @@ struct Stdio {
 
 /// Throws invalid_argument naming the stream and the value.
 [[nodiscard]] Stdio open_stdio(const StdioNames& names);
-/// One output stream alone (the shim's copy of a terminal's output).
+/// One output stream alone (where a terminal's output is copied to).
 [[nodiscard]] UniqueFd open_output(const std::string& name, const char* stream);
 /// Pipes belong to the process's user, who may then open /dev/stdout anew. Others (the null device,
 /// files, FIFOs and terminals of the host) stay whose they are. `uid` as this process's user

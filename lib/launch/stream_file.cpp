@@ -51,17 +51,27 @@ constexpr std::array<std::uint64_t, 17> kKernelsOwn{
                  : "give the real path, as realpath(1) says it");
 }
 
+/// Its node is on the file systems of /dev and /dev/pts themselves, whatever path leads there: what
+/// is mounted below, /dev/shm, may be a container's volume.
+bool is_in_hosts_dev(const struct stat& node) {
+    const auto is_of = [&](const char* folder) {
+        const auto status = sys::stat_at(sys::kCwd, folder);
+        return status && status.value().st_dev == node.st_dev;
+    };
+    return is_of("/dev") || is_of("/dev/pts");
+}
+
 /// Data sources and sinks that hold nothing of the host's, wherever their node is; a terminal only
 /// in the host's own /dev: a container may make nodes in its volumes.
-bool is_stream_device(dev_t device, const std::string& path) {
+bool is_stream_device(const struct stat& node) {
     constexpr unsigned kMemory = 1, kTty = 4, kConsole = 5, kFirstPty = 136, kLastPty = 143;
     constexpr std::array<unsigned, 5> kHarmless{3, 5, 7, 8, 9};  // null, zero, full, (u)random
-    const unsigned kind = major(device), number = minor(device);
+    const unsigned kind = major(node.st_rdev), number = minor(node.st_rdev);
     if (kind == kMemory)
         return std::find(kHarmless.begin(), kHarmless.end(), number) != kHarmless.end();
     const bool terminal = kind == kTty || (kind == kConsole && number == 1) ||
                           (kind >= kFirstPty && kind <= kLastPty);
-    return terminal && path.starts_with("/dev/");
+    return terminal && is_in_hosts_dev(node);
 }
 
 void require_file(FdRef place, const std::string& path, const char* stream) {
@@ -77,7 +87,7 @@ void require_file(FdRef place, const std::string& path, const char* stream) {
         case S_IFSOCK:
             refuse(path, stream, "is a socket", other);
         case S_IFCHR:
-            if (is_stream_device(status.st_rdev, path)) return;
+            if (is_stream_device(status)) return;
             refuse(path, stream, "is a device that is no stream",
                    "of devices null, zero, full, random, urandom and terminals in /dev are; one "
                    "for the container's program to open goes into the configuration's devices");

@@ -20,6 +20,7 @@
 #include "runtime/spawner.hpp"
 #include "runtime/state_codec.hpp"
 #include "runtime/systemd.hpp"
+#include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
@@ -36,8 +37,6 @@
 
 namespace covey::runtime {
 namespace {
-
-constexpr mode_t kFifoMode = 0600;
 
 std::string absolute_bundle(const std::string& bundle) {
     const auto folder = sys::open_dir(bundle);
@@ -194,8 +193,8 @@ void Creation::make_group() {
 }
 
 void Creation::launch() {
-    for (const char* name : {launch::kGateName, launch::kReportName})
-        sys::mkfifo_at(folder_->fd(), name, kFifoMode).or_throw("make", name);
+    store::make_start_gate(folder_->fd());
+    store::make_start_report(folder_->fd());
     auto channels = launch::make_channels();
     Pipe scope_gate;
     if (scope_) scope_gate = sys::make_pipe().or_throw("pipe", "launcher");
@@ -232,6 +231,7 @@ HandShake::Input Creation::hand_shake_input() {
             shared_.file,
             cgroups_ ? &*cgroups_ : nullptr,
             record_.cgroup.path,
+            true,
             expect,
             [this](pid_t pid, const std::string& metadata) {
                 return encode_process_state(record_, "creating", pid, pid, metadata);

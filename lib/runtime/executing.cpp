@@ -134,6 +134,7 @@ class Execution {
                 FdRef{-1},
                 cgroups_ ? &*cgroups_ : nullptr,
                 placement_.path,
+                false,
                 expect,
                 [&record](pid_t pid, const std::string& metadata) {
                     return encode_process_state(record, "running", record.pid, pid, metadata);

@@ -26,6 +26,11 @@ void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
     order.expect = input_.expect;
     order.recognize = task::children_in(input_.cgroups, input_.group);
     order.limit = kLimit;
+    if (input_.is_new_group && input_.cgroups != nullptr && !input_.group.empty())
+        order.ooms = [this] {
+            const auto group = cgroup::Group::open(*input_.cgroups, input_.record.cgroup);
+            return group.stats().oom_kills.value_or(0);
+        };
     launching_.emplace(owner_, reaper_, std::move(order), callbacks());
     loop_.run();
     if (failure_) throw Error(*failure_);

@@ -29,6 +29,7 @@ class HandShake {
         /// Null: the host's are looked up when the pod is to stand still.
         const cgroup::Host* cgroups = nullptr;
         std::string group;  // what is launched is born in it, or below; empty: it has none
+        bool is_new_group = false;
         launch::HandShake::Expect expect;
         /// OCI's "container process state" of the process, for a seccomp agent.
         launch::SeccompDelivery::State state;

@@ -5,6 +5,7 @@
 #include "core/lifecycle.hpp"
 #include "core/protocol.hpp"
 #include "shim/exec_state.hpp"
+#include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
@@ -25,7 +26,7 @@
 namespace covey::shim {
 namespace {
 
-constexpr mode_t kFolderMode = 0700, kGateMode = 0600;
+constexpr mode_t kFolderMode = 0700;
 
 UniqueFd make_folder(FdRef sandbox_folder, const std::string& id) {
     const auto made = sys::mkdir_at(sandbox_folder, "containers", kFolderMode);
@@ -54,7 +55,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     fault_point("container.folder");
     folder_ = make_folder(context_.folder, facts_.config.id);
     rollback.add([this] { remove_folder(); });
-    sys::mkfifo_at(folder_, launch::kGateName, kGateMode).or_throw("make", launch::kGateName);
+    store::make_start_gate(folder_);
     fault_point("container.cgroup");
     group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
     rollback.add([this] {
@@ -181,6 +182,7 @@ void Container::launch() {
     order.expect.nests = config.pid_mode == spec::PidMode::nested;
     order.expect.makes_world = config.pid_mode == spec::PidMode::container;
     order.recognize = task::children_in(&context_.host, facts_.cgroup);
+    order.ooms = [this] { return group_->stats().oom_kills.value_or(0); };
     launching_ = std::make_unique<task::Launching>(owner_, context_.reaper, std::move(order),
                                                    launch_callbacks());
     listener_ = context_.reaper.listen_first(owner_, [this] { return hear_launches(); });
@@ -239,6 +241,7 @@ void Container::run_launcher(launch::ChannelRefs channels) {
     input.request = launch_request();
     input.compile.seccomp_cache = sys::fd_path(context_.seccomp_cache);
     input.stdio = {facts_.config.stdio.in, facts_.config.stdio.out, facts_.config.stdio.err};
+    input.copies_terminal = true;
     input.pod = context_.sandbox.namespaces();
     input.pod.proc_context = proc_context_;
     input.pod.target = target_namespace_;
@@ -265,6 +268,7 @@ void Container::on_born(launch::Born born) {
     facts_.command = std::move(prepared.command);
     facts_.warnings = std::move(prepared.warnings);
     held_stdin_ = std::move(prepared.held_stdin);
+    terminal_output_ = std::move(prepared.terminal_output);
     expect_main();
     try {
         if (prepared.terminal) take_terminal(std::move(prepared.terminal));
@@ -285,8 +289,8 @@ void Container::expect_main() {
 
 void Container::take_terminal(UniqueFd master) {
     facts_.terminal = true;
-    terminal_ = std::make_unique<task::TerminalCopy>(
-        owner_, std::move(master), launch::open_output(facts_.config.stdio.out, "stdout"));
+    terminal_ = std::make_unique<task::TerminalCopy>(owner_, std::move(master),
+                                                     std::move(terminal_output_));
 }
 
 pid_t Container::pod_number(const std::vector<pid_t>& numbers) const {
@@ -357,7 +361,7 @@ void Container::start(ReplyTo reply) {
     start_reply_ = reply;
     try {
         if (could_reach_newborn()) context_.stillness.join(as_member());
-        ring(gate);
+        store::ring(gate);
     } catch (...) {
         start_reply_.reset();
         throw;
@@ -366,27 +370,19 @@ void Container::start(ReplyTo reply) {
     // keep the channel open.
     launching_->await_execution([this] {
         try {
-            ring(open_gate());
+            store::ring(open_gate());
         } catch (const Error&) {  // init has ended: its pidfd tells
         }
     });
 }
 
 UniqueFd Container::open_gate() const {
-    auto gate = sys::open_at(folder_, launch::kGateName, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
-    // ENXIO: nobody reads any more.
+    auto gate = store::open_start_gate(folder_);
     if (!gate)
         throw Error::from_errno(gate.error(), "open start gate of", facts_.config.id)
             .with_code(Code::failed_precondition)
             .with_fix("the container's init has ended: delete the container");
     return std::move(gate).value();
-}
-
-void Container::ring(FdRef gate) const {
-    const auto written = sys::write_all(gate, "s");
-    // Full: then init has enough to read.
-    if (!written && written.error() != EAGAIN)
-        written.or_throw("write start gate of", facts_.config.id);
 }
 
 void Container::on_executed() {
@@ -396,7 +392,7 @@ void Container::on_executed() {
     if (executed_early_) return;
     facts_.state = core::ContainerState::running;
     facts_.started_at = task::unix_microseconds();
-    (void)sys::unlink_at(folder_, launch::kGateName);  // its work is done
+    store::remove_start_gate(folder_);
     record_.write(folder_);
     tell_facts(*std::exchange(start_reply_, std::nullopt));
 }

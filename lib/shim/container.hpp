@@ -94,7 +94,6 @@ class Container {
     void on_executed();
     /// Throws failed_precondition: init has ended.
     [[nodiscard]] UniqueFd open_gate() const;
-    void ring(FdRef gate) const;
     [[nodiscard]] pid_t pod_number(const std::vector<pid_t>& numbers) const;
     void note_process();
     void expect_main();
@@ -147,6 +146,7 @@ class Container {
     void on_exec_trouble(ExecState& state, const Error& error);
     void tell_exec_exit(ExecState& state);
     void tell_exec_failure(ExecState& state);
+    void answer_execs();
     void forget_execs();
     void sweep_execs();
 
@@ -162,7 +162,7 @@ class Container {
     UniqueFd main_;  // pidfd
     task::Reaper::Child main_end_;
     task::Reaper::Listener listener_;
-    UniqueFd held_stdin_;
+    UniqueFd held_stdin_, terminal_output_;
     UniqueFd proc_context_;  // lent by the sandbox for the launch
     bool is_in_domain_ = false, executed_early_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access

@@ -256,6 +256,7 @@ void Container::announce_end() {
     facts_.state = core::ContainerState::stopped;
     facts_.exit = end_;
     facts_.pid = facts_.pod_pid = 0;
+    answer_execs();
     forget_execs();
     record_.write(folder_);
     pausing_.reset();

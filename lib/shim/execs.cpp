@@ -111,6 +111,8 @@ void Container::launch_exec(ExecState& state, std::vector<UniqueFd> fds) {
     order.expect.gate = false;
     order.expect.listener = facts_.config.pid1_signals == spec::Pid1Signals::route;
     order.recognize = task::children_in(&context_.host, state.facts.cgroup);
+    order.ooms = [this] { return group_->stats().oom_kills.value_or(0); };
+    order.ooms_before = state.ooms;
     state.launching = std::make_unique<task::Launching>(state.owner, context_.reaper,
                                                         std::move(order), exec_callbacks(state));
 }
@@ -211,6 +213,19 @@ void Container::tell_exec_failure(ExecState& state) {
     // Not earlier: whoever hears of the failure shall find nothing of the exec.
     if (state.reply) context_.peers.reply(*std::exchange(state.reply, std::nullopt), *state.error);
     finish_if_empty();
+}
+
+/// Nothing is left of the container, and with it of them; a neighbour that holds a newborn's
+/// channel could keep the word of their end from coming.
+void Container::answer_execs() {
+    for (auto& [id, state] : execs_) {
+        if (!state->reply) continue;
+        state->told = true;
+        context_.peers.reply(
+            *std::exchange(state->reply, std::nullopt),
+            state->error.value_or(Error(Code::failed_precondition,
+                                        "the container ended before the exec was started")));
+    }
 }
 
 void Container::forget_execs() {

@@ -1,11 +1,13 @@
 #include "task/launching.hpp"
 
+#include "covey/error.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "sys/socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -28,6 +30,8 @@ Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callba
       launcher_(std::move(order.launcher.pidfd)),
       hand_shake_(order.expect, order.launcher.pid, order.spawner, std::move(order.recognize)),
       callbacks_(std::move(callbacks)),
+      ooms_(std::move(order.ooms)),
+      ooms_before_(order.ooms_before),
       limit_(order.limit),
       awaits_launcher_(!launcher_) {
     launchers_words_ = owner_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
@@ -111,8 +115,20 @@ void Launching::on(const launch::Lost& /*step*/) {
     channels_.newborn.reset();
 }
 
+bool Launching::is_out_of_memory() const noexcept {
+    try {
+        return ooms_ && ooms_() > ooms_before_;
+    } catch (const std::exception&) {
+        return false;  // its group is gone
+    }
+}
+
 void Launching::on(launch::Failed step) {
     cancel_deadline();
+    if (step.was_silent && is_out_of_memory())
+        step.error = Error(Code::resource_exhausted,
+                           "the launch did not fit into the memory limit of its cgroup")
+                         .with_fix("raise the limit (linux.resources.memory.limit)");
     callbacks_.failed(std::move(step.error));
 }
 

@@ -12,6 +12,7 @@
 #include "task/reaper.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -29,6 +30,10 @@ class Launching {
         pid_t spawner = 0;
         launch::HandShake::Expect expect;
         launch::HandShake::Recognize recognize;
+        /// Processes of the launch's group that the kernel has killed for want of memory, by now
+        /// and when the launch began. Empty: it is not known.
+        std::function<std::uint64_t()> ooms;
+        std::uint64_t ooms_before = 0;
         /// Nothing: as long as it takes.
         std::optional<std::chrono::milliseconds> limit = std::chrono::seconds{30};
     };
@@ -90,6 +95,7 @@ class Launching {
     void on(const launch::Executed& step);
     void on(const launch::Lost& step);
     void on(launch::Failed step);
+    [[nodiscard]] bool is_out_of_memory() const noexcept;
     void on(launch::Helper step);
     void on(launch::KeepSpawner step) { callbacks_.spawner(std::move(step)); }
     void on(const launch::RunHooks& step);
@@ -114,6 +120,8 @@ class Launching {
     launch::HandShake hand_shake_;
     Callbacks callbacks_;
     Timer deadline_, look_;
+    std::function<std::uint64_t()> ooms_;
+    std::uint64_t ooms_before_;
     std::optional<std::chrono::milliseconds> limit_;
     std::chrono::milliseconds next_look_{0};
     std::function<void()> nudge_;

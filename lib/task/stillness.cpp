@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "base/log.hpp"
+#include "base/patience.hpp"
 
 #include <fmt/format.h>
 
@@ -101,7 +102,7 @@ void Stillness::on_limit() {
         Error(Code::timeout,
               fmt::format("pid mode nested: those in the pod who could look into a newborn stood "
                           "still for {} ms, which is as long as they may",
-                          kLimit.count()))
+                          patience(kLimit).count()))
             .with_fix("try again when the machine is less busy, or use pid mode pod or container"));
 }
 
@@ -130,12 +131,12 @@ void Stillness::freeze(const Members::Found& one) {
         if (error.code() != Code::not_found) throw;
         return;  // a zombie's
     }
-    if (!limit_.is_set()) limit_ = owner_.after(kLimit, [this] { on_limit(); });
+    if (!limit_.is_set()) limit_ = owner_.after(patience(kLimit), [this] { on_limit(); });
     const bool is_paused = group->is_frozen();
     // First on the list: one that does not stop in time is thawed as well.
     auto& frozen = frozen_.emplace_back(Frozen{one, std::move(*group), !is_paused, nullptr});
     frozen.freezing =
-        std::make_unique<Freezing>(owner_, frozen.group, kLimit * 3 / 4,
+        std::make_unique<Freezing>(owner_, frozen.group, patience(kLimit) * 3 / 4,
                                    [this, &frozen](bool stands) { on_stopped(frozen, stands); });
 }
 

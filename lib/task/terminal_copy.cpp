@@ -9,7 +9,6 @@
 #include <chrono>
 #include <utility>
 
-#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,16 +17,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetry{20};
 
-bool is_writable(FdRef fd) {
-    pollfd entry{fd.get(), POLLOUT, 0};
-    return ::poll(&entry, 1, 0) > 0;
-}
-
 }  // namespace
 
 TerminalCopy::TerminalCopy(Owner& owner, UniqueFd master, UniqueFd output)
     : owner_(owner), master_(std::move(master)), output_(std::move(output)) {
     sys::set_nonblocking(master_, true).or_throw("fcntl", "pty");
+    // A FIFO's other writers may fill it at any moment.
+    sys::set_nonblocking(output_, true).or_throw("fcntl", "the terminal's output");
     listen();
 }
 
@@ -38,6 +34,7 @@ void TerminalCopy::listen() {
 void TerminalCopy::rest(std::chrono::milliseconds time) {
     watch_.end();
     retry_ = owner_.after(time, [this, time] {
+        if (!write_pending()) return rest(time);
         try {
             listen();
         } catch (...) {
@@ -48,19 +45,39 @@ void TerminalCopy::rest(std::chrono::milliseconds time) {
 }
 
 void TerminalCopy::copy() {
-    // A reader of the output (a FIFO's) that lags holds the program back, it does not lose a byte.
-    if (!is_writable(output_)) return rest(kRetry);
-    std::array<char, 4096> chunk{};  // PIPE_BUF: a writable FIFO takes it whole
-    const auto got = ::read(master_.get(), chunk.data(), chunk.size());
-    if (got > 0) {
-        // An output that fails (disk full) must not stop the program: docs/API.md, stdio.
-        (void)sys::write_all(output_, {chunk.data(), static_cast<std::size_t>(got)});
+    if (read_some()) {
+        // A reader of the output (a FIFO's) that lags holds the program back, it does not lose a
+        // byte.
+        if (!pending_.empty()) rest(kRetry);
         return;
     }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (errno == EAGAIN || errno == EINTR) return;
     // EIO: every slave is closed. The container may open its /dev/console again: look from time to
     // time.
     rest(kRetry * 10);
+}
+
+/// False: the output takes no more for now.
+bool TerminalCopy::write_pending() {
+    while (!pending_.empty()) {
+        const auto sent = ::write(output_.get(), pending_.data(), pending_.size());
+        if (sent < 0 && errno == EAGAIN) return false;
+        if (sent < 0 && errno == EINTR) continue;
+        // An output that fails (disk full) must not stop the program: docs/API.md, stdio.
+        pending_.erase(0, sent < 0 ? pending_.size() : static_cast<std::size_t>(sent));
+    }
+    return true;
+}
+
+/// False: nothing was read, and errno says why; 0 is EIO here, as of a pty.
+bool TerminalCopy::read_some() {
+    std::array<char, 4096> chunk{};
+    const auto got = ::read(master_.get(), chunk.data(), chunk.size());
+    if (got == 0) errno = EIO;
+    if (got <= 0) return false;
+    pending_.assign(chunk.data(), static_cast<std::size_t>(got));
+    (void)write_pending();
+    return true;
 }
 
 void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {
@@ -68,12 +85,8 @@ void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {
 }
 
 void TerminalCopy::drain() {
-    std::array<char, 4096> chunk{};
-    while (is_writable(output_)) {
-        const auto got = ::read(master_.get(), chunk.data(), chunk.size());
-        if (got <= 0) return;
-        (void)sys::write_all(output_, {chunk.data(), static_cast<std::size_t>(got)});
-    }
+    while (write_pending() && read_some())
+        ;
 }
 
 }  // namespace covey::task

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace covey::task {
 
@@ -23,11 +24,14 @@ class TerminalCopy {
 
   private:
     void copy();
+    [[nodiscard]] bool write_pending();
+    [[nodiscard]] bool read_some();
     void listen();
     void rest(std::chrono::milliseconds time);
 
     Owner& owner_;
     UniqueFd master_, output_;
+    std::string pending_;  // read, and not written yet
     Watch watch_;
     Timer retry_;
 };

@@ -45,6 +45,21 @@ TEST_CASE("limits of the spec are those of the container's cgroup before its pro
     CHECK((cpu == "50000 100000\n" || cpu == "50000\n"));
 }
 
+// Seen failing before: internal, "the launcher ended without a word".
+TEST_CASE("a memory limit in which no launch fits is told by name") {
+    COVEY_REQUIRES("root");
+    Lab lab;
+    for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
+        const auto error = lab.refused(
+            probe_bundle({"exit", "0"}, R"({"linux":{"resources":{"memory":{"limit":131072}}}})"),
+            in_mode(mode));
+        INFO(error.detail());
+        CHECK(error.code() == Code::resource_exhausted);
+        CHECK(error.detail().find("memory limit") != std::string::npos);
+        CHECK(error.fix().find("memory.limit") != std::string::npos);
+    }
+}
+
 TEST_CASE("a pids limit holds for execs too") {
     COVEY_REQUIRES("root");
     Lab lab;

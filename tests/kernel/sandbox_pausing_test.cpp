@@ -22,7 +22,6 @@ bool stands_still(const std::string& id) {
 // launch let it go on.
 TEST_CASE("a paused container stands still, through nested launches too, and goes on") {
     COVEY_REQUIRES("root");
-    COVEY_REQUIRES("own_speed");
     Lab lab;
     for (const auto mode : {PidMode::pod, PidMode::nested}) {
         auto options = in_mode(mode);

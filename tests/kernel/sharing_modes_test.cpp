@@ -114,7 +114,6 @@ TEST_CASE("the pod's end is the end of its nested containers") {
 // Seen failing with the thaw taken out.
 TEST_CASE("neighbours run again after every nested launch, also one that failed") {
     COVEY_REQUIRES("root");
-    COVEY_REQUIRES("own_speed");
     Lab lab;
     auto options = in_pod();
     options.add_capabilities = {"SYS_PTRACE"};  // who could not reach a newborn is not frozen

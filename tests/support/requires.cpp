@@ -88,13 +88,13 @@ Reason no_landlock() {
     return errno_text("landlock_create_ruleset");
 }
 
-/// ABI 6, Linux 6.12: domains that hold back signals and leave files alone.
 /// Where a launch takes a hundred times as long, no bound of milliseconds can be kept.
 Reason no_own_speed() {
     if (std::getenv("COVEY_EMULATED") == nullptr) return {};
     return "this processor is emulated";
 }
 
+/// ABI 6, Linux 6.12: domains that hold back signals and leave files alone.
 Reason no_landlock_scope() {
     const auto abi =
         syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -30,7 +30,7 @@ set -o pipefail
 ip link set lo up
 
 export COVEY_BIN=/covey/bin
-export COVEY_EMULATED=1
+export COVEY_EMULATED=1 COVEY_PATIENCE=50
 export COVEY_NO_SKIP="root cgroup_v2 cgroup_pure_v2 seccomp userns"
 . /covey/settings
 echo "COVEY-VM up, kernel $(uname -r), $(cut -d. -f1 /proc/uptime) s"

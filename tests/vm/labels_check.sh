@@ -15,7 +15,9 @@ refused() { # TEXT WORDS…
     has "$*" "$text" "$(cat /run/err)"
 }
 
-# A bundle. $1: a member of `process`, the label; $2: annotations; $3: namespaces; $4: more of the linux part.
+# A bundle. $1: a member of `process`, the label; $2: annotations; $3: namespaces; $4: more of the linux part. $ipc: the
+# IPC namespace's.
+ipc='{"type": "ipc"}'
 look='cat /proc/self/attr/current; cat /etc/public; cat '
 bundle() {
     mkdir -p $bundle/rootfs/bin $bundle/rootfs/etc $bundle/rootfs/proc $bundle/rootfs/label
@@ -30,7 +32,7 @@ bundle() {
   "capabilities": {"bounding": $caps, "effective": $caps, "permitted": $caps}},
  "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
   {"destination": "/label", "type": "tmpfs", "source": "tmpfs"}],
- "linux": {"namespaces": [$3{"type": "mount"}, {"type": "ipc"}]$4}}
+ "linux": {"namespaces": [$3{"type": "mount"}, $ipc]$4}}
 END
 }
 pid_of() { covey-runtime state "$1" | sed -n 's/^ *"pid": \([0-9]*\),*$/\1/p'; }
@@ -67,12 +69,14 @@ confines_everywhere() {
     of_pod='"io.kubernetes.cri.sandbox-id": "pod"'
     bundle '"terminal": false' "$of_pod" "$pid" ""
     covey-runtime run -d --bundle $bundle pod </dev/null >/run/pod 2>&1 || bad "pod: $(cat /run/pod)"
+    ipc="{\"type\": \"ipc\", \"path\": \"/proc/$(pid_of pod)/ns/ipc\"}" # as engines do: what says of which pod it is
     for mode in pod nested; do
         bundle "$label" "$of_pod, \"covey.dev/pid\": \"$mode\"" "$pid" "$1"
         confines "mode $mode"
     done
     bundle "$label, \"noNewPrivileges\": true" "$of_pod, \"covey.dev/access\": \"private\"" "$pid" "$1"
     confines "restricted access"
+    ipc='{"type": "ipc"}'
     is "one without a label" "$unlabelled" "$(covey-runtime exec pod /bin/busybox cat /proc/self/attr/current </dev/null | tr -d '\0')"
     ok delete --force pod
 }

@@ -129,6 +129,14 @@ class Lifecycle(OciTest):
         self.ok("delete", "--force", two)
         self.wait_exit(pid)
 
+    @only_covey("runc says what its own process read: EOF")
+    def test_a_memory_limit_in_which_no_launch_fits_is_told_by_name(self):
+        """Seen failing before: "the launcher ended without a word"."""
+        def little(config):
+            config["linux"]["resources"] = {"memory": {"limit": 65536}}
+        one, bundle = self.bundle("probe", "exit", "0", change=little)
+        self.fails("memory limit", "create", "--bundle", bundle, one)
+
     def test_delete_force_of_nobody_succeeds_and_delete_does_not(self):
         self.ok("delete", "--force", "nobody")
         self.ok("delete", "-f", "nobody")

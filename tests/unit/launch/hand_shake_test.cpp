@@ -53,7 +53,7 @@ class Parent {
     /// What was told since the last call.
     std::string heard() { return std::exchange(words_, {}); }
 
-    static inline const std::string kPrepared{"P0\0000\0000\0001\0/bin/x\0000\0", 18};
+    static inline const std::string kPrepared{"P0\0000\0000\0000\0001\0/bin/x\0000\0", 20};
 
   private:
     Parent& note(const launch::Steps& steps) {
