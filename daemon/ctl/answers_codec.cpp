@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 #include "ctl/answers.hpp"
+#include "ctl/text_safety.hpp"
 
 #include <fmt/format.h>
 
@@ -11,11 +12,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+Error no_json() {
+    return Error(Code::internal, "coveyd's answer is no JSON object")
+        .with_fix("use a covey command of coveyd's version: covey version");
+}
+
 Json parse(std::string_view text) {
     Json document = Json::parse(text, nullptr, false);
-    if (document.is_discarded() || !document.is_object())
-        throw Error(Code::internal, "coveyd's answer is no JSON object")
-            .with_fix("use a covey command of coveyd's version: covey version");
+    if (document.is_discarded() || !document.is_object()) throw no_json();
     return document;
 }
 
@@ -276,7 +280,8 @@ Error decode_problem(int status, std::string_view json) {
 std::string pretty_json(std::string_view json) {
     // ordered: fields in the order in which the daemon says them.
     const auto document = nlohmann::ordered_json::parse(json, nullptr, false);
-    return document.is_discarded() ? std::string{json} : document.dump(2);
+    if (document.is_discarded()) throw no_json();
+    return printable_json(document.dump(2));
 }
 
 }  // namespace covey::ctl

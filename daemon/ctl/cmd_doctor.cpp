@@ -77,7 +77,7 @@ std::string status_word(const std::string& status, bool color) {
     for (const Look& look : kLooks)
         if (status == look.status)
             return color ? fmt::format("\033[{}m{}\033[0m", look.code, look.word) : look.word;
-    return status;
+    return printable(status);
 }
 
 void print_checks(const InfoAnswer& info) {

@@ -55,7 +55,8 @@ class EventPrinter {
             newest_ = event.seq;
             return follow_ || newest_ > 0;
         }
-        if (event.type != "heartbeat") print(json_ ? text + "\n" : event_line(event));
+        if (event.type != "heartbeat")
+            print(json_ ? printable_json(text) + "\n" : event_line(event));
         // A heartbeat comes when there is nothing more: what a filter hides will not come either.
         return follow_ || (event.seq < newest_ && event.type != "heartbeat");
     }

@@ -4,6 +4,7 @@
 #include "ctl/answers.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
+#include "ctl/text_safety.hpp"
 #include "ctl/tree.hpp"
 #include "ctl/units.hpp"
 
@@ -106,7 +107,7 @@ int ps(const Session& session, const PsOptions& options) {
         return 0;
     }
     for (const auto& one : containers)
-        print(one.id + "\n");
+        print(printable(one.id) + "\n");
     return 0;
 }
 

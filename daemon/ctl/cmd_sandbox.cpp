@@ -5,6 +5,7 @@
 #include "ctl/answers.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/requests.hpp"
+#include "ctl/text_safety.hpp"
 #include "ctl/tree.hpp"
 #include "ctl/units.hpp"
 
@@ -105,7 +106,7 @@ int list(const Session& session) {
     const auto sandboxes = decode_sandboxes(*answer);
     if (session.names_only()) {
         for (const auto& sandbox : sandboxes)
-            print(sandbox.id + "\n");
+            print(printable(sandbox.id) + "\n");
         return 0;
     }
     std::vector<Column> columns{{"SANDBOX"},

@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 
+#include <fmt/format.h>
+
 namespace covey::ctl {
 namespace {
 
@@ -29,6 +31,14 @@ bool is_control(std::string_view point) noexcept {
     return at(1) == 0x81U && at(2) >= 0xA6U && at(2) <= 0xA9U;
 }
 
+/// Of a code point of at most three bytes.
+unsigned number_of(std::string_view point) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(point[i]); };
+    if (point.size() == 1) return at(0);
+    if (point.size() == 2) return (at(0) & 0x1FU) << 6U | (at(1) & 0x3FU);
+    return (at(0) & 0x0FU) << 12U | (at(1) & 0x3FU) << 6U | (at(2) & 0x3FU);
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -44,6 +54,20 @@ std::string printable(std::string_view text) {
             safe += '?';
         }
         at += whole ? length : 1;
+    }
+    return safe;
+}
+
+std::string printable_json(std::string_view json) {
+    std::string safe;
+    safe.reserve(json.size());
+    for (std::size_t at = 0; at < json.size();) {
+        const auto point = json.substr(at, length_of(json[at]));
+        at += point.size();
+        if (point == "\n" || !is_control(point))
+            safe += point;
+        else
+            safe += fmt::format("\\u{:04x}", number_of(point));
     }
     return safe;
 }

@@ -10,6 +10,9 @@ namespace covey::ctl {
 /// Control characters and bytes that are not UTF-8 become '?': a process chooses its own command
 /// line, and it must not be able to speak to the operator's terminal in escape sequences.
 [[nodiscard]] std::string printable(std::string_view text);
+/// JSON text with the same of its characters (but line feeds) written as JSON escapes, which name
+/// them all the same.
+[[nodiscard]] std::string printable_json(std::string_view json);
 /// Columns on a terminal, one for each code point (nothing that we print is wide).
 [[nodiscard]] std::size_t display_width(std::string_view text) noexcept;
 /// The first `width` columns, the last of them "…" when something was cut. 0: no limit.

@@ -8,6 +8,8 @@
 #include "engine/teardown.hpp"
 #include "sys/file.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +25,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr const char* kOwnConfigName = "config.json";  // its folder is the bundle then
-constexpr milliseconds kKillLimit{30'000};             // from SIGKILL to the report of the end
+constexpr milliseconds kKillLimit{4'000};              // from SIGKILL to the report of the end
+constexpr milliseconds kPatience{300};                 // of a delete, with what is under way
 constexpr milliseconds kHearLimit{1'000};              // for the report of an end that has been
 
 core::ContainerConfig config_of(const CreateContainerAction& action) {
@@ -101,7 +104,8 @@ asio::awaitable<bool> send_signal(SandboxPtr sandbox, std::string id, int signal
         core::RequestBody wish = core::KillContainer{id, signal, all};
         (void)co_await link->ask<core::Done>(std::move(wish));
     } catch (const Error& error) {
-        if (error.code() != Code::failed_precondition) throw;
+        // Not found: it was cut short, and its end was told before.
+        if (error.code() != Code::failed_precondition && error.code() != Code::not_found) throw;
         co_return false;
     }
     co_return true;
@@ -125,8 +129,12 @@ asio::awaitable<void> kill_all(StatePtr state, SandboxPtr sandbox, ContainerPtr 
     if (!sent) co_await ask_for_exit(state, sandbox, container);
     const bool ended = co_await wait_exit(container, Clock::now() + kKillLimit);
     if (ended) co_return;
-    throw Error(Code::timeout, fmt::format("container '{}' has processes left {} s after SIGKILL",
-                                           container->request.id, kKillLimit.count() / 1000))
+    const auto& cgroup = container->facts.cgroup;
+    throw Error(Code::timeout,
+                fmt::format("container '{}' has processes left {} s after SIGKILL: {}",
+                            container->request.id, kKillLimit.count() / 1000,
+                            cgroup.empty() ? "its cgroup is not known"
+                                           : state->surroundings->survivors(cgroup)))
         .with_fix(
             "they wait in the kernel (state D), often for a mount; try again when it answers");
 }
@@ -266,8 +274,35 @@ asio::awaitable<ContainerView> stop_container(StatePtr state, StopContainerActio
     co_return Registry::view(*container);
 }
 
+asio::awaitable<void> cut_short(StatePtr state, std::string id) {
+    const auto container = state->registry.find_container(id);
+    if (!container || (container->complete && !container->starting)) co_return;
+    const auto sandbox = state->registry.find_sandbox(container->request.sandbox);
+    if (!sandbox || !sandbox->has_shim()) co_return;
+    const auto link = sandbox->link;
+    try {
+        core::RequestBody wish = core::KillContainer{id, SIGKILL, true};
+        if (!container->starting) wish = core::DeleteContainer{id, true};
+        (void)co_await link->ask<core::Done>(std::move(wish));
+    } catch (const Error& error) {  // it has ended meanwhile
+        log::debug("nothing to cut short", {{"container", id}, {"problem", error.detail()}});
+    }
+}
+
+/// A create or start that is under way, and may be for half a minute when a neighbour has stopped
+/// the container's first process, ends with the container: a delete waits for it for a moment only.
+asio::awaitable<void> cut_short_later(StatePtr state, std::string id,
+                                      std::shared_ptr<const bool> waits) {
+    Signal timer(state->executor);
+    co_await timer.wait_until(Clock::now() + kPatience);
+    if (*waits) co_await cut_short(state, id);
+}
+
 asio::awaitable<void> delete_container(StatePtr state, std::string id, bool force) {
+    const auto waits = std::make_shared<bool>(true);
+    if (force) asio::co_spawn(state->executor, cut_short_later(state, id, waits), asio::detached);
     const auto guard = co_await state->locks->acquire(container_lock(id));
+    *waits = false;
     const auto container = state->registry.find_container(id);
     if (!container && force) co_return;
     if (!container) (void)state->registry.container(id);  // throws not_found

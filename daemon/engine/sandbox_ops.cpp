@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "core/lifecycle.hpp"
 #include "engine/id_blocks.hpp"
+#include "engine/lost_group.hpp"
 #include "engine/operations.hpp"
 #include "engine/requests.hpp"
 #include "engine/shim_events.hpp"
@@ -204,6 +205,7 @@ asio::awaitable<void> delete_sandbox(StatePtr state, std::string id, bool force)
     if (!sandbox && force) co_return;
     if (!sandbox) (void)state->registry.sandbox(id);  // throws not_found
     if (!force) require_deletable(*sandbox);
+    co_await refuse_lost_group(state, sandbox);
     sandbox->closing = sandbox->deleting = true;
     auto record = record_of(*sandbox, Phase::deleting, sandbox->facts);
     keep_record(*state, *sandbox, std::move(record));

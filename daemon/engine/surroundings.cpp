@@ -3,6 +3,7 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 
+#include <map>
 #include <utility>
 
 namespace covey::daemon {
@@ -27,18 +28,25 @@ class HostSurroundings final : public Surroundings {
     void unpin(FdRef folder) override { core::unpin_namespaces(folder); }
 
     void kill_group(const std::string& cgroup) override {
-        if (const auto group = open_group(cgroup)) group->kill();
+        auto& killing = endings_[cgroup].killing;
+        if (!killing) killing.emplace(host_, cgroup);
+        (void)killing->turn(cgroup::TurnClock::now() + cgroup::kTurn);
     }
     std::string survivors(const std::string& cgroup) override {
         const auto group = open_group(cgroup);
         return group ? group->survivors() : std::string{};
     }
-    bool remove_group(const std::string& cgroup) override {
-        auto group = open_group(cgroup);
-        if (!group) return true;
-        if (!group->is_empty()) return false;
-        group->remove();
-        return true;
+    cgroup::Removal::Left remove_group(const std::string& cgroup) override {
+        using cgroup::Removal;
+        const auto group = open_group(cgroup);
+        auto& removal = endings_[cgroup].removal;
+        auto left = Removal::Left::processes;
+        if (!group || group->is_empty()) {
+            if (!removal) removal.emplace(host_, cgroup);
+            left = turn(removal);
+        }
+        if (left == Removal::Left::nothing) endings_.erase(cgroup);
+        return left;
     }
     std::optional<UniqueFd> find_process(pid_t pid, std::uint64_t start_time) override {
         if (pid <= 0) return {};
@@ -64,6 +72,22 @@ class HostSurroundings final : public Surroundings {
         }
     }
 
+    /// One that has thrown begins anew.
+    static cgroup::Removal::Left turn(std::optional<cgroup::Removal>& removal) {
+        try {
+            return removal->turn(cgroup::TurnClock::now() + cgroup::kTurn);
+        } catch (...) {
+            removal.reset();
+            throw;
+        }
+    }
+
+    /// Of groups whose shim is dead, until they are gone.
+    struct Ending {
+        std::optional<cgroup::Killing> killing;
+        std::optional<cgroup::Removal> removal;
+    };
+    std::map<std::string, Ending> endings_;
     UniqueFd seccomp_cache_, proc_;
     cgroup::Host host_;
     std::optional<core::Programs> programs_;

@@ -6,6 +6,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "cgroup/turns.hpp"
 #include "core/shim_process.hpp"
 #include "engine/find_shims.hpp"
 
@@ -25,12 +26,13 @@ class Surroundings {
     /// Puts the pins' paths into `facts`.
     virtual void pin(core::SandboxFacts& facts, FdRef folder, const std::string& path) = 0;
     virtual void unpin(FdRef folder) = 0;
-    /// SIGKILL to everything in the group; not there: nothing. Does not wait on v2.
+    /// SIGKILL to everything in the group, at most some milliseconds of it: what is left is told by
+    /// the next calls, until remove_group() says that nothing is there. Not there: nothing.
     virtual void kill_group(const std::string& cgroup) = 0;
     /// Who is left in it, for an error.
     [[nodiscard]] virtual std::string survivors(const std::string& cgroup) = 0;
-    /// Removes the group in every hierarchy. False while a process is left in it.
-    virtual bool remove_group(const std::string& cgroup) = 0;
+    /// Removes the group in every hierarchy, at most some milliseconds of it.
+    virtual cgroup::Removal::Left remove_group(const std::string& cgroup) = 0;
     /// A pidfd of exactly that process; nothing when it is gone.
     virtual std::optional<UniqueFd> find_process(pid_t pid, std::uint64_t start_time) = 0;
     /// Every covey-shim that holds a folder `sandboxes/<id>` of this state folder, or held it

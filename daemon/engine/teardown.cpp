@@ -16,9 +16,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kIdleLimit{5'000};    // for container operations that are under way
-constexpr milliseconds kClearLimit{10'000};  // from SIGKILL to an empty group
-constexpr milliseconds kEndLimit{5'000};     // for a shim to end after Shutdown or SIGKILL
+constexpr milliseconds kIdleLimit{5'000};   // for container operations that are under way
+constexpr milliseconds kClearLimit{4'000};  // from SIGKILL to no group: then a delete says why
+constexpr milliseconds kEndLimit{5'000};    // for a shim to end after Shutdown or SIGKILL
 constexpr int kKilled = 128 + 9;
 
 asio::awaitable<bool> wait_idle(SandboxPtr sandbox, milliseconds limit) {
@@ -114,6 +114,19 @@ asio::awaitable<bool> end_by_request(SandboxPtr sandbox) {
     co_return co_await process->wait_ended(Clock::now() + kEndLimit);
 }
 
+Error still_there(const EngineState& state, const std::string& cgroup, bool has_groups) {
+    if (has_groups)
+        return Error(Code::timeout,
+                     fmt::format("cgroup {}: the groups that were made below it are many, and not "
+                                 "all are removed yet",
+                                 cgroup))
+            .with_fix("try again: each time there are fewer");
+    return Error(Code::timeout, fmt::format("processes are left in cgroup {} after SIGKILL: {}",
+                                            cgroup, state.surroundings->survivors(cgroup)))
+        .with_fix(
+            "they wait in the kernel (state D), often for a mount; try again when it answers");
+}
+
 }  // namespace
 
 void end_containers(EngineState& state, SandboxEntry& sandbox) {
@@ -127,22 +140,20 @@ void end_containers(EngineState& state, SandboxEntry& sandbox) {
 }
 
 asio::awaitable<void> clear_group(StatePtr state, std::string cgroup, milliseconds limit) {
+    using cgroup::Removal;
     if (cgroup.empty()) co_return;  // of a sandbox of which nothing is known
     const auto deadline = Clock::now() + limit;
     milliseconds pause{1};
     Signal timer(state->executor);
-    state->surroundings->kill_group(cgroup);
-    while (!state->surroundings->remove_group(cgroup)) {
-        if (Clock::now() >= deadline)
-            throw Error(Code::timeout,
-                        fmt::format("processes are left in cgroup {} after SIGKILL: {}", cgroup,
-                                    state->surroundings->survivors(cgroup)))
-                .with_fix(
-                    "they wait in the kernel (state D), often for a mount; try again when it "
-                    "answers");
-        co_await timer.wait_until(Clock::now() + pause);
-        pause = std::min(pause * 2, milliseconds{50});
+    while (true) {
         state->surroundings->kill_group(cgroup);
+        const auto left = state->surroundings->remove_group(cgroup);
+        if (left == Removal::Left::nothing) co_return;
+        const bool goes_on = left == Removal::Left::groups;
+        if (Clock::now() >= deadline) throw still_there(*state, cgroup, goes_on);
+        // Others come in between.
+        co_await timer.wait_until(Clock::now() + (goes_on ? milliseconds{0} : pause));
+        if (!goes_on) pause = std::min(pause * 2, milliseconds{50});
     }
 }
 

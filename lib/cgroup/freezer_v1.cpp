@@ -1,7 +1,7 @@
 #include "cgroup/freezer_v1.hpp"
 
-#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
+#include "cgroup/turns.hpp"
 #include "cgroup/walk.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
-#include <set>
 
 #include <unistd.h>
 
@@ -48,11 +47,7 @@ class ThawAtEnd {
 };
 
 void kill_members(FdRef group) {
-    std::set<pid_t> found;
-    (void)walk_groups(group, [&](const Visit& visit) {
-        signal_listed(visit.group, SIGKILL, found);
-        return Onward::yes;
-    });
+    (void)Signalling{group, SIGKILL}.turn(TurnClock::time_point::max());
 }
 
 }  // namespace

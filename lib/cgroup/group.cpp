@@ -2,6 +2,7 @@
 #include "base/rollback.hpp"
 #include "cgroup/cgroup.hpp"
 #include "cgroup/tree.hpp"
+#include "cgroup/turns.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -239,16 +240,10 @@ void Group::remove() {
 }
 
 bool Group::try_remove() {
-    constexpr std::chrono::milliseconds kATry{2};
-    const auto is_removed = [&](const std::string& mount, const std::string& path) {
-        const auto removed = remove_group(mount, path, {}, kATry);
-        if (!removed && removed.error() != EBUSY) removed.or_throw("remove cgroup", mount + path);
-        return static_cast<bool>(removed);
-    };
-    for (const auto& mount : v1_mounts(*host_))
-        if (!is_removed(mount, placement_.in(mount))) return false;
-    if (!host_->unified.empty() && !is_removed(host_->unified, placement_.path)) return false;
+    Removal removal{*host_, placement_};
+    if (removal.turn(TurnClock::now() + kTurn) != Removal::Left::nothing) return false;
     identity_.reset();
+    seat_.reset();
     return true;
 }
 

@@ -4,28 +4,25 @@
 // is left is signalled by pidfd, thread group by thread group, until nobody new is found.
 #include "cgroup/cgroup.hpp"
 #include "cgroup/freezer_v1.hpp"
-#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
-#include "cgroup/walk.hpp"
+#include "cgroup/turns.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <set>
+#include <utility>
 
 namespace covey::cgroup {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 constexpr int kMostRounds = 16;
 constexpr milliseconds kAgain{20};  // who was forked while the last kill went round
-constexpr std::size_t kMostNamed = 3;
+constexpr milliseconds kWholeKill{5000};
 
 bool is_gone(int error) {
     return error == ENOENT || error == ENODEV;
@@ -43,38 +40,164 @@ void write_kill(FdRef group, const std::string& dir) {
     killed.or_throw("kill cgroup", dir);
 }
 
-/// SIGKILL to all in the group and below. First the signal, then the thaw: nobody goes on for a
-/// moment.
-void kill_members(FdRef group, bool thaws, std::set<pid_t>& found) {
-    (void)walk_groups(group, [&](const Visit& visit) {
-        signal_listed(visit.group, SIGKILL, found);
-        if (thaws) (void)sys::write_existing_at(visit.group, "cgroup.freeze", "0");
-        return Onward::yes;
-    });
-}
-
-/// A v1 freezer holds even SIGKILL. Every group from where one of the processes is up to `top`: the
-/// others of the container stay as it has put them.
-void thaw_on_the_way(const Host& host, const std::set<pid_t>& pids, const Placement& top) {
-    const auto freezer = host.v1.find("freezer");
-    if (freezer == host.v1.end()) return;
-    const auto& mount = freezer->second;
-    const auto root = host.v1_roots.find(mount);
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    for (const pid_t pid : pids) {
-        const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
-        // Deeper than the kernel tells: all that is below is looked at.
-        const auto own = text ? cgroup_of(text.value(), "freezer") : std::nullopt;
-        if (text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold))
-            return thaw_foreign_freezer(host, top);
-        if (!own) continue;
-        const auto path = below_root(*own, root == host.v1_roots.end() ? "" : root->second);
-        for (std::string_view at = path; is_in_group(at, top.in(mount)); at = parent_path(at))
-            if (const auto group = open_group(mount, at)) thaw_v1(group.value());
-    }
+bool is_empty_v2(FdRef group) {
+    const auto events = read_control(group, "cgroup.events");
+    return !events || keyed_number(*events, "populated") == 0U;
 }
 
 }  // namespace
+
+Killing::Killing(const Host& host, Placement group) : host_(host), group_(std::move(group)) {
+    const auto above = parent_path(group_.path);
+    // A neighbour in the same PID namespace may have pulled one of ours into a freezer of its.
+    if (above.ends_with(".pod")) around_.emplace(std::string{above});
+}
+
+Killing::Killing(const Host& host, Placement group, Placement container)
+    : host_(host), group_(std::move(group)), container_(std::move(container)), around_(container_) {
+}
+
+Killing::~Killing() {
+    give_up();
+}
+
+bool Killing::is_v1() const {
+    return host_.unified.empty();
+}
+
+bool Killing::turn(TurnClock::time_point until) {
+    try {
+        while (step_ != Step::end)
+            if (!go_on(until) || (TurnClock::now() >= until && step_ != Step::end)) return false;
+    } catch (...) {
+        give_up();
+        throw;
+    }
+    give_up();
+    return true;
+}
+
+bool Killing::go_on(TurnClock::time_point until) {
+    switch (step_) {
+        case Step::open:
+            open();
+            return true;
+        case Step::begin:
+            begin_round();
+            return true;
+        case Step::thaw:
+            return thaw(until);
+        case Step::signal:
+            return signal(until);
+        case Step::look_around:
+            return look_around(until);
+        case Step::end:
+            break;
+    }
+    return true;
+}
+
+void Killing::open() {
+    auto opened = open_group(host_.identity_mount(), group_.path);
+    step_ = Step::end;
+    if (!opened && is_gone(opened.error())) return;
+    identity_ = std::move(opened).or_throw("open cgroup", host_.identity_mount() + group_.path);
+    step_ = Step::begin;
+}
+
+void Killing::begin_round() {
+    step_ = Step::end;
+    if (round_ == kMostRounds || (!is_v1() && is_empty_v2(identity_))) return;
+    known_ = found_.size();
+    step_ = Step::signal;
+    if (is_v1()) {
+        // Who stands still does not fork: half frozen is good enough for one round, and what
+        // escapes meets the next. Below a frozen group they die when that goes on.
+        is_frozen_ = read_control(identity_, "freezer.parent_freezing") != "1";
+        if (is_frozen_) (void)sys::write_existing_at(identity_, "freezer.state", "FROZEN");
+        return;
+    }
+    write_kill(identity_, host_.unified + group_.path);
+    if (container_ || round_ > 0) return;
+    if (const auto freezer = foreign_freezer(host_, group_)) thaw_all(freezer, Step::signal);
+}
+
+void Killing::thaw_all(FdRef freezer, Step then) {
+    freezers_ = Walk::at(freezer);
+    after_thaw_ = then;
+    step_ = Step::thaw;
+}
+
+bool Killing::thaw(TurnClock::time_point until) {
+    while (freezers_->next()) {
+        thaw_v1(freezers_->here().group);
+        if (TurnClock::now() >= until) return false;
+    }
+    freezers_.reset();
+    step_ = after_thaw_;
+    return true;
+}
+
+bool Killing::signal(TurnClock::time_point until) {
+    const auto thaws = !is_v1() && round_ > 0 ? Signalling::Thaw::yes : Signalling::Thaw::no;
+    if (!signalling_) signalling_.emplace(identity_, SIGKILL, thaws);
+    if (!signalling_->turn(until)) return false;
+    found_.insert(signalling_->told().begin(), signalling_->told().end());
+    signalling_.reset();
+    step_ = Step::look_around;
+    if (std::exchange(is_frozen_, false)) thaw_all(identity_, Step::look_around);
+    if (around_ && !is_v1() && host_.v1.contains("freezer"))
+        left_.assign(found_.begin(), found_.end());
+    return true;
+}
+
+/// A v1 freezer holds even SIGKILL. Every group from where one of the processes is up to `around_`:
+/// the others of the container stay as it has put them.
+bool Killing::look_around(TurnClock::time_point until) {
+    while (!left_.empty()) {
+        const auto pid = left_.back();
+        left_.pop_back();
+        if (!thaw_way_of(pid)) {
+            left_.clear();
+            return true;
+        }
+        if (TurnClock::now() >= until) return false;
+    }
+    ++round_;
+    step_ = found_.size() == known_ ? Step::end : Step::begin;
+    return true;
+}
+
+/// False: it is deeper than the kernel tells, so all that is there is thawed.
+bool Killing::thaw_way_of(pid_t pid) {
+    const auto& mount = host_.v1.at("freezer");
+    const auto root = host_.v1_roots.find(mount);
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
+    const auto own = text ? cgroup_of(text.value(), "freezer") : std::nullopt;
+    if (text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold)) {
+        const auto all = foreign_freezer(host_, *around_);
+        if (all) thaw_all(all, Step::look_around);
+        return !all;
+    }
+    if (!own) return true;
+    const auto path = below_root(*own, root == host_.v1_roots.end() ? "" : root->second);
+    for (std::string_view at = path; is_in_group(at, around_->in(mount)); at = parent_path(at))
+        if (const auto group = open_group(mount, at)) thaw_v1(group.value());
+    return true;
+}
+
+void Killing::give_up() noexcept {
+    if (std::exchange(is_frozen_, false))
+        (void)sys::write_existing_at(identity_, "freezer.state", "THAWED");
+    step_ = Step::open;
+    identity_.reset();
+    round_ = 0;
+    found_.clear();
+    freezers_.reset();
+    signalling_.reset();
+    left_.clear();
+}
 
 void Group::kill() const {
     kill_within(nullptr);
@@ -83,24 +206,18 @@ void Group::kill() const {
 void Group::kill_within(const Group* container) const {
     if (!identity_) return;
     if (host_->unified.empty()) return kill_v1(identity_, placement_.path);
-    write_kill(identity_, identity_dir());
-    if (container == nullptr) thaw_foreign_freezer(*host_, placement_);
-    std::set<pid_t> found;
-    for (int round = 0; round < kMostRounds && !is_empty(); ++round) {
-        const auto known = found.size();
-        kill_members(identity_, round > 0, found);
-        if (container != nullptr) thaw_on_the_way(*host_, found, container->placement_);
-        // A neighbour in the same PID namespace may have pulled one of ours into a freezer of its.
-        const auto above = parent_path(placement_.path);
-        if (container == nullptr && above.ends_with(".pod"))
-            thaw_on_the_way(*host_, found, Placement{std::string{above}});
-        if (found.size() == known) return;
-        write_kill(identity_, identity_dir());
+    const auto until = TurnClock::now() + kWholeKill;
+    if (container != nullptr) {
+        Killing killing{*host_, placement_, container->placement_};
+        (void)killing.turn(until);
+    } else {
+        Killing killing{*host_, placement_};
+        (void)killing.turn(until);
     }
 }
 
 void Group::end(milliseconds limit) const {
-    const auto deadline = Clock::now() + limit;
+    const auto deadline = TurnClock::now() + limit;
     const auto kill_some = [&] {
         try {
             kill();
@@ -109,35 +226,12 @@ void Group::end(milliseconds limit) const {
         }
     };
     for (kill_some(); !wait_empty(kAgain); kill_some())
-        if (Clock::now() >= deadline)
+        if (TurnClock::now() >= deadline)
             throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} ms after SIGKILL: {}",
                                                    path(), limit.count(), survivors()))
                 .with_fix(
                     "a process in state D waits in the kernel, often for a mount: try again when "
                     "what it waits for answers");
-}
-
-std::string Group::survivors() const {
-    if (!identity_) return {};
-    std::set<pid_t> pids;
-    bool unseen = false;
-    (void)walk_groups(identity_, [&](const Visit& visit) {
-        for (const pid_t pid : listed_processes(visit.group)) {
-            unseen = unseen || pid == 0;
-            if (pid != 0) pids.insert(pid);
-        }
-        return pids.size() > kMostNamed ? Onward::stop : Onward::yes;
-    });
-    std::string text;
-    std::size_t named = 0;
-    for (const pid_t pid : pids) {
-        if (named == kMostNamed) return text + ", and others";
-        const auto one = describe_process(pid);
-        if (one.empty()) continue;
-        text += (named++ == 0 ? "" : "; ") + one;
-    }
-    if (unseen && text.empty()) return "a process outside this PID namespace";
-    return text.empty() ? "nobody who can be seen any more" : text;
 }
 
 }  // namespace covey::cgroup

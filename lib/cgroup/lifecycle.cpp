@@ -2,9 +2,8 @@
 #include "base/text.hpp"
 #include "cgroup/cgroup.hpp"
 #include "cgroup/freezer_v1.hpp"
-#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
-#include "cgroup/walk.hpp"
+#include "cgroup/turns.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -14,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <set>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -82,12 +80,7 @@ std::vector<pid_t> processes_of(FdRef group) {
 }
 
 void Group::signal(int signal) const {
-    if (!identity_) return;
-    std::set<pid_t> found;
-    (void)walk_groups(identity_, [&](const Visit& visit) {
-        signal_listed(visit.group, signal, found);
-        return Onward::yes;
-    });
+    if (identity_) (void)Signalling{identity_, signal}.turn(TurnClock::time_point::max());
 }
 
 std::vector<pid_t> Group::processes() const {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -55,17 +56,22 @@ std::vector<pid_t> members_of(FdRef group) {
 
 using Opened = std::vector<std::pair<pid_t, UniqueFd>>;
 
-/// From `next` on; who has ended by now is passed over.
-Opened open_some(const std::vector<pid_t>& pids, std::size_t& next) {
+/// Of the first `kAtOnce` that are not in `told`, which they come into; who has ended by now is
+/// passed over. Adds nobody when there are no descriptors.
+Opened open_some(const std::vector<pid_t>& pids, std::set<pid_t>& told) {
     Opened opened;
-    for (; next < pids.size() && opened.size() < kAtOnce; ++next) {
-        auto process = sys::pidfd_open(pids[next]);
-        if (process) {
-            opened.emplace_back(pids[next], std::move(process).value());
-        } else if (is_exhausted(process.error())) {
+    std::size_t looked_at = 0;
+    for (const pid_t pid : pids) {
+        if (looked_at == kAtOnce) break;
+        if (told.contains(pid)) continue;
+        auto process = sys::pidfd_open(pid);
+        if (!process && is_exhausted(process.error())) {
             if (!opened.empty()) break;  // those first
-            throw Error::from_errno(process.error(), "open process", std::to_string(pids[next]));
+            throw Error::from_errno(process.error(), "open process", std::to_string(pid));
         }
+        ++looked_at;
+        told.insert(pid);
+        if (process) opened.emplace_back(pid, std::move(process).value());
     }
     return opened;
 }
@@ -99,19 +105,18 @@ pid_t living_thread(FdRef proc, pid_t pid) {
 
 }  // namespace
 
-void signal_listed(FdRef group, int signal, std::set<pid_t>& found) {
+bool signal_some(FdRef group, int signal, std::set<pid_t>& told) {
     const auto pids = members_of(group);
-    found.insert(pids.begin(), pids.end());
-    for (std::size_t next = 0; next < pids.size();) {
-        const auto opened = open_some(pids, next);
-        const auto now = members_of(group);
-        for (const auto& [pid, process] : opened) {
-            if (!std::binary_search(now.begin(), now.end(), pid)) continue;
-            const auto sent = sys::pidfd_send_signal(process, signal);
-            if (!sent && sent.error() != ESRCH)
-                sent.or_throw("signal process", std::to_string(pid));
-        }
+    const auto before = told.size();
+    const auto opened = open_some(pids, told);
+    if (told.size() == before) return false;
+    const auto now = members_of(group);
+    for (const auto& [pid, process] : opened) {
+        if (!std::binary_search(now.begin(), now.end(), pid)) continue;
+        const auto sent = sys::pidfd_send_signal(process, signal);
+        if (!sent && sent.error() != ESRCH) sent.or_throw("signal process", std::to_string(pid));
     }
+    return true;
 }
 
 std::string describe_process(pid_t pid) {

@@ -11,10 +11,11 @@
 
 namespace covey::cgroup {
 
-/// `signal` to each process of this one group, each by a pidfd, to whole thread groups: one whose
-/// first thread has ended gets it in another. A number that the group lists before and after its
-/// pidfd was opened is that process's, whatever is in /proc. Adds to `found` who is listed.
-void signal_listed(FdRef group, int signal, std::set<pid_t>& found);
+/// `signal` to some of the processes of this one group that are not in `told`, each by a pidfd, to
+/// whole thread groups: one whose first thread has ended gets it in another. A number that the
+/// group lists before and after its pidfd was opened is that process's, whatever is in /proc. Who
+/// was dealt with is added to `told`; false: nobody is left.
+[[nodiscard]] bool signal_some(FdRef group, int signal, std::set<pid_t>& told);
 
 /// "process 4711 (sh), state D, waits in nfs_wait_bit_killable": a thread of it that lives, what it
 /// does in the kernel, its name with control and foreign bytes escaped. Empty when it has ended.

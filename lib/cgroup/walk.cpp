@@ -4,6 +4,7 @@
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/folder_page.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@ namespace covey::cgroup {
 namespace {
 
 constexpr std::size_t kProcsLimit = 64U << 20U;
+constexpr std::size_t kAtOnce = 512;  // names: half a millisecond
 
 bool is_gone(int error) {
     return error == ENOENT || error == ENODEV;
@@ -38,22 +40,29 @@ Result<void> Place::arrive(UniqueFd group, std::string name) {
     // kernfs counts the folders in a folder among its links: without any the list, which is long
     // because of the control files, need not be read (kernfs_refresh_inode).
     constexpr nlink_t kNoneBelow = 2;
-    if (status.value().st_nlink != kNoneBelow) {
-        auto below = sys::list_folders(group);
-        if (!below && !is_gone(below.error())) return Errno{below.error()};
-        if (below) step.next = std::move(below).value();
-        std::reverse(step.next.begin(), step.next.end());
-    }
+    step.is_listed = status.value().st_nlink == kNoneBelow;
     here_ = std::move(group);
     way_.push_back(std::move(step));
     return {};
 }
 
-std::string Place::take_next() {
-    auto& next = way_.back().next;
-    if (next.empty()) return {};
-    auto name = std::move(next.back());
-    next.pop_back();
+Result<void> Place::list_more(Step& step) const {
+    auto page = sys::list_folders_from(here_, step.position, kAtOnce);
+    if (!page && !is_gone(page.error())) return Errno{page.error()};
+    if (page) step.next = std::move(page.value().folders);
+    step.is_listed = !page || page.value().is_last;
+    step.position = page ? page.value().next : 0;
+    std::reverse(step.next.begin(), step.next.end());
+    return {};
+}
+
+Result<std::string> Place::take_next() {
+    auto& step = way_.back();
+    while (step.next.empty() && !step.is_listed)
+        if (const auto listed = list_more(step); !listed) return Errno{listed.error()};
+    if (step.next.empty()) return std::string{};
+    auto name = std::move(step.next.back());
+    step.next.pop_back();
     return name;
 }
 
@@ -78,24 +87,35 @@ Result<void> Place::leave() {
     return {};
 }
 
-Walked walk_groups(FdRef group, const std::function<Onward(const Visit&)>& visit) {
+Walk Walk::at(FdRef group) {
+    Walk walk;
     auto begun = Place::at(group);
-    if (!begun && is_gone(begun.error())) return Walked::all;
-    auto place = std::move(begun).or_throw("walk through", "cgroup");
-    std::size_t visited = 1;
-    if (visit({place.group(), {}, 0}) == Onward::stop) return Walked::stopped;
+    if (!begun && is_gone(begun.error())) return walk;
+    walk.place_.emplace(std::move(begun).or_throw("walk through", "cgroup"));
+    return walk;
+}
+
+bool Walk::next() {
+    if (!place_) return false;
+    if (!std::exchange(has_begun_, true)) return true;
     while (true) {
-        const auto name = place.take_next();
-        if (name.empty()) {
-            if (place.depth() == 0) return Walked::all;
-            place.leave().or_throw("return from cgroup", place.name());
+        const auto name = place_->take_next().or_throw("list cgroup", place_->name());
+        if (!name.empty()) {
+            if (place_->enter(name).or_throw("open cgroup", name)) return true;
             continue;
         }
-        if (!place.enter(name).or_throw("open cgroup", name)) continue;
-        if (++visited > kMostVisited) return Walked::too_many;
-        if (visit({place.group(), place.name(), place.depth()}) == Onward::stop)
-            return Walked::stopped;
+        if (place_->depth() == 0) return false;
+        place_->leave().or_throw("return from cgroup", place_->name());
     }
+}
+
+Walked walk_groups(FdRef group, const std::function<Onward(const Visit&)>& visit) {
+    auto walk = Walk::at(group);
+    for (std::size_t visited = 0; walk.next();) {
+        if (++visited > kMostVisited) return Walked::too_many;
+        if (visit(walk.here()) == Onward::stop) return Walked::stopped;
+    }
+    return Walked::all;
 }
 
 std::vector<pid_t> listed_processes(FdRef group) {

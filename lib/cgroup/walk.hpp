@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,9 @@ struct Visit {
 enum class Onward { yes, stop };
 enum class Walked { all, stopped, too_many };
 
-/// Calls `visit` for the group and each group below it, parents first, siblings by name. Groups
-/// that vanish on the way are passed over. Throws on what else the kernel answers.
+/// Calls `visit` for the group and each group below it, parents first, siblings by name (of many
+/// hundreds: some hundreds by name, then the next). Groups that vanish on the way are passed over.
+/// Throws on what else the kernel answers.
 [[nodiscard]] Walked walk_groups(FdRef group, const std::function<Onward(const Visit&)>& visit);
 
 /// Processes of this one group as cgroup.procs lists them: numbers in the caller's PID namespace, 0
@@ -50,9 +52,9 @@ class Place {
     [[nodiscard]] FdRef group() const noexcept { return here_; }
     [[nodiscard]] std::size_t depth() const noexcept { return way_.size() - 1; }
     [[nodiscard]] const std::string& name() const noexcept { return way_.back().name; }
-    /// The next group below that was not taken yet, as listed when this place was entered; "" when
-    /// there is none left.
-    [[nodiscard]] std::string take_next();
+    /// The next group below that was not taken yet, of some hundreds that are listed at a time; ""
+    /// when there is none left.
+    Result<std::string> take_next();
     /// False: it is gone.
     Result<bool> enter(const std::string& name);
     /// To the group above; not at the beginning. ESTALE: that is another one than before.
@@ -63,12 +65,31 @@ class Place {
         std::string name;
         ino_t inode = 0;
         std::vector<std::string> next;  // in reverse order
+        long position = 0;              // of what is not listed yet
+        bool is_listed = false;         // to the end
     };
     Place() = default;
     Result<void> arrive(UniqueFd group, std::string name);
+    Result<void> list_more(Step& step) const;
 
     UniqueFd here_;
     std::vector<Step> way_;
+};
+
+/// A walk that can be interrupted: between two steps it holds one descriptor, and nothing is
+/// waited for. It visits however many groups there are.
+class Walk {
+  public:
+    /// A group that is gone: a walk that visits nothing.
+    static Walk at(FdRef group);
+    /// To the next group, first the one at which it began; false when all have been visited.
+    [[nodiscard]] bool next();
+    /// Where it is, after a next() that was true; valid until the one after.
+    [[nodiscard]] Visit here() const { return {place_->group(), place_->name(), place_->depth()}; }
+
+  private:
+    std::optional<Place> place_;
+    bool has_begun_ = false;
 };
 
 }  // namespace covey::cgroup

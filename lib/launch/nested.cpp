@@ -46,10 +46,11 @@ Error clone_error(int error) {
 
 }  // namespace
 
+/// The kernel has one errno for both, and an account cannot be asked for what is in it.
 Error namespace_limit_error(std::string_view instead) {
-    return Error(Code::failed_precondition,
-                 "a PID namespace inside this one is not possible: it would be the 33rd level, or "
-                 "the user has too many namespaces")
+    return Error(Code::resource_exhausted,
+                 "a PID namespace inside this one is not possible (ENOSPC); full: namespaces of "
+                 "the user (user.max_*_namespaces), or it would be the 33rd level")
         .with_fix(fmt::format("{}, nest less deeply (the kernel's limit is 32), or raise "
                               "user.max_pid_namespaces and its like",
                               instead));

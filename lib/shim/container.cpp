@@ -58,6 +58,7 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     store::make_start_gate(folder_);
     fault_point("container.cgroup");
     group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
+    work_.emplace(owner_, context_.host, facts_.cgroup);
     rollback.add([this] {
         group_->kill();  // a launcher may be there
         (void)group_->try_remove();
@@ -331,7 +332,7 @@ void Container::on_failed(const Error& error) {
     if (facts_.state == core::ContainerState::creating) {
         if (launch_error_) return;
         launch_error_ = error;
-        group_->kill();  // first: whoever is privileged in the pod; then the neighbours go on
+        work_->kill();  // first: whoever is privileged in the pod; then the neighbours go on
         finish_if_empty();
     } else if (start_reply_) {
         // init ends by itself; its exit comes as of any other container.

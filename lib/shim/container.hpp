@@ -9,6 +9,7 @@
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
 #include "shim/context.hpp"
+#include "shim/group_work.hpp"
 #include "shim/record_file.hpp"
 #include "sys/process.hpp"
 #include "task/freezing.hpp"
@@ -114,8 +115,6 @@ class Container {
     /// Looks again later: kills who is left, and ends what is over.
     void recheck_later();
     void recheck_in(std::chrono::milliseconds wait);
-    /// False: not yet; whoever asks comes again.
-    [[nodiscard]] bool is_group_removed() noexcept;
     void announce_end();
     /// Once it is stopped: what is left goes, and whoever asked for that is told.
     void complete_removal();
@@ -156,6 +155,7 @@ class Container {
     UniqueFd folder_;
     RecordFile record_;
     std::optional<cgroup::Group> group_;
+    std::optional<GroupWork> work_;
     UniqueFd group_events_;
     task::Watch group_watch_;
     std::unique_ptr<task::Launching> launching_;
@@ -191,7 +191,6 @@ class Container {
     std::vector<ReplyTo> remove_replies_;
     std::optional<core::ExitRecord> end_;  // told when its group is gone
     std::chrono::steady_clock::time_point emptied_at_;
-    bool group_gone_ = false;
     task::Timer recheck_, sweep_, removal_, removal_deadline_;
     int rechecks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;

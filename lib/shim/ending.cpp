@@ -45,7 +45,7 @@ void Container::kill(const core::KillContainer& request) {
         return sent.or_throw("signal container", facts_.config.id);
     }
     note_sent(request.signal);
-    group_->signal(request.signal);
+    work_->signal(request.signal);
 }
 
 void Container::kill_group() {
@@ -53,7 +53,7 @@ void Container::kill_group() {
     for (const auto& [id, exec] : execs_)
         exec->killed = true;
     if (updating_) updating_->cancel();
-    group_->kill();
+    work_->kill();
 }
 
 void Container::explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const {
@@ -95,9 +95,11 @@ void Container::remove(bool force, ReplyTo reply) {
 }
 
 void Container::complete_removal() {
-    if (!is_group_removed()) {
-        constexpr std::chrono::milliseconds kLongest{1000};
-        removal_ = owner_.after(std::min(kRecheck * ++rechecks_, kLongest),
+    if (!work_->remove()) {
+        constexpr std::chrono::milliseconds kLongest{1000}, kAtOnce{0};
+        // Many groups are below it: some were removed, and others of the loop come in between.
+        const bool goes_on = work_->left() == cgroup::Removal::Left::groups;
+        removal_ = owner_.after(goes_on ? kAtOnce : std::min(kRecheck * ++rechecks_, kLongest),
                                 [this] { complete_removal(); });
         return;
     }
@@ -127,6 +129,8 @@ std::string Container::in_the_way() const {
         if (!exec->is_reaped()) return fmt::format("exec '{}'", id);
     if (updating_ && !updating_->is_over()) return "a change of its limits";
     if (spawner_) return "its spawner";
+    if (work_->left() == cgroup::Removal::Left::groups)
+        return "the groups that it has made below its cgroup are many, and are being removed";
     return "its cgroup, which the kernel still holds";
 }
 
@@ -179,7 +183,7 @@ void Container::recheck_later() {
 
 void Container::recheck_in(std::chrono::milliseconds wait) {
     recheck_ = owner_.after(wait, [this] {
-        group_->kill();  // who was forked while the first kill went round
+        work_->kill();  // who was forked while the first kill went round
         finish_if_empty();
     });
 }
@@ -193,13 +197,6 @@ void Container::on_trouble(const Error& error) {
     if (launch_error_ || main_exit_) recheck_later();
 }
 
-bool Container::is_group_removed() noexcept {
-    if (group_gone_) return true;
-    // What is thrown (no descriptors, say) is no reason to stop trying.
-    (void)owner_.guard([this] { group_gone_ = group_->try_remove(); });
-    return group_gone_;
-}
-
 void Container::discard() {
     // Whoever of it has ended without a name (its launcher was killed between the clone of its
     // process and the message of its birth) would keep its PID namespace from ending.
@@ -207,7 +204,7 @@ void Container::discard() {
     let_neighbours_go();
     if (!end_) emptied_at_ = std::chrono::steady_clock::now();
     end_.emplace();
-    if (!is_group_removed() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit)
+    if (!work_->remove() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit)
         return recheck_in(kSoon);
     record_.stop();
     remove_folder();
@@ -245,10 +242,11 @@ void Container::finish() {
         held_stdin_.reset();
         group_watch_.end();
         group_events_.reset();
+        work_->rest();
     }
     // A task that has ended keeps its group for a moment. One that is not to be removed for longer
     // keeps nobody from hearing of the end.
-    if (!is_group_removed() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kSoon);
+    if (!work_->remove() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kSoon);
     announce_end();
 }
 
@@ -269,7 +267,8 @@ void Container::announce_end() {
             Error(Code::failed_precondition, "the container ended before it could be started"));
     context_.peers.broadcast(core::ContainerExited{facts_.config.id, *end_});
     const auto ended = context_.ended;
-    if (!group_gone_ || !remove_replies_.empty()) complete_removal();
+    const bool is_gone = work_->left() == cgroup::Removal::Left::nothing;
+    if (!is_gone || !remove_replies_.empty()) complete_removal();
     ended();
 }
 

@@ -14,6 +14,7 @@ struct Container::ExecState {
     core::ExecFacts facts;
     task::Owner owner;  // what its events throw ends it, and nothing else
     std::optional<cgroup::Group> group;
+    std::optional<GroupWork> work;
     std::unique_ptr<task::Launching> launching;
     UniqueFd process;  // pidfd
     task::Reaper::Child end;

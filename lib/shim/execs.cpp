@@ -58,6 +58,7 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     if (could_reach_newborn()) context_.stillness.join(as_member());
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
+    state->work.emplace(state->owner, context_.host, state->facts.cgroup, group_->placement());
     state->ooms = group_->stats().oom_kills.value_or(0);
     try {
         launch_exec(*state, std::move(fds));
@@ -156,7 +157,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
         return;
     }
     state.retry = state.owner.after(kRetry, [this, &state] {
-        if (state.failed) state.group->kill_exec(*group_);
+        if (state.failed) state.work->kill();
         tell_exec_exit(state);
     });
 }
@@ -164,7 +165,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
 void Container::on_exec_failed(ExecState& state, const Error& error) {
     state.failed = true;
     state.error = error;
-    state.group->kill_exec(*group_);
+    state.work->kill();
     tell_exec_exit(state);
 }
 
@@ -175,7 +176,7 @@ void Container::on_exec_started(ExecState& state) {
         if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {
             // The client has left, and with it whoever holds the streams: nobody knows this exec.
             state.failed = true;
-            state.group->kill_exec(*group_);
+            state.work->kill();
         }
     }
     tell_exec_exit(state);
@@ -260,7 +261,7 @@ void Container::kill_exec(const std::string& id) {
         throw Error(Code::not_found,
                     fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
     found->second->killed = true;
-    found->second->group->kill_exec(*group_);
+    found->second->work->kill();
 }
 
 }  // namespace covey::shim

@@ -293,11 +293,14 @@ bool Sandbox::was_out_of_memory() const {
 }
 
 bool Sandbox::try_remove_cgroup() {
+    using cgroup::Removal;
+    if (!removal_) removal_.emplace(host_, facts_.cgroup);
     try {
-        return cgroup::Group::open(host_, facts_.cgroup).try_remove();
-    } catch (const Error& error) {
-        if (error.code() != Code::not_found) throw;
-        return true;
+        const auto until = cgroup::TurnClock::now() + cgroup::kTurn;
+        return removal_->turn(until) == Removal::Left::nothing;
+    } catch (...) {
+        removal_.reset();
+        throw;
     }
 }
 

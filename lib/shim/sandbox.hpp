@@ -4,6 +4,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "cgroup/turns.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
 #include "launch/sandbox_setup.hpp"
@@ -46,7 +47,7 @@ class Sandbox {
 
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
-    /// After everything in it has ended; false: not yet.
+    /// After everything in it has ended; false: not yet, or there is more of it.
     [[nodiscard]] bool try_remove_cgroup();
     /// Who is left in it, for an error.
     [[nodiscard]] std::string survivors() const;
@@ -78,6 +79,7 @@ class Sandbox {
     task::Timer deadline_;
     std::optional<Error> failed_;
     task::Loop::Clock::time_point undone_by_;
+    std::optional<cgroup::Removal> removal_;
     bool pause_gone_ = false;
     bool killed_ = false;  // by us
     std::map<std::string, UniqueFd> namespaces_;

@@ -54,7 +54,7 @@ void check_at_depth(int levels, const char* filter) {
 
 void check_names_limit(const Error& error) {
     INFO(error.detail() << " / " << error.fix());
-    CHECK(error.code() == Code::failed_precondition);
+    CHECK(error.code() == Code::resource_exhausted);
     CHECK(error.detail().find("33rd level") != std::string::npos);
     CHECK(error.fix().find("32") != std::string::npos);
 }

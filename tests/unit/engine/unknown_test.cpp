@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -196,4 +197,31 @@ TEST_CASE("an end that only the shim knows of is asked for") {
     shim.tell_events = true;
     daemon.run(daemon.engine.delete_container("nginx", true));
     CHECK(daemon.event_lines(4) == Lines{"container.exited nginx", "container.deleted nginx"});
+}
+
+// Seen failing with a delete that answers success and leaves the group, of which nobody knows.
+TEST_CASE("a sandbox with neither record is not deleted while a group of its name is there") {
+    Left left;
+    auto& world = left.world;
+    world.shim("web").die();
+    put(world.folder("web") + "/record.json", "{");
+    REQUIRE(::unlink((world.folder("web") + "/sandbox.json").c_str()) == 0);
+    world.host.unified = world.root + "/tree";
+    const std::string group =
+        GENERATE(as<std::string>{}, "/own/slice/web.pod", "/covey/db.pod/a.ctr/web.pod", "");
+    CAPTURE(group);
+    std::filesystem::create_directories(world.host.unified + group);
+    Daemon daemon(world);
+    std::string refusal;
+    try {
+        daemon.run(daemon.engine.delete_sandbox("web", true));
+    } catch (const Error& error) {
+        CHECK(error.code() == Code::failed_precondition);
+        refusal = error.detail();
+    }
+    const bool may_be_its = group.starts_with("/own");
+    CHECK(refusal.empty() != may_be_its);
+    if (may_be_its) CHECK(refusal.find(group) != std::string::npos);
+    CHECK(world.killed_groups.empty());
+    CHECK(exists(world.folder("web")) == may_be_its);
 }

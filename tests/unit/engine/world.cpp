@@ -44,9 +44,9 @@ class FakeSurroundings final : public daemon::Surroundings {
     }
     void kill_group(const std::string& cgroup) override { world_.killed_groups.insert(cgroup); }
     std::string survivors(const std::string&) override { return {}; }
-    bool remove_group(const std::string& cgroup) override {
+    cgroup::Removal::Left remove_group(const std::string& cgroup) override {
         world_.removed_groups.insert(cgroup);
-        return true;
+        return cgroup::Removal::Left::nothing;
     }
     std::optional<UniqueFd> find_process(pid_t pid, std::uint64_t) override {
         for (const auto& [id, shim] : world_.shims)
@@ -55,11 +55,10 @@ class FakeSurroundings final : public daemon::Surroundings {
         return {};
     }
     std::vector<daemon::FoundShim> find_shims(FdRef) override { return world_.found_shims; }
-    [[nodiscard]] const cgroup::Host& host() const override { return host_; }
+    [[nodiscard]] const cgroup::Host& host() const override { return world_.host; }
 
   private:
     World& world_;
-    cgroup::Host host_;
 };
 
 std::string make_root() {

@@ -40,6 +40,8 @@ struct World {
     std::string refuse_to_pin;
     /// What a search of the host finds.
     std::vector<daemon::FoundShim> found_shims;
+    /// Without any hierarchy, unless a test gives it one.
+    cgroup::Host host;
 
     [[nodiscard]] FakeShim& shim(const std::string& id) { return *shims.at(id); }
     [[nodiscard]] std::string folder(const std::string& id) const {

@@ -1,0 +1,23 @@
+#include "cgroup/members.hpp"
+#include "cgroup/turns.hpp"
+#include "sys/file.hpp"
+
+namespace covey::cgroup {
+
+Signalling::Signalling(FdRef top, int signal, Thaw thaw)
+    : walk_(Walk::at(top)), signal_(signal), thaw_(thaw) {
+}
+
+bool Signalling::turn(TurnClock::time_point until) {
+    while (true) {
+        if (!is_in_group_ && !walk_.next()) return true;
+        const auto group = walk_.here().group;
+        is_in_group_ = signal_some(group, signal_, told_);
+        // First the signal, then the thaw: nobody goes on for a moment.
+        if (!is_in_group_ && thaw_ == Thaw::yes)
+            (void)sys::write_existing_at(group, "cgroup.freeze", "0");
+        if (TurnClock::now() >= until) return false;
+    }
+}
+
+}  // namespace covey::cgroup
