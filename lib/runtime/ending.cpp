@@ -10,7 +10,7 @@
 #include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
 #include "sys/process.hpp"
-#include "task/reaper.hpp"
+#include "task/children.hpp"
 
 #include <fmt/format.h>
 

@@ -3,6 +3,7 @@
 #include "covey/error.hpp"
 #include "runtime/relay.hpp"
 #include "sys/file.hpp"
+#include "task/children.hpp"
 
 #include <array>
 #include <cerrno>
@@ -15,6 +16,8 @@
 
 namespace covey::runtime {
 namespace {
+
+constexpr int kLook = 1000;  // milliseconds: nobody tells that a tracer keeps who has ended
 
 void pass_on(int signal, FdRef process, Relay* relay) {
     if (signal == SIGWINCH && relay != nullptr)
@@ -58,14 +61,19 @@ sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef t
                                   NotifySocket* notify, const Seat* seat) {
     std::optional<Relay> relay;
     if (terminal.valid()) relay.emplace(terminal);
+    const auto number = sys::pidfd_number(process).or_throw("look up", "the container's process");
     while (true) {
         std::vector<pollfd> entries{{process.get(), POLLIN, 0},
                                     {signals.fd().get(), POLLIN, 0},
                                     {notify != nullptr ? notify->fd().get() : -1, POLLIN, 0},
                                     {seat != nullptr ? seat->fd().get() : -1, POLLIN, 0}};
         if (relay) relay->add_to(entries);
-        if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR)
+        const int ready = ::poll(entries.data(), entries.size(), kLook);
+        if (ready < 0 && errno != EINTR)
             throw Error::from_errno(errno, "wait for", "the container's process");
+        const bool is_kept = ready == 0 && task::has_wholly_ended(number);
+        // It may have made children and tracees of this one's; a traced thread would keep it.
+        task::tend_children(number);
         auto* const terminal_relay = relay ? &*relay : nullptr;
         while (const auto signal = next_signal(signals))
             pass_on(*signal, process, terminal_relay);
@@ -76,9 +84,9 @@ sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef t
         }
         if (entries[2].revents != 0 && notify->pass_on()) notify = nullptr;
         if (relay) relay->copy(entries);
-        if (entries[0].revents == 0) continue;
+        if (entries[0].revents == 0 && !is_kept) continue;
         if (relay) relay->drain();
-        return sys::wait_process(process).or_throw("wait for", "the container's process");
+        return task::take_status(process);
     }
 }
 

@@ -1,17 +1,15 @@
 #include "task/reaper.hpp"
 
-#include "sys/proc.hpp"
+#include "task/children.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <optional>
 #include <vector>
 
 #include <sys/epoll.h>
-#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,37 +35,6 @@ UniqueFd take_over_signal() {
     UniqueFd signals{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (!signals) throw Error::from_errno(errno, "signalfd");
     return signals;
-}
-
-/// Of any child, a thread that is traced and one of another exit signal too (__WALL). Nothing: no
-/// such event, or no child.
-std::optional<siginfo_t> any_child(int flags) {
-    siginfo_t info{};
-    int result = 0;
-    do
-        result = ::waitid(P_ALL, 0, &info, flags | WNOHANG | __WALL);
-    while (result < 0 && errno == EINTR);
-    if (result < 0 || info.si_pid == 0) return std::nullopt;
-    return info;
-}
-
-sys::ExitStatus status_of(const siginfo_t& info) {
-    if (info.si_code == CLD_EXITED) return {info.si_status, 0};
-    return {128 + info.si_status, info.si_status};
-}
-
-/// The thread goes on with the signal that it stopped for, as it would without a tracer. A stop
-/// that is not a signal's (an event's) has none.
-void let_go(const siginfo_t& info) {
-    const int signal = info.si_status >= 1 && info.si_status <= SIGRTMAX ? info.si_status : 0;
-    (void)::ptrace(PTRACE_DETACH, info.si_pid, nullptr, static_cast<long>(signal));
-}
-
-/// One that has stopped. A child that is only stopped (job control) needs nothing.
-bool release_stopped() {
-    const auto stopped = any_child(WSTOPPED);
-    if (stopped && stopped->si_code == CLD_TRAPPED) let_go(*stopped);
-    return stopped.has_value();
 }
 
 }  // namespace
@@ -123,19 +90,11 @@ Reaper::Child Reaper::expect(FdRef pidfd, Owner& owner, Ended ended) {
     return {*this, id};
 }
 
-/// A zombie whose tracer, perhaps hostile, has not waited for it: waitid does not tell its parent
-/// of it until then (wait_consider_task in the kernel's source).
+/// Perhaps one that a tracer keeps.
 void Reaper::give_zombie(pid_t pid) {
     sweep();
     if (!expected_.contains(pid)) return;
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    const auto stat = sys::read_stat(proc, pid).or_throw("read stat of", "a child");
-    if (stat.state != 'Z' && stat.state != 'X') return;
-    const int how = stat.exit_code;  // as wait(2) has it
-    if (WIFSIGNALED(how))
-        give(pid, {128 + WTERMSIG(how), WTERMSIG(how)});
-    else
-        give(pid, {WEXITSTATUS(how), 0});
+    if (const auto status = status_of_zombie(pid)) give(pid, *status);
 }
 
 Reaper::Listener Reaper::listen_first(Owner& owner, Hears listen) {
@@ -217,23 +176,6 @@ void Reaper::give(pid_t pid, sys::ExitStatus status) {
         expected.watch.end();
         (void)expected.owner->guard([&] { expected.ended(status); });
     }
-}
-
-void reap_all_children(std::chrono::milliseconds limit) noexcept {
-    const auto set = child_signal();
-    sigset_t before;
-    ::sigprocmask(SIG_BLOCK, &set, &before);
-    const auto deadline = Loop::Clock::now() + limit;
-    while (Loop::Clock::now() < deadline) {
-        while (release_stopped() || any_child(WEXITED)) {
-        }
-        siginfo_t info{};
-        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 && errno == ECHILD)
-            break;
-        const timespec wait{0, 20'000'000};
-        (void)::sigtimedwait(&set, nullptr, &wait);
-    }
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
 }  // namespace covey::task

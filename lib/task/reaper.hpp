@@ -10,7 +10,6 @@
 #include "sys/process.hpp"
 #include "task/loop.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -111,9 +110,5 @@ class Reaper {
     std::uint64_t next_id_ = 1;
     bool sweeping_ = false;
 };
-
-/// For a program without a loop: waits for all children until there are none, known or not, but no
-/// longer than `limit`; tracees are let go. Whoever shall end has been killed.
-void reap_all_children(std::chrono::milliseconds limit) noexcept;
 
 }  // namespace covey::task

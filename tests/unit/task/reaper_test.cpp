@@ -3,13 +3,16 @@
 #include "task/reaper.hpp"
 
 #include "catch.hpp"
+#include "sys/file.hpp"
 #include "sys/process.hpp"
+#include "task/children.hpp"
 #include "unit/task/lab.hpp"
 
 #include <cerrno>
 #include <csignal>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -197,6 +200,49 @@ TEST_CASE("a program without a loop waits for all its children, but not for ever
     CHECK(task::Loop::Clock::now() - began < std::chrono::seconds{2});
     CHECK(has_children());
     sys::pidfd_send_signal(stays.pidfd, SIGKILL).or_throw("signal");
+    task::reap_all_children(std::chrono::seconds{5});
+    CHECK_FALSE(has_children());
+}
+
+TEST_CASE("who waits without a loop takes the status of a child that a tracer keeps") {
+    const auto child = child_that([] { ::pause(); });
+    const auto tracer = child_that([pid = child.pid] {
+        if (::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) != 0) ::_exit(1);
+        ::kill(pid, SIGKILL);
+        ::pause();
+    });
+    REQUIRE(sys::wait_ended(child.pidfd, 5000));
+    CHECK(task::take_status(child.pidfd).signal == SIGKILL);
+    sys::pidfd_send_signal(tracer.pidfd, SIGKILL).or_throw("signal");
+    task::reap_all_children(std::chrono::seconds{5});
+    CHECK_FALSE(has_children());
+}
+
+TEST_CASE("a child has wholly ended though a tracer keeps one of its threads") {
+    auto told = sys::make_pipe().or_throw("pipe");
+    const auto child = child_that([&] {
+        std::thread{[&] {
+            const pid_t thread = ::gettid();
+            (void)!::write(told.write.get(), &thread, sizeof thread);
+            ::pause();
+        }}.join();
+    });
+    pid_t thread = 0;
+    REQUIRE(::read(told.read.get(), &thread, sizeof thread) == sizeof thread);
+    const auto tracer = child_that([&] {
+        const auto done = ::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr);
+        (void)!::write(told.write.get(), "x", 1);
+        if (done == 0) ::pause();
+    });
+    char ready = 0;
+    REQUIRE(::read(told.read.get(), &ready, 1) == 1);
+    CHECK_FALSE(task::has_wholly_ended(child.pid));
+    sys::pidfd_send_signal(child.pidfd, SIGKILL).or_throw("signal");
+    // What this is for: the kernel does not say so.
+    CHECK_FALSE(sys::wait_ended(child.pidfd, 200));
+    CHECK(task::has_wholly_ended(child.pid));
+    CHECK(task::take_status(child.pidfd).signal == SIGKILL);
+    sys::pidfd_send_signal(tracer.pidfd, SIGKILL).or_throw("signal");
     task::reap_all_children(std::chrono::seconds{5});
     CHECK_FALSE(has_children());
 }

@@ -1,0 +1,115 @@
+#include "task/children.hpp"
+
+#include "covey/error.hpp"
+#include "sys/file.hpp"
+#include "sys/proc.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <string>
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+namespace covey::task {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The thread goes on with the signal that it stopped for, as it would without a tracer. A stop
+/// that is not a signal's (an event's) has none.
+void let_go(const siginfo_t& info) {
+    const int signal = info.si_status >= 1 && info.si_status <= SIGRTMAX ? info.si_status : 0;
+    (void)::ptrace(PTRACE_DETACH, info.si_pid, nullptr, static_cast<long>(signal));
+}
+
+}  // namespace
+
+std::optional<siginfo_t> any_child(int flags) {
+    siginfo_t info{};
+    int result = 0;
+    do
+        result = ::waitid(P_ALL, 0, &info, flags | WNOHANG | __WALL);
+    while (result < 0 && errno == EINTR);
+    if (result < 0 || info.si_pid == 0) return std::nullopt;
+    return info;
+}
+
+sys::ExitStatus status_of(const siginfo_t& info) {
+    if (info.si_code == CLD_EXITED) return {info.si_status, 0};
+    return {128 + info.si_status, info.si_status};
+}
+
+/// A child that is only stopped (job control) needs nothing.
+bool release_stopped() {
+    const auto stopped = any_child(WSTOPPED);
+    if (stopped && stopped->si_code == CLD_TRAPPED) let_go(*stopped);
+    return stopped.has_value();
+}
+
+std::optional<sys::ExitStatus> status_of_zombie(pid_t pid) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto stat = sys::read_stat(proc, pid).or_throw("read stat of", "a child");
+    if (stat.state != 'Z' && stat.state != 'X') return std::nullopt;
+    const int how = stat.exit_code;  // as wait(2) has it
+    if (WIFSIGNALED(how)) return sys::ExitStatus{128 + WTERMSIG(how), WTERMSIG(how)};
+    return sys::ExitStatus{WEXITSTATUS(how), 0};
+}
+
+bool has_wholly_ended(pid_t pid) {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto first = sys::read_stat(proc, pid);
+    if (!first || first.value().state != 'Z') return false;
+    const auto threads = sys::open_dir_at(proc, std::to_string(pid) + "/task");
+    if (!threads) return false;
+    const auto numbers = sys::list_processes(threads.value());
+    return numbers &&
+           std::all_of(numbers.value().begin(), numbers.value().end(), [&](pid_t thread) {
+               const auto stat = sys::read_stat(threads.value(), thread);
+               return !stat || stat.value().state == 'Z' || stat.value().state == 'X';
+           });
+}
+
+void tend_children(pid_t kept) noexcept {
+    // A turn's worth: a container may end children faster than they are counted.
+    for (int left = 256; left > 0 && release_stopped(); --left) {
+    }
+    for (int left = 256; left > 0; --left) {
+        // Looked at first, for its number is its own until it is reaped.
+        const auto ended = any_child(WEXITED | WNOWAIT);
+        if (!ended || ended->si_pid == kept) return;
+        siginfo_t info{};
+        (void)::waitid(P_PID, static_cast<id_t>(ended->si_pid), &info, WEXITED | WNOHANG | __WALL);
+    }
+}
+
+sys::ExitStatus take_status(FdRef ended) {
+    // Asked first: the number is the child's own until it is reaped.
+    const auto number = sys::pidfd_number(ended).or_throw("look up", "a child");
+    if (const auto status = sys::try_wait_process(ended).or_throw("wait for", "a child"))
+        return *status;
+    if (const auto status = status_of_zombie(number)) return *status;
+    return sys::wait_process(ended).or_throw("wait for", "a child");
+}
+
+void reap_all_children(std::chrono::milliseconds limit) noexcept {
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &set, &before);
+    const auto deadline = Clock::now() + limit;
+    while (Clock::now() < deadline) {
+        while (release_stopped() || any_child(WEXITED)) {
+        }
+        siginfo_t info{};
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 && errno == ECHILD)
+            break;
+        const timespec wait{0, 20'000'000};
+        (void)::sigtimedwait(&set, nullptr, &wait);
+    }
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace covey::task

@@ -1,0 +1,43 @@
+// The children of this process, whoever they are (reaper.hpp says why there may be unknown ones):
+// looked at, let go, reaped. What waitid(2) does not tell is asked of /proc: a zombie that a tracer
+// of its own, perhaps hostile, has not waited for is not told to its parent until that one has
+// (wait_consider_task in the kernel's source).
+// Called by Reaper, and by programs that wait without a loop. Thread rule: single-threaded
+// programs. Does not block, but where it says so.
+#pragma once
+
+#include "base/unique_fd.hpp"
+#include "sys/process.hpp"
+
+#include <chrono>
+#include <optional>
+
+#include <signal.h>
+#include <sys/types.h>
+
+namespace covey::task {
+
+/// Of any child, a thread that is traced and one of another exit signal too (__WALL). `flags` are
+/// waitid(2)'s. Nothing: no such event, or no child.
+[[nodiscard]] std::optional<siginfo_t> any_child(int flags);
+[[nodiscard]] sys::ExitStatus status_of(const siginfo_t& info);
+/// One that has stopped for a tracer, which is this process, goes on without. False: none has.
+bool release_stopped();
+/// What a child has come to that has ended, though a tracer keeps it; nothing: it has not ended.
+/// Throws on what else /proc answers.
+[[nodiscard]] std::optional<sys::ExitStatus> status_of_zombie(pid_t pid);
+
+/// Every thread of the child has ended: its pidfd does not say so while a tracer keeps one that is
+/// not the first.
+[[nodiscard]] bool has_wholly_ended(pid_t pid);
+
+/// For a program that waits for one child: lets tracees go and reaps all who have ended but `kept`.
+void tend_children(pid_t kept) noexcept;
+/// The status of a child whose pidfd says that it has ended. It is reaped, or, if a tracer keeps
+/// it, when that one has gone and this process, or who inherits it, waits for it. Throws.
+[[nodiscard]] sys::ExitStatus take_status(FdRef ended);
+/// Waits for all children until there are none, known or not, but no longer than `limit`; tracees
+/// are let go. Whoever shall end has been killed. Blocks.
+void reap_all_children(std::chrono::milliseconds limit) noexcept;
+
+}  // namespace covey::task
