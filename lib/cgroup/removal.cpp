@@ -1,4 +1,5 @@
 // Removing a tree of groups that somebody else may have made: depth first, by walk.hpp's Place.
+#include "cgroup/short_pause.hpp"
 #include "cgroup/tree.hpp"
 #include "cgroup/walk.hpp"
 #include "sys/file.hpp"
@@ -13,11 +14,6 @@ namespace covey::cgroup {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-void short_pause() {
-    const timespec time{0, 500'000};
-    ::nanosleep(&time, nullptr);
-}
 
 /// EBUSY: tasks, or groups below (cgroupfs answers the same for both). Gone is removed.
 Result<void> remove_one(FdRef above, std::string_view name) {

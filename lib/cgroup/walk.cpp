@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t kProcsLimit = 64U << 20U;
 
-bool is_gone(int error) {
-    return error == ENOENT || error == ENODEV;
-}
-
 }  // namespace
 
 Result<Place> Place::at(FdRef group) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMountinfoLimit = 64U << 20U;
 
-Error refused(const std::string& path, std::string_view why) {
+Error shows_too_much(const std::string& path, std::string_view why) {
     return Error(Code::invalid_spec,
                  fmt::format("{} {}, which shows a container with restricted access what its "
                              "access keeps from it",
@@ -54,7 +54,7 @@ std::string procfs_point(std::string_view line) {
 
 void refuse_host_proc(FdRef place, const std::string& path, sys::Recursive recursive) {
     const auto magic = sys::filesystem_magic(place).or_throw("statfs", path);
-    if (magic == PROC_SUPER_MAGIC) throw refused(path, "is on a procfs of the host");
+    if (magic == PROC_SUPER_MAGIC) throw shows_too_much(path, "is on a procfs of the host");
     if (recursive == sys::Recursive::no) return;
     auto folder =
         sys::readlink_at(sys::kCwd, sys::fd_path(place)).or_throw("find the path of", path);
@@ -63,7 +63,7 @@ void refuse_host_proc(FdRef place, const std::string& path, sys::Recursive recur
                            .or_throw("read", "/proc/self/mountinfo");
     for (const auto line : split(table, '\n'))
         if (const auto point = procfs_point(line); point.starts_with(folder))
-            throw refused(path, fmt::format("has a procfs of the host at {}", point));
+            throw shows_too_much(path, fmt::format("has a procfs of the host at {}", point));
 }
 
 }  // namespace covey::launch

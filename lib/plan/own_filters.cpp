@@ -32,10 +32,11 @@ sock_filter load(std::size_t offset) {
     return {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
 }
 
-constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4, kHigh = 4 - kLow;
+constexpr std::size_t kLowHalf = std::endian::native == std::endian::little ? 0 : 4,
+                      kHighHalf = 4 - kLowHalf;
 
 /// The low half: the calls take ints, whatever the upper half of the register has.
-sock_filter load_argument(unsigned index, std::size_t half = kLow) {
+sock_filter load_argument(unsigned index, std::size_t half = kLowHalf) {
     return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t) + half);
 }
 
@@ -43,7 +44,7 @@ sock_filter jump_if_equal(std::uint32_t value, std::uint8_t then, std::uint8_t o
     return {BPF_JMP | BPF_JEQ | BPF_K, then, otherwise, value};
 }
 
-sock_filter give(std::uint32_t action) {
+sock_filter give_action(std::uint32_t action) {
     return {BPF_RET | BPF_K, 0, 0, action};
 }
 
@@ -56,7 +57,7 @@ constexpr std::uint32_t kOtherNumber = SYS_prlimit64;
 constexpr std::uint32_t kCompatArchitecture = AUDIT_ARCH_ARM, kCompatNumber = 369;
 #endif
 
-SeccompFilter filter_of(const std::vector<sock_filter>& program, std::uint32_t flags) {
+SeccompFilter filter_from(const std::vector<sock_filter>& program, std::uint32_t flags) {
     SeccompFilter filter;
     for (const auto& one : program)
         filter.filter.push_back(word(one));
@@ -67,24 +68,24 @@ SeccompFilter filter_of(const std::vector<sock_filter>& program, std::uint32_t f
 }  // namespace
 
 SeccompFilter neighbour_limits_filter() {
-    return filter_of(
+    return filter_from(
         {
-            load(offsetof(seccomp_data, arch)),          // 0
-            jump_if_equal(native_architecture(), 0, 3),  // 1: else to 5
-            load(offsetof(seccomp_data, nr)),            // 2
-            jump_if_equal(SYS_prlimit64, 4, 0),          // 3: to 8
-            jump_if_equal(kOtherNumber, 3, 9),           // 4: to 8, or 14
-            jump_if_equal(kCompatArchitecture, 0, 8),    // 5: or to 14
-            load(offsetof(seccomp_data, nr)),            // 6
-            jump_if_equal(kCompatNumber, 0, 6),          // 7: or to 14
-            load_argument(0),                            // 8: the process
-            jump_if_equal(0, 4, 0),                      // 9: itself: to 14
-            load_argument(2),                            // 10: the new limit
-            jump_if_equal(0, 0, 3),                      // 11: or to 15
-            load_argument(2, kHigh),                     // 12
-            jump_if_equal(0, 0, 1),                      // 13: or to 15
-            give(SECCOMP_RET_ALLOW),                     // 14: none, only asked for
-            give(SECCOMP_RET_ERRNO | unsigned{EPERM}),   // 15
+            load(offsetof(seccomp_data, arch)),                // 0
+            jump_if_equal(native_architecture(), 0, 3),        // 1: else to 5
+            load(offsetof(seccomp_data, nr)),                  // 2
+            jump_if_equal(SYS_prlimit64, 4, 0),                // 3: to 8
+            jump_if_equal(kOtherNumber, 3, 9),                 // 4: to 8, or 14
+            jump_if_equal(kCompatArchitecture, 0, 8),          // 5: or to 14
+            load(offsetof(seccomp_data, nr)),                  // 6
+            jump_if_equal(kCompatNumber, 0, 6),                // 7: or to 14
+            load_argument(0),                                  // 8: the process
+            jump_if_equal(0, 4, 0),                            // 9: itself: to 14
+            load_argument(2),                                  // 10: the new limit
+            jump_if_equal(0, 0, 3),                            // 11: or to 15
+            load_argument(2, kHighHalf),                       // 12
+            jump_if_equal(0, 0, 1),                            // 13: or to 15
+            give_action(SECCOMP_RET_ALLOW),                    // 14: none, only asked for
+            give_action(SECCOMP_RET_ERRNO | unsigned{EPERM}),  // 15
         },
         0);
 }
@@ -92,7 +93,7 @@ SeccompFilter neighbour_limits_filter() {
 SeccompFilter pid1_filter() {
     std::vector<sock_filter> program{load(offsetof(seccomp_data, arch)),
                                      jump_if_equal(native_architecture(), 1, 0),
-                                     give(SECCOMP_RET_ALLOW)};
+                                     give_action(SECCOMP_RET_ALLOW)};
     for (const auto& call : kCalls) {
         // Each a block of ten; another number jumps over it.
         program.push_back(load(offsetof(seccomp_data, nr)));
@@ -103,11 +104,11 @@ SeccompFilter pid1_filter() {
         program.push_back(jump_if_equal(1, 0, 3));
         program.push_back(load_argument(call.signal));
         program.push_back(jump_if_equal(0, 1, 0));  // 0 sends nothing: the kernel may answer
-        program.push_back(give(SECCOMP_RET_USER_NOTIF));
-        program.push_back(give(SECCOMP_RET_ALLOW));
+        program.push_back(give_action(SECCOMP_RET_USER_NOTIF));
+        program.push_back(give_action(SECCOMP_RET_ALLOW));
     }
-    program.push_back(give(SECCOMP_RET_ALLOW));
-    return filter_of(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    program.push_back(give_action(SECCOMP_RET_ALLOW));
+    return filter_from(program, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
 std::optional<Pid1Call> pid1_call(const seccomp_data& call) {
