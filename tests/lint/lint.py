@@ -12,6 +12,7 @@ import sys
 import conformance
 import model_steps
 import trust_map
+import unnamed
 
 # Who may include whom (docs/ARCHITECTURE.md). "covey" is the public interface; its error and version
 # headers belong to the lowest floor and are free to all.
@@ -249,6 +250,9 @@ def main():
         for line, message in table.check(root):
             breaches += 1
             print(f"{table.DOCUMENT}:{line}: {message} [{table.__name__}]")
+    for name, line, message in unnamed.check(root):
+        breaches += 1
+        print(f"{name}:{line}: {message} [unnamed]")
     print(f"lint: {files} files, {breaches} breaches")
     return 1 if breaches or not files else 0
 
