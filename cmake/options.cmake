@@ -47,8 +47,11 @@ target_compile_definitions(covey_options INTERFACE _GLIBCXX_ASSERTIONS
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(covey_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
         -ftrivial-auto-var-init=zero
+        # An archive gives a program whole units: it keeps of them what it calls.
+        -ffunction-sections -fdata-sections
         # g++ 12 reports these inside libstdc++ and fmt when it inlines at -O2 and above.
         -Wno-null-dereference -Wno-error=maybe-uninitialized -Wno-error=restrict)
+    target_link_options(covey_options INTERFACE LINKER:--gc-sections)
 endif()
 if(COVEY_SANITIZE)
     target_compile_options(covey_options INTERFACE -fsanitize=${COVEY_SANITIZE} -fno-omit-frame-pointer
