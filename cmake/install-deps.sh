@@ -10,7 +10,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config libboost1.81-dev nlohmann-json3-dev libseccomp-dev
     libcap-dev libcli11-dev libfmt-dev libsystemd-dev python3 python3-yaml)
 demo=(busybox-static curl)
-test=(catch2 python3-jsonschema python3-prometheus-client runc clang-format clang-tidy cpio
+test=(catch2 python3-jsonschema python3-prometheus-client runc clang-format clang-tidy lld cpio
     qemu-system-x86 ccache jq make systemd dbus apparmor secilc
     # tests/model
     spin

@@ -33,6 +33,22 @@ fail() {
     exit 1
 }
 
+# Of what ninja says, how far it is: on a terminal one line, else one for each fifth.
+show_progress() {
+    local line part=0
+    while IFS= read -r line; do
+        [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+        local built=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+        if [[ -t 1 ]]; then
+            printf '\r== %3d s  built %d of %d' "$SECONDS" "$built" "$all"
+        elif ((built * 5 / all > part)); then
+            part=$((built * 5 / all))
+            say "built $built of $all"
+        fi
+    done
+    [[ ! -t 1 ]] || echo
+}
+
 build() {
     say "installing what is missing to build"
     cmake/install-deps.sh build
@@ -47,7 +63,11 @@ build() {
         cat "$cache/cmake.log" >&2
         fail "cmake found something missing, see above"
     }
-    cmake --build --preset release --parallel "$jobs" </dev/null
+    NINJA_STATUS='[%f/%t] ' cmake --build --preset release --parallel "$jobs" </dev/null 2>&1 |
+        tee "$cache/build.log" | show_progress || {
+        tail -n 40 "$cache/build.log" >&2
+        fail "the build failed, see above ($cache/build.log has all of it)"
+    }
 }
 
 # apt-get download needs package lists, which a bare system may not have yet.

@@ -10,7 +10,7 @@
 namespace covey::daemon {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFields{"see", "signal", "inspect"};
+constexpr std::array<std::string_view, 3> kAccessFields{"see", "signal", "inspect"};
 constexpr const char* kFix =
     "use open, private or observer, or an object with see, signal and inspect, each pod or own";
 
@@ -30,7 +30,7 @@ std::optional<spec::Access> read_access(BodyReader& reader) {
     if (value == nullptr) return std::nullopt;
     if (value->is_object()) {
         spec::Access access;
-        BodyReader members{*value, reader.at("access"), reader.problems(), kFields};
+        BodyReader members{*value, reader.at("access"), reader.problems(), kAccessFields};
         read_reach(members, "see", access.see);
         read_reach(members, "signal", access.signal);
         read_reach(members, "inspect", access.inspect);
@@ -55,7 +55,7 @@ nlohmann::ordered_json access_json(const spec::Access& access) {
     // In the order in which people read it, not a map's.
     nlohmann::ordered_json json;
     const auto words = spec::access_words(access);
-    for (const auto key : kFields)
+    for (const auto key : kAccessFields)
         json[std::string{key}] = words.at(std::string{key});
     return json;
 }

@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 /// RFC 6901: "~" and "/" in a key are escaped.
-std::string escaped(std::string_view key) {
+std::string escaped_key(std::string_view key) {
     std::string result;
     for (const char c : key) {
         if (c == '~')
@@ -84,7 +84,7 @@ const json* BodyReader::find(std::string_view key) const {
 }
 
 std::string BodyReader::at(std::string_view key) const {
-    return pointer_ + "/" + escaped(key);
+    return pointer_ + "/" + escaped_key(key);
 }
 
 std::optional<std::string> BodyReader::text(std::string_view key) {
@@ -143,7 +143,7 @@ std::map<std::string, std::string> BodyReader::text_map(std::string_view key) {
         if (text.is_string())
             result.emplace(name, text.get<std::string>());
         else
-            problems_->add(at(key) + "/" + escaped(name), "must be a string");
+            problems_->add(at(key) + "/" + escaped_key(name), "must be a string");
     }
     return result;
 }

@@ -35,6 +35,9 @@ class BodyProblems {
 /// Strict JSON (spec/json_reader.hpp); an empty text is an empty object. Throws invalid_argument.
 [[nodiscard]] nlohmann::json parse_body(std::string_view text);
 
+/// Of an absolute path in a request: PATH_MAX without the ending zero.
+inline constexpr std::size_t kLongestPath = 4095;
+
 /// One object of the body. null counts as absent.
 class BodyReader {
   public:

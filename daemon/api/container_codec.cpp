@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 11> kFields{
+constexpr std::array<std::string_view, 11> kContainerFields{
     "id",          "sandbox",      "bundle", "pidMode", "target", "access",
     "pid1Signals", "capabilities", "stdio",  "labels",  "seccomp"};
 constexpr std::array<std::string_view, 3> kKillFields{"signal", "all", "pid"};
@@ -96,7 +96,7 @@ CreateContainerAction decode_container(const std::string& id, std::string_view b
     require_valid_id(id, "container id");
     const auto document = parse_body(body);
     BodyProblems problems;
-    BodyReader reader{document, "", problems, kFields};
+    BodyReader reader{document, "", problems, kContainerFields};
     CreateContainerAction action;
     action.id = read_id(reader, id, "container id");
     read_sandbox(reader, action.sandbox);

@@ -1,5 +1,6 @@
 #include "api/container_field_codec.hpp"
 
+#include "api/body_reader.hpp"
 #include "api/capability_codec.hpp"
 #include "base/json.hpp"
 
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kCapabilityFields{"add", "drop"};
 constexpr std::array<std::string_view, 3> kStdioFields{"stdin", "stdout", "stderr"};
-constexpr std::size_t kLongestPath = 4095;
 
 std::uint64_t read_mask(BodyReader& reader, std::string_view key) {
     std::uint64_t mask = 0;

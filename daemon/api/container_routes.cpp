@@ -23,13 +23,14 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
-constexpr std::array<std::string_view, 4> kListParameters{"engine", "label", "sandbox", "state"};
-constexpr std::array<std::string_view, 1> kDeleteParameters{"force"};
+constexpr std::array<std::string_view, 4> kContainerListParameters{"engine", "label", "sandbox",
+                                                                   "state"};
+constexpr std::array<std::string_view, 1> kContainerDeleteParameters{"force"};
 constexpr std::array<std::string_view, 1> kWaitParameters{"timeout"};
 constexpr std::uint64_t kLongestWait = 86400;  // seconds
 
-Response list(Call& call) {
-    const Query query{call.target.query, kListParameters};
+Response list_containers(Call& call) {
+    const Query query{call.target.query, kContainerListParameters};
     const ContainerFilter filter{query.all("label"), query.id("sandbox", "sandbox id"),
                                  query.one("state")};
     require_label_filters(filter.labels);
@@ -50,15 +51,15 @@ Response show(Call& call) {
     }
 }
 
-asio::awaitable<Response> create(Call& call) {
+asio::awaitable<Response> create_container(Call& call) {
     const std::string body = co_await call.exchange.body();
     CreateContainerAction action = decode_container(call.id(), body);
     const auto created = co_await call.engine.create_container(std::move(action));
     co_return container_response(created.view, created.was_there ? 200 : 201);
 }
 
-asio::awaitable<Response> remove(Call& call) {
-    const Query query{call.target.query, kDeleteParameters};
+asio::awaitable<Response> remove_container(Call& call) {
+    const Query query{call.target.query, kContainerDeleteParameters};
     std::string id = call.id();
     co_await call.engine.delete_container(std::move(id), query.flag("force"));
     co_return Response{204, {}, {}, {}};
@@ -96,7 +97,7 @@ asio::awaitable<Response> kill(Call& call) {
     co_return Response{204, {}, {}, {}};
 }
 
-asio::awaitable<Response> stop(Call& call) {
+asio::awaitable<Response> stop_container(Call& call) {
     const std::string body = co_await call.exchange.body();
     StopContainerAction action = decode_stop(call.id(), body);
     const ContainerView view = co_await call.engine.stop_container(std::move(action));
@@ -122,17 +123,17 @@ asio::awaitable<Response> wait(Call& call) {
 
 asio::awaitable<Response> answer_container_call(Call& call) {
     const Operation operation = call.match.route->operation;
-    if (operation == Operation::list_containers) co_return list(call);
+    if (operation == Operation::list_containers) co_return list_containers(call);
     require_valid_id(call.id(), "container id");
     if (operation == Operation::get_container) {
         require_no_query(call.target.query);
         co_return show(call);
     }
     if (operation != Operation::put_container) call.engine.require_ours(call.id());
-    if (operation == Operation::delete_container) co_return co_await remove(call);
+    if (operation == Operation::delete_container) co_return co_await remove_container(call);
     if (operation == Operation::wait_container) co_return co_await wait(call);
     require_no_query(call.target.query);
-    if (operation == Operation::put_container) co_return co_await create(call);
+    if (operation == Operation::put_container) co_return co_await create_container(call);
     if (operation == Operation::start_container)
         co_return co_await change(call, &Engine::start_container);
     if (operation == Operation::pause_container)
@@ -142,7 +143,7 @@ asio::awaitable<Response> answer_container_call(Call& call) {
     if (operation == Operation::update_container) co_return co_await update(call);
     if (operation == Operation::resize_container) co_return co_await resize(call);
     if (operation == Operation::kill_container) co_return co_await kill(call);
-    co_return co_await stop(call);
+    co_return co_await stop_container(call);
 }
 
 }  // namespace covey::daemon

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 14> kFields{
+constexpr std::array<std::string_view, 14> kDebugFields{
     "id",      "target", "pidMode", "tools",  "profile",      "ttl",   "remove",
     "command", "env",    "user",    "access", "capabilities", "stdio", "labels"};
 constexpr double kLeastSeconds = 0.001;
@@ -73,7 +73,7 @@ void read_ttl(BodyReader& reader, DebugAction& action) {
         action.ttl = std::chrono::milliseconds{std::llround(seconds * 1000)};
 }
 
-void read_user(BodyReader& reader, DebugAction& action) {
+void read_debug_user(BodyReader& reader, DebugAction& action) {
     const auto user = reader.text("user");
     if (!user) return;
     const auto colon = user->find(':');
@@ -116,7 +116,7 @@ DebugAction decode_debug(const std::string& sandbox, std::string_view body) {
     require_valid_id(sandbox, "sandbox id");
     const auto document = parse_body(body);
     BodyProblems problems;
-    BodyReader reader{document, "", problems, kFields};
+    BodyReader reader{document, "", problems, kDebugFields};
     DebugAction action;
     action.sandbox = sandbox;
     if (const auto id = reader.text("id")) {
@@ -130,7 +130,7 @@ DebugAction decode_debug(const std::string& sandbox, std::string_view body) {
     read_ttl(reader, action);
     read_command(reader, action);
     action.remove = reader.flag("remove").value_or(!action.command.empty());
-    read_user(reader, action);
+    read_debug_user(reader, action);
     action.access = read_access(reader).value_or(spec::kOpen);
     read_capabilities(reader, action.add_capabilities, action.drop_capabilities);
     check_restricted(reader, action);

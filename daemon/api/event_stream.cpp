@@ -23,7 +23,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::array<std::string_view, 3> kParameters{"since", "sandbox", "type"};
+constexpr std::array<std::string_view, 3> kStreamParameters{"since", "sandbox", "type"};
 constexpr std::chrono::seconds kHeartbeat{15};
 
 struct EventFilter {
@@ -69,7 +69,7 @@ asio::awaitable<std::monostate> send_events(Call& call, EventReader& reader,
 }  // namespace
 
 asio::awaitable<void> stream_events(Call& call) {
-    const Query query{call.target.query, kParameters};
+    const Query query{call.target.query, kStreamParameters};
     const EventFilter filter{query.id("sandbox", "sandbox id"), query.all("type")};
     require_types(filter.types);
     const auto since = query.number("since", 0, std::numeric_limits<std::int64_t>::max());

@@ -29,7 +29,7 @@ std::optional<std::uint32_t> parse_kernel_id(std::string_view text) {
     return id && *id != std::numeric_limits<std::uint32_t>::max() ? id : std::nullopt;
 }
 
-void read_user(const Query& query, ExecAction& action) {
+void read_exec_user(const Query& query, ExecAction& action) {
     const auto user = query.one("user");
     if (!user) return;
     const auto colon = user->find(':');
@@ -62,7 +62,7 @@ ExecAction decode_exec(const std::string& container, const QueryParameters& para
             throw Error(Code::invalid_argument,
                         fmt::format("query parameter 'env', number {}, must be NAME=value", i + 1))
                 .with_fix("write ?env=NAME=value");
-    read_user(query, action);
+    read_exec_user(query, action);
     action.cwd = query.one("cwd");
     if (action.cwd && !action.cwd->starts_with('/'))
         throw bad("cwd", *action.cwd, "must be an absolute path", "write ?cwd=/tmp");

@@ -27,7 +27,6 @@ namespace covey::daemon {
 namespace {
 
 namespace asio = boost::asio;
-using namespace asio::experimental::awaitable_operators;
 using boost::system::error_code;
 using Descriptor = asio::posix::stream_descriptor;
 
@@ -108,6 +107,7 @@ asio::awaitable<void> await_exit(Relay& relay) {
 /// Everything towards the client. An exception is handed back, because it must end the sibling too.
 asio::awaitable<std::exception_ptr> relay_output(Relay& relay) {
     try {
+        using namespace asio::experimental::awaitable_operators;
         co_await (pump_output(relay, relay.out, OutputStream::out) &&
                   pump_output(relay, relay.err, OutputStream::err) && await_exit(relay));
     } catch (...) {
@@ -167,6 +167,7 @@ asio::awaitable<void> stream_exec(Call& call) {
     co_await call.exchange.begin(std::move(head));
     auto output = relay_output(relay);
     auto input = relay_input(relay);
+    using namespace asio::experimental::awaitable_operators;
     auto outcome = co_await (std::move(output) || std::move(input));
     auto* const failure = std::get_if<0>(&outcome);
     if (failure == nullptr) throw ClientGone{};

@@ -10,7 +10,7 @@
 namespace covey::daemon {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFields{"containerID", "hostID", "size"};
+constexpr std::array<std::string_view, 3> kMappingFields{"containerID", "hostID", "size"};
 constexpr const char* kExample = R"(write [{"containerID": 0, "hostID": 100000, "size": 65536}])";
 
 std::uint32_t read_id(BodyReader& reader, std::string_view key, double least) {
@@ -41,7 +41,7 @@ std::vector<spec::IdMapping> read_id_mappings(BodyReader& reader, std::string_vi
     }
     for (std::size_t i = 0; i < list->size(); ++i) {
         BodyReader entry{(*list)[i], fmt::format("{}/{}", reader.at(key), i), reader.problems(),
-                         kFields};
+                         kMappingFields};
         const auto inside = read_id(entry, "containerID", 0), host = read_id(entry, "hostID", 0);
         maps.push_back({inside, host, read_id(entry, "size", 1)});
     }

@@ -14,7 +14,7 @@ namespace {
 using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
 
 /// In a label's value these three are written with a backslash.
-std::string escaped(std::string_view value) {
+std::string escaped_label(std::string_view value) {
     std::string text;
     for (const char c : value) {
         if (c == '\\' || c == '"') text += '\\';
@@ -39,7 +39,7 @@ class Exposition {
         write("{}{}", name_, suffix);
         const char* before = "{";
         for (const auto& [name, text] : labels) {
-            write("{}{}=\"{}\"", before, name, escaped(text));
+            write("{}{}=\"{}\"", before, name, escaped_label(text));
             before = ",";
         }
         write("{} {}\n", labels.empty() ? "" : "}", value);

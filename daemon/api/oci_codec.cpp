@@ -48,7 +48,7 @@ void require_entries(const Json& entries, const core::SandboxFacts& facts) {
                 .with_fix("remove the entry 'user' and the id mappings");
 }
 
-void join(Json& entries, const core::SandboxFacts& facts) {
+void join_namespaces(Json& entries, const core::SandboxFacts& facts) {
     for (const auto& [type, name] : kJoined) {
         const auto entry = find_entry(entries, type);
         const auto ours = facts.namespaces.find(name);
@@ -98,7 +98,7 @@ std::string join_oci_config(std::string_view text, const SandboxView& sandbox) {
     Json& entries = system["namespaces"];
     if (entries.is_null()) entries = Json::array();
     require_entries(entries, sandbox.facts);
-    join(entries, sandbox.facts);
+    join_namespaces(entries, sandbox.facts);
     if (sandbox.facts.namespaces.contains("user")) {
         map_ids(system, "uidMappings", sandbox.facts.uid_mappings);
         map_ids(system, "gidMappings", sandbox.facts.gid_mappings);

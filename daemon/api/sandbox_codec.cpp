@@ -21,14 +21,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = core::NamespaceWish::Kind;
 
-constexpr std::array<std::string_view, 10> kFields{
+constexpr std::array<std::string_view, 10> kSandboxFields{
     "id",         "hostname", "pidMode",      "access", "pid1Signals",
     "namespaces", "sysctls",  "cgroupParent", "labels", "annotations"};
 constexpr std::array<std::string_view, 5> kNamespaces{"net", "ipc", "uts", "user", "time"};
 constexpr std::array<std::string_view, 1> kPathFields{"path"};
 constexpr std::array<std::string_view, 3> kUserFields{"path", "uidMappings", "gidMappings"};
 constexpr std::size_t kLongestHostname = 64;  // __NEW_UTS_LEN
-constexpr std::size_t kLongestPath = 4095;    // PATH_MAX without the ending zero
 
 /// Nothing when the path is fine, else what it must be.
 std::optional<std::string> path_fault(std::string_view path) {
@@ -154,7 +153,7 @@ CreateSandboxAction decode_sandbox(const std::optional<std::string>& id, std::st
     if (id) require_valid_id(*id, "sandbox id");
     const auto document = parse_body(body);
     BodyProblems problems;
-    BodyReader reader{document, "", problems, kFields};
+    BodyReader reader{document, "", problems, kSandboxFields};
     CreateSandboxAction action;
     action.id = read_id(reader, id, "sandbox id");
     action.pid_mode = read_pid_mode(reader).value_or(spec::PidMode::nested);

@@ -18,32 +18,32 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::array<std::string_view, 2> kListParameters{"label", "state"};
-constexpr std::array<std::string_view, 1> kDeleteParameters{"force"};
+constexpr std::array<std::string_view, 2> kSandboxListParameters{"label", "state"};
+constexpr std::array<std::string_view, 1> kSandboxDeleteParameters{"force"};
 
-Response list(Call& call) {
-    const Query query{call.target.query, kListParameters};
+Response list_sandboxes(Call& call) {
+    const Query query{call.target.query, kSandboxListParameters};
     const SandboxFilter filter{query.all("label"), query.one("state")};
     require_label_filters(filter.labels);
     require_state_filter(filter.state, kSandboxStates);
     return list_response(call.engine.sandboxes(), filter, call.engine.newest_event());
 }
 
-asio::awaitable<Response> create(Call& call, std::optional<std::string> id) {
+asio::awaitable<Response> create_sandbox(Call& call, std::optional<std::string> id) {
     const std::string body = co_await call.exchange.body();
     CreateSandboxAction action = decode_sandbox(id, body);
     const auto created = co_await call.engine.create_sandbox(std::move(action));
     co_return sandbox_response(created.view, created.was_there ? 200 : 201);
 }
 
-asio::awaitable<Response> remove(Call& call) {
-    const Query query{call.target.query, kDeleteParameters};
+asio::awaitable<Response> remove_sandbox(Call& call) {
+    const Query query{call.target.query, kSandboxDeleteParameters};
     std::string id = call.id();
     co_await call.engine.delete_sandbox(std::move(id), query.flag("force"));
     co_return Response{204, {}, {}, {}};
 }
 
-asio::awaitable<Response> stop(Call& call) {
+asio::awaitable<Response> stop_sandbox(Call& call) {
     const std::string body = co_await call.exchange.body();
     require_empty_body(body);
     std::string id = call.id();
@@ -68,20 +68,21 @@ asio::awaitable<Response> join(Call& call) {
 
 asio::awaitable<Response> answer_sandbox_call(Call& call) {
     const Operation operation = call.match.route->operation;
-    if (operation == Operation::list_sandboxes) co_return list(call);
+    if (operation == Operation::list_sandboxes) co_return list_sandboxes(call);
     if (operation == Operation::delete_sandbox) {
         require_valid_id(call.id(), "sandbox id");
-        co_return co_await remove(call);
+        co_return co_await remove_sandbox(call);
     }
     require_no_query(call.target.query);
     std::optional<std::string> id;
-    if (operation == Operation::post_sandbox) co_return co_await create(call, std::move(id));
+    if (operation == Operation::post_sandbox)
+        co_return co_await create_sandbox(call, std::move(id));
     require_valid_id(call.id(), "sandbox id");
     id = call.id();
-    if (operation == Operation::put_sandbox) co_return co_await create(call, std::move(id));
+    if (operation == Operation::put_sandbox) co_return co_await create_sandbox(call, std::move(id));
     if (operation == Operation::get_sandbox)
         co_return sandbox_response(call.engine.sandbox(call.id()));
-    if (operation == Operation::stop_sandbox) co_return co_await stop(call);
+    if (operation == Operation::stop_sandbox) co_return co_await stop_sandbox(call);
     if (operation == Operation::debug_sandbox) co_return co_await debug(call);
     co_return co_await join(call);
 }

@@ -10,51 +10,51 @@
 namespace covey::ctl {
 namespace {
 
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 Error no_json() {
     return Error(Code::internal, "coveyd's answer is no JSON object")
         .with_fix("use a covey command of coveyd's version: covey version");
 }
 
-Json parse(std::string_view text) {
-    Json document = Json::parse(text, nullptr, false);
+PlainJson parse_object(std::string_view text) {
+    PlainJson document = PlainJson::parse(text, nullptr, false);
     if (document.is_discarded() || !document.is_object()) throw no_json();
     return document;
 }
 
 // A field of another type counts as missing: a newer daemon may say more than this command knows.
-void read(const Json& object, const char* key, std::string& into) {
+void read(const PlainJson& object, const char* key, std::string& into) {
     if (const auto found = object.find(key); found != object.end() && found->is_string())
         into = found->get<std::string>();
 }
 
 template <std::integral T>
-void read(const Json& object, const char* key, T& into) {
+void read(const PlainJson& object, const char* key, T& into) {
     if (const auto found = object.find(key); found != object.end() && found->is_number_integer())
         into = found->get<T>();
 }
 
-void read(const Json& object, const char* key, bool& into) {
+void read(const PlainJson& object, const char* key, bool& into) {
     if (const auto found = object.find(key); found != object.end() && found->is_boolean())
         into = found->get<bool>();
 }
 
-void read(const Json& object, const char* key, std::vector<std::string>& into) {
+void read(const PlainJson& object, const char* key, std::vector<std::string>& into) {
     const auto found = object.find(key);
     if (found == object.end() || !found->is_array()) return;
-    for (const Json& item : *found)
+    for (const PlainJson& item : *found)
         if (item.is_string()) into.push_back(item.get<std::string>());
 }
 
-void read(const Json& object, const char* key, std::map<std::string, std::string>& into) {
+void read(const PlainJson& object, const char* key, std::map<std::string, std::string>& into) {
     const auto found = object.find(key);
     if (found == object.end() || !found->is_object()) return;
     for (const auto& [name, value] : found->items())
         if (value.is_string()) into[name] = value.get<std::string>();
 }
 
-SandboxAnswer sandbox_from(const Json& object) {
+SandboxAnswer sandbox_from(const PlainJson& object) {
     SandboxAnswer sandbox;
     read(object, "id", sandbox.id);
     read(object, "state", sandbox.state);
@@ -78,7 +78,7 @@ SandboxAnswer sandbox_from(const Json& object) {
     return sandbox;
 }
 
-ExitAnswer exit_from(const Json& object) {
+ExitAnswer exit_from(const PlainJson& object) {
     ExitAnswer exit;
     read(object, "exitCode", exit.exit_code);
     read(object, "signal", exit.signal);
@@ -88,13 +88,13 @@ ExitAnswer exit_from(const Json& object) {
     return exit;
 }
 
-std::optional<ExitAnswer> exit_in(const Json& object) {
+std::optional<ExitAnswer> exit_in(const PlainJson& object) {
     const auto found = object.find("exit");
     if (found == object.end() || !found->is_object()) return std::nullopt;
     return exit_from(*found);
 }
 
-ContainerAnswer container_from(const Json& object) {
+ContainerAnswer container_from(const PlainJson& object) {
     ContainerAnswer container;
     read(object, "id", container.id);
     read(object, "sandbox", container.sandbox);
@@ -120,7 +120,7 @@ ContainerAnswer container_from(const Json& object) {
     return container;
 }
 
-ProcessAnswer process_from(const Json& object) {
+ProcessAnswer process_from(const PlainJson& object) {
     ProcessAnswer process;
     read(object, "pid", process.pid);
     read(object, "podPid", process.pod_pid);
@@ -143,7 +143,7 @@ ProcessAnswer process_from(const Json& object) {
     return process;
 }
 
-VerdictAnswer verdict_in(const Json& object, const char* key) {
+VerdictAnswer verdict_in(const PlainJson& object, const char* key) {
     VerdictAnswer verdict;
     const auto found = object.find(key);
     if (found == object.end() || !found->is_object()) return verdict;
@@ -154,7 +154,7 @@ VerdictAnswer verdict_in(const Json& object, const char* key) {
     return verdict;
 }
 
-AccessAnswer access_from(const Json& object) {
+AccessAnswer access_from(const PlainJson& object) {
     AccessAnswer pair;
     read(object, "from", pair.from);
     read(object, "to", pair.to);
@@ -166,16 +166,16 @@ AccessAnswer access_from(const Json& object) {
 }
 
 template <typename T>
-std::vector<T> list_of(std::string_view text, T (*one)(const Json&)) {
-    const Json document = parse(text);
+std::vector<T> list_of(std::string_view text, T (*one)(const PlainJson&)) {
+    const PlainJson document = parse_object(text);
     std::vector<T> items;
     if (const auto all = document.find("items"); all != document.end() && all->is_array())
-        for (const Json& item : *all)
+        for (const PlainJson& item : *all)
             if (item.is_object()) items.push_back(one(item));
     return items;
 }
 
-Error problem_from(int status, const Json& object) {
+Error problem_from(int status, const PlainJson& object) {
     std::string code, detail, fix;
     std::vector<std::string> causes;
     read(object, "code", code);
@@ -195,7 +195,7 @@ Error problem_from(int status, const Json& object) {
 }  // namespace
 
 SandboxAnswer decode_sandbox(std::string_view json) {
-    return sandbox_from(parse(json));
+    return sandbox_from(parse_object(json));
 }
 
 std::vector<SandboxAnswer> decode_sandboxes(std::string_view json) {
@@ -203,7 +203,7 @@ std::vector<SandboxAnswer> decode_sandboxes(std::string_view json) {
 }
 
 ContainerAnswer decode_container(std::string_view json) {
-    return container_from(parse(json));
+    return container_from(parse_object(json));
 }
 
 std::vector<ContainerAnswer> decode_containers(std::string_view json) {
@@ -215,7 +215,7 @@ std::vector<ProcessAnswer> decode_processes(std::string_view json) {
 }
 
 ProcessAnswer decode_process(std::string_view json) {
-    return process_from(parse(json));
+    return process_from(parse_object(json));
 }
 
 std::vector<AccessAnswer> decode_access(std::string_view json) {
@@ -223,11 +223,11 @@ std::vector<AccessAnswer> decode_access(std::string_view json) {
 }
 
 ExitAnswer decode_exit(std::string_view json) {
-    return exit_from(parse(json));
+    return exit_from(parse_object(json));
 }
 
 EventAnswer decode_event(std::string_view json) {
-    const Json object = parse(json);
+    const PlainJson object = parse_object(json);
     EventAnswer event;
     read(object, "seq", event.seq);
     read(object, "time", event.time);
@@ -245,7 +245,7 @@ EventAnswer decode_event(std::string_view json) {
 }
 
 VersionAnswer decode_version(std::string_view json) {
-    const Json object = parse(json);
+    const PlainJson object = parse_object(json);
     VersionAnswer version;
     read(object, "version", version.version);
     read(object, "apiVersion", version.api_version);
@@ -255,13 +255,13 @@ VersionAnswer decode_version(std::string_view json) {
 }
 
 InfoAnswer decode_info(std::string_view json) {
-    const Json object = parse(json);
+    const PlainJson object = parse_object(json);
     InfoAnswer info;
     read(object, "kernel", info.kernel);
     if (const auto cgroup = object.find("cgroup"); cgroup != object.end() && cgroup->is_object())
         read(*cgroup, "layout", info.cgroup_layout);
     if (const auto checks = object.find("checks"); checks != object.end() && checks->is_array()) {
-        for (const Json& item : *checks) {
+        for (const PlainJson& item : *checks) {
             CheckAnswer& check = info.checks.emplace_back();
             read(item, "name", check.name);
             read(item, "status", check.status);
@@ -273,8 +273,8 @@ InfoAnswer decode_info(std::string_view json) {
 }
 
 Error decode_problem(int status, std::string_view json) {
-    const Json document = Json::parse(json, nullptr, false);
-    return problem_from(status, document.is_object() ? document : Json::object());
+    const PlainJson document = PlainJson::parse(json, nullptr, false);
+    return problem_from(status, document.is_object() ? document : PlainJson::object());
 }
 
 std::string pretty_json(std::string_view json) {

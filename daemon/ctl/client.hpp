@@ -20,6 +20,9 @@ struct Request {
     bool streams_input = false;  // the body comes by send_chunk()
 };
 
+/// HTTP's status codes from here on say that a request failed.
+inline constexpr int kFirstFailure = 400;
+
 struct Answer {
     int status = 0;
     std::string content_type, body;

@@ -21,7 +21,7 @@ std::string cell(const VerdictAnswer& verdict) {
     return verdict.allowed ? "yes" : "no: " + join(verdict.because, ", ");
 }
 
-void print_table(const Session& session, const std::vector<AccessAnswer>& pairs) {
+void print_pairs(const Session& session, const std::vector<AccessAnswer>& pairs) {
     Table table{{{"FROM"}, {"TO"}, {"SEE"}, {"SIGNAL"}, {"ROOT"}, {"PTRACE"}}};
     for (const auto& pair : pairs)
         table.add({pair.from, pair.to, cell(pair.see), cell(pair.signal), cell(pair.read_root),
@@ -57,7 +57,7 @@ int access(const Session& session, const AccessOptions& options) {
     }
     const auto pairs = decode_access(*answer);
     if (options.to.empty())
-        print_table(session, pairs);
+        print_pairs(session, pairs);
     else
         for (const auto& pair : pairs)
             print_pair(pair);

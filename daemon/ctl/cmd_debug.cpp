@@ -26,7 +26,7 @@ struct DebugOptions {
     bool input = false, terminal = false;
 };
 
-Error usage(std::string detail, std::string fix) {
+Error debug_usage(std::string detail, std::string fix) {
     return Error(Code::invalid_argument, "debug: " + std::move(detail)).with_fix(std::move(fix));
 }
 
@@ -45,8 +45,8 @@ void complete(DebugOptions& options) {
     auto& wish = options.debug;
     read_what(options);
     if (wish.pid_mode == "target" && wish.target.empty())
-        throw usage("--pid target needs a container",
-                    fmt::format("name it: covey debug {}/CONTAINER", wish.sandbox));
+        throw debug_usage("--pid target needs a container",
+                          fmt::format("name it: covey debug {}/CONTAINER", wish.sandbox));
     if (!options.ttl.empty()) wish.ttl = parse_duration(options.ttl);
     if (!wish.tools.empty())
         wish.tools = std::filesystem::absolute(wish.tools).lexically_normal().string();
@@ -58,8 +58,8 @@ void complete(DebugOptions& options) {
         options.input = options.terminal = true;
     if (!options.command.empty()) return;
     if (!options.input)
-        throw usage("without a command it is a shell, which needs an input",
-                    "give a command after --, or -i");
+        throw debug_usage("without a command it is a shell, which needs an input",
+                          "give a command after --, or -i");
     options.command = {"sh"};
 }
 
@@ -76,7 +76,7 @@ ExecRequest exec_wish(const DebugOptions& options) {
 }
 
 /// coveyd does it too, behind the last exec: nobody shall find it still there.
-void remove_quietly(const Session& session, const std::string& id) {
+void remove_debugger(const Session& session, const std::string& id) {
     try {
         static_cast<void>(session.look_up(remove("containers", id, Force::yes)));
     } catch (const Error& error) {
@@ -84,7 +84,7 @@ void remove_quietly(const Session& session, const std::string& id) {
     }
 }
 
-int run(const Session& session, DebugOptions options) {
+int run_debugger(const Session& session, DebugOptions options) {
     options.command.insert(options.command.end(), session.trailing.begin(), session.trailing.end());
     complete(options);
     const auto& wish = options.debug;
@@ -92,14 +92,14 @@ int run(const Session& session, DebugOptions options) {
     if (made) print_warnings(session, decode_container(*made).warnings);
     try {
         const int exit_code = run_exec(session, exec_wish(options));
-        if (made && wish.remove) remove_quietly(session, wish.id);
+        if (made && wish.remove) remove_debugger(session, wish.id);
         if (made && !wish.remove && !session.settings.quiet)
             note(fmt::format("covey: debugger '{}' stays: covey exec -it {} -- sh", wish.id,
                              wish.id));
         return exit_code;
     } catch (const Error&) {
         // What could not even begin is not worth staying for.
-        if (made) remove_quietly(session, wish.id);
+        if (made) remove_debugger(session, wish.id);
         throw;
     }
 }
@@ -130,7 +130,7 @@ void add_debug(const Options& app, Session& session) {
                  "remove it afterwards; --rm=false: only when its time is over");
     command.chosen([options, &session] {
         session.runs_a_program = true;
-        session.chosen = [options, &session] { return run(session, *options); };
+        session.chosen = [options, &session] { return run_debugger(session, *options); };
     });
 }
 

@@ -2,6 +2,7 @@
 #include "base/id.hpp"
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
+#include "ctl/client.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/text_safety.hpp"
 
@@ -15,8 +16,6 @@
 
 namespace covey::ctl {
 namespace {
-
-constexpr int kFirstFailure = 400;
 
 struct EventsOptions {
     bool follow = false;

@@ -14,7 +14,7 @@ struct ExecOptions {
     bool input = false;
 };
 
-int run(const Session& session, ExecOptions options) {
+int run_command(const Session& session, ExecOptions options) {
     ExecRequest& wish = options.exec;
     wish.command.insert(wish.command.end(), session.trailing.begin(), session.trailing.end());
     if (wish.command.empty())
@@ -41,7 +41,7 @@ void add_exec(const Options& app, Session& session) {
     command.values("--cap-add", "CAP", wish.capabilities, "add a capability");
     command.chosen([options, &session] {
         session.runs_a_program = true;
-        session.chosen = [options, &session] { return run(session, *options); };
+        session.chosen = [options, &session] { return run_command(session, *options); };
     });
 }
 

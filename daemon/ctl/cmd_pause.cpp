@@ -17,7 +17,7 @@ int ask_each(const Session& session, const std::vector<std::string>& names,
     return 0;
 }
 
-void add(const Options& command, Session& session, std::string_view action) {
+void add_action(const Options& command, Session& session, std::string_view action) {
     const auto names = std::make_shared<std::vector<std::string>>();
     command.required("CONTAINER", *names, "ids, or SANDBOX/CONTAINER");
     command.chosen([names, action, &session] {
@@ -28,13 +28,14 @@ void add(const Options& command, Session& session, std::string_view action) {
 }  // namespace
 
 void add_pause(const Options& app, Session& session) {
-    add(app.command("pause", "Let every process of a container stand still"), session, "pause");
+    add_action(app.command("pause", "Let every process of a container stand still"), session,
+               "pause");
 }
 
 void add_resume(const Options& app, Session& session) {
     const Options command = app.command("resume", "Let a paused container go on");
     command.alias("unpause");
-    add(command, session, "resume");
+    add_action(command, session, "resume");
 }
 
 }  // namespace covey::ctl

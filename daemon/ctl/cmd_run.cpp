@@ -23,25 +23,26 @@ struct RunOptions {
     bool detach = false, input = false, terminal = false, read_only = false, remove = false;
 };
 
-Error usage(std::string detail, std::string fix) {
+Error run_usage(std::string detail, std::string fix) {
     return Error(Code::invalid_argument, "run: " + std::move(detail)).with_fix(std::move(fix));
 }
 
 void check(const RunOptions& options) {
     if (options.rootfs.empty() == options.bundle.empty())
-        throw usage("say what to run: either --rootfs DIR or --bundle DIR",
-                    "covey run SANDBOX --rootfs DIR -- CMD");
+        throw run_usage("say what to run: either --rootfs DIR or --bundle DIR",
+                        "covey run SANDBOX --rootfs DIR -- CMD");
     if (options.bundle.empty() && options.command.empty())
-        throw usage("say which command to run in the root filesystem",
-                    "put it last: covey run SANDBOX --rootfs DIR -- CMD");
+        throw run_usage("say which command to run in the root filesystem",
+                        "put it last: covey run SANDBOX --rootfs DIR -- CMD");
     if (!options.bundle.empty() && (!options.command.empty() || !options.env.empty() ||
                                     !options.mounts.empty() || !options.security.empty() ||
                                     !options.user.empty() || options.read_only || options.terminal))
-        throw usage("with --bundle its config.json says what is run, and how",
-                    "change config.json, or use --rootfs");
+        throw run_usage("with --bundle its config.json says what is run, and how",
+                        "change config.json, or use --rootfs");
     if (options.terminal && !options.detach)
-        throw usage("a terminal can only be given to a container that runs in the background (-d)",
-                    "for a terminal of your own in it: covey exec -it CONTAINER -- sh");
+        throw run_usage(
+            "a terminal can only be given to a container that runs in the background (-d)",
+            "for a terminal of your own in it: covey exec -it CONTAINER -- sh");
 }
 
 /// An id from the command and chance, as in "sh-3f2a91c0".

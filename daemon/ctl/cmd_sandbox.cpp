@@ -134,13 +134,13 @@ int list(const Session& session) {
     return 0;
 }
 
-int inspect(const Session& session, const std::string& id) {
+int inspect_sandbox(const Session& session, const std::string& id) {
     require_valid_id(id, "sandbox id");
     if (const auto answer = session.ask(get("sandboxes", id))) print(pretty_json(*answer) + "\n");
     return 0;
 }
 
-int stop(const Session& session, const std::vector<std::string>& ids) {
+int stop_sandboxes(const Session& session, const std::vector<std::string>& ids) {
     for (const auto& id : ids) {
         require_valid_id(id, "sandbox id");
         if (const auto answer = session.ask(post("sandboxes", id, "stop")))
@@ -203,14 +203,14 @@ void add_sandbox(const Options& app, Session& session) {
     const Options inspect_command = group.command("inspect", "Print a sandbox as JSON");
     inspect_command.required("NAME", *name, "the sandbox");
     inspect_command.chosen([name, &session] {
-        session.chosen = [name, &session] { return inspect(session, *name); };
+        session.chosen = [name, &session] { return inspect_sandbox(session, *name); };
     });
 
     const auto names = std::make_shared<std::vector<std::string>>();
     const Options stop_command = group.command("stop", "End every container, then pause");
     stop_command.required("NAME", *names, "the sandboxes");
     stop_command.chosen([names, &session] {
-        session.chosen = [names, &session] { return stop(session, *names); };
+        session.chosen = [names, &session] { return stop_sandboxes(session, *names); };
     });
 
     const auto force = std::make_shared<bool>(false);

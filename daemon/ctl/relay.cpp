@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
+#include "ctl/client.hpp"
 #include "ctl/frames.hpp"
 #include "ctl/requests.hpp"
 #include "ctl/terminal.hpp"
@@ -19,7 +20,6 @@ namespace covey::ctl {
 namespace {
 
 constexpr std::size_t kBuffer = std::size_t{64} * 1024;
-constexpr int kFirstFailure = 400;
 
 /// At most one buffer of what is there; empty at the end of the file.
 std::string read_once(FdRef fd) {

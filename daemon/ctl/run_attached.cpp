@@ -2,6 +2,7 @@
 
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
+#include "ctl/client.hpp"
 #include "ctl/relay.hpp"
 #include "sys/file.hpp"
 
@@ -20,7 +21,6 @@
 namespace covey::ctl {
 namespace {
 
-constexpr int kFirstFailure = 400;
 constexpr int kInterruptsToLeave = 3;
 
 UniqueFd open_fifo(const std::string& path, int flags) {

@@ -3,6 +3,7 @@
 #include "base/id.hpp"
 #include "covey/error.hpp"
 #include "ctl/answers.hpp"
+#include "ctl/client.hpp"
 #include "ctl/curl_line.hpp"
 #include "ctl/requests.hpp"
 #include "ctl/terminal.hpp"
@@ -14,11 +15,6 @@
 #include <unistd.h>
 
 namespace covey::ctl {
-namespace {
-
-constexpr int kFirstFailure = 400;
-
-}  // namespace
 
 std::string Session::look_up(const Request& request) const {
     Answer answer = call(settings.socket, request);

@@ -29,7 +29,7 @@ constexpr milliseconds kKillLimit{4'000};              // from SIGKILL to the re
 constexpr milliseconds kPatience{300};                 // of a delete, with what is under way
 constexpr milliseconds kHearLimit{1'000};              // for the report of an end that has been
 
-core::ContainerConfig config_of(const CreateContainerAction& action) {
+core::ContainerConfig container_config_of(const CreateContainerAction& action) {
     core::ContainerConfig config;
     config.id = action.id;
     config.bundle = action.bundle;
@@ -70,7 +70,7 @@ asio::awaitable<void> make_container(StatePtr state, SandboxPtr sandbox, Contain
             .or_throw("write the configuration of container", request.id);
     fault_point("engine.container_intent");
     const auto link = sandbox->link;
-    core::RequestBody wish = core::CreateContainer{config_of(request)};
+    core::RequestBody wish = core::CreateContainer{container_config_of(request)};
     auto facts = co_await link->ask<core::ContainerFacts>(std::move(wish));
     fault_point("engine.container_made");
     commit_container(*state, *sandbox, *container, std::move(facts));
@@ -84,7 +84,7 @@ ContainerPtr begin_container(EngineState& state, SandboxEntry& sandbox,
             .with_fix("delete some, or start coveyd with a higher limit");
     auto container = std::make_shared<ContainerEntry>(state.executor);
     container->request = action;
-    container->facts.config = config_of(action);
+    container->facts.config = container_config_of(action);
     state.registry.containers.emplace(action.id, container);
     sandbox.containers.insert(action.id);
     return container;

@@ -85,7 +85,7 @@ Streams make_streams() {
             {std::move(in.read), std::move(out.write), std::move(err.write)}};
 }
 
-core::ExecConfig config_of(ExecAction action) {
+core::ExecConfig exec_config_of(ExecAction action) {
     core::ExecConfig config;
     config.container = std::move(action.container);
     config.exec = random_id();
@@ -125,7 +125,7 @@ asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction ac
                        {action.add_capabilities, action.uid || action.gid});
     const BusyGuard busy(sandbox);
 
-    const auto config = config_of(std::move(action));
+    const auto config = exec_config_of(std::move(action));
     Streams streams;
     std::vector<FdRef> lent;
     if (!config.terminal) {

@@ -18,13 +18,14 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kMostNamed = 3;
+constexpr std::size_t kMostGroupsNamed = 3;
 
 /// Finds groups by the last part of their path, outside of containers': what is below those has
 /// names of their choice.
-class Search {
+class GroupSearch {
   public:
-    Search(FdRef top, std::string name) : walk_(cgroup::Walk::at(top)), name_(std::move(name)) {}
+    GroupSearch(FdRef top, std::string name)
+        : walk_(cgroup::Walk::at(top)), name_(std::move(name)) {}
 
     /// True: it is through.
     bool turn(Clock::time_point until) {
@@ -46,7 +47,7 @@ class Search {
         const auto in_container =
             std::any_of(way_.begin(), way_.end(),
                         [](const std::string& part) { return part.ends_with(".ctr"); });
-        if (here.name == name_ && !in_container && found_.size() < kMostNamed)
+        if (here.name == name_ && !in_container && found_.size() < kMostGroupsNamed)
             found_.push_back("/" + join(way_, "/"));
     }
 
@@ -63,7 +64,7 @@ asio::awaitable<void> refuse_lost_group(StatePtr state, SandboxPtr sandbox) {
     if (sandbox->problem.empty() || !sandbox->cgroup().empty() || !has_groups) co_return;
     const auto id = sandbox->request.id;
     const auto top = sys::open_dir(host.identity_mount()).or_throw("open", host.identity_mount());
-    Search search{top, id + ".pod"};
+    GroupSearch search{top, id + ".pod"};
     Signal timer(state->executor);
     while (!search.turn(Clock::now() + cgroup::kTurn))
         co_await timer.wait_until(Clock::now());

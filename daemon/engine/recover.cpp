@@ -35,7 +35,7 @@ ShimStatus status_from_items(std::vector<core::StatusItem> items) {
 }
 
 /// Ours have the pins' paths; the shim's know first that the sandbox has stopped.
-core::SandboxFacts facts_on_disk(FdRef folder, const SandboxRecord& record) {
+core::SandboxFacts sandbox_facts_on_disk(FdRef folder, const SandboxRecord& record) {
     const auto told = read_sandbox_facts(folder);
     auto facts = record.last_facts.value_or(told.value_or(core::SandboxFacts{}));
     if (told && told->state == core::SandboxState::stopped) {
@@ -53,7 +53,7 @@ SandboxPtr open_entry(EngineState& state, const std::string& id, UniqueFd folder
     sandbox->request = record.request;
     sandbox->path = state.sandbox_path(id);
     sandbox->folder = std::move(folder);
-    sandbox->facts = facts_on_disk(sandbox->folder, record);
+    sandbox->facts = sandbox_facts_on_disk(sandbox->folder, record);
     sandbox->facts.id = id;
     sandbox->facts.shim_pid = record.shim_pid;
     sandbox->facts.shim_start_time = record.shim_start_time;

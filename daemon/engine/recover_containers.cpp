@@ -53,7 +53,7 @@ void adopt_container(Recovery& recovery, ContainerEntry& container, core::Contai
 }
 
 /// What is known of a container of which the shim says nothing.
-core::ContainerFacts facts_on_disk(FdRef folder, const ContainerRecord& record) {
+core::ContainerFacts container_facts_on_disk(FdRef folder, const ContainerRecord& record) {
     if (record.last_facts) return *record.last_facts;
     if (auto facts = read_container_facts(folder)) return std::move(*facts);
     core::ContainerFacts facts;
@@ -77,7 +77,7 @@ void adopt_unknown_container(EngineState& state, SandboxEntry& sandbox, const st
     record.request.id = id;
     record.request.sandbox = sandbox.request.id;
     const auto container = make_entry(state, sandbox, record);
-    container->facts = told != nullptr ? *told : facts_on_disk(folder, record);
+    container->facts = told != nullptr ? *told : container_facts_on_disk(folder, record);
     container->facts.config.id = id;
     if (told == nullptr) container->facts.pid = container->facts.pod_pid = 0;
     container->request.bundle = container->facts.config.bundle;
@@ -123,7 +123,7 @@ Rest recover_container(Recovery& recovery, SandboxEntry& sandbox, const std::str
         commit_container(state, sandbox, *container, told->second);
     } else {
         adopt_container(recovery, *container,
-                        is_known ? told->second : facts_on_disk(folder, *read.record));
+                        is_known ? told->second : container_facts_on_disk(folder, *read.record));
     }
     if (const auto early = sandbox.early_starts.find(id); early != sandbox.early_starts.end())
         container_started(state, sandbox, early->second);

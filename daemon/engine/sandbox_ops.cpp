@@ -75,7 +75,7 @@ void spawn_shim(const StatePtr& state, const SandboxPtr& sandbox) {
     record_sandbox(*state, *sandbox, Phase::creating);
 }
 
-core::SandboxConfig config_of(const SandboxEntry& sandbox) {
+core::SandboxConfig sandbox_config_of(const SandboxEntry& sandbox) {
     const auto& action = sandbox.request;
     core::SandboxConfig config{action.id, action.hostname, action.namespaces, action.sysctls,
                                action.cgroup_parent};
@@ -95,7 +95,7 @@ asio::awaitable<void> make_sandbox(StatePtr state, SandboxPtr sandbox) {
     spawn_shim(state, sandbox);
     fault_point("engine.shim_spawned");
     const auto link = sandbox->link;
-    core::RequestBody wish = core::CreateSandbox{config_of(*sandbox)};
+    core::RequestBody wish = core::CreateSandbox{sandbox_config_of(*sandbox)};
     std::optional<core::SandboxFacts> facts;
     try {
         facts = co_await link->ask<core::SandboxFacts>(std::move(wish));

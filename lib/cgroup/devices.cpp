@@ -32,7 +32,7 @@ constexpr std::array<DeviceMatch, 9> kDefaults = {{
     {true, 'c', 136, {}, kAllAccess}  // pts/*
 }};
 
-[[noreturn]] void refuse(std::size_t index, const std::string& why) {
+[[noreturn]] void refuse_rule(std::size_t index, const std::string& why) {
     throw Error(Code::invalid_argument, fmt::format("device rule {}: {}", index, why))
         .with_fix(
             "a rule has a type of a, b or c, numbers from 0 (or none for any), and an access "
@@ -42,7 +42,7 @@ constexpr std::array<DeviceMatch, 9> kDefaults = {{
 std::optional<std::uint32_t> checked_number(std::optional<std::int64_t> number, std::size_t index) {
     if (!number || *number == -1) return std::nullopt;  // -1: runc's word for any
     if (*number < 0 || *number > std::numeric_limits<std::uint32_t>::max())
-        refuse(index, fmt::format("{} is no device number", *number));
+        refuse_rule(index, fmt::format("{} is no device number", *number));
     return static_cast<std::uint32_t>(*number);
 }
 
@@ -56,9 +56,9 @@ std::uint32_t checked_access(const std::string& letters, std::size_t index) {
         else if (letter == 'm')
             access |= kMknod;
         else
-            refuse(index, fmt::format("access '{}'", letters));
+            refuse_rule(index, fmt::format("access '{}'", letters));
     }
-    if (access == 0) refuse(index, "an access that is empty");
+    if (access == 0) refuse_rule(index, "an access that is empty");
     return access;
 }
 
@@ -107,7 +107,7 @@ std::vector<DeviceMatch> effective_rules(const std::vector<DeviceRule>& rules) {
     for (std::size_t index = 0; index < rules.size(); ++index) {
         const auto& rule = rules[index];
         if (rule.type != 'a' && rule.type != 'b' && rule.type != 'c')
-            refuse(index, fmt::format("type '{}'", rule.type));
+            refuse_rule(index, fmt::format("type '{}'", rule.type));
         const DeviceMatch match{rule.allow, rule.type, checked_number(rule.major, index),
                                 checked_number(rule.minor, index),
                                 checked_access(rule.access, index)};

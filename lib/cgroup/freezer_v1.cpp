@@ -1,5 +1,6 @@
 #include "cgroup/freezer_v1.hpp"
 
+#include "cgroup/short_pause.hpp"
 #include "cgroup/tree.hpp"
 #include "cgroup/turns.hpp"
 #include "cgroup/walk.hpp"
@@ -20,12 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kKillLimit{2000};
 constexpr std::chrono::milliseconds kFreezeForKill{50};
-constexpr long kPauseNs = 500'000;
-
-void short_pause() {
-    const timespec time{0, kPauseNs};
-    ::nanosleep(&time, nullptr);
-}
 
 /// Thaws whatever happens: also when a kill throws half-way.
 class ThawAtEnd {
@@ -46,7 +41,7 @@ class ThawAtEnd {
     FdRef group_;
 };
 
-void kill_members(FdRef group) {
+void kill_listed(FdRef group) {
     (void)Signalling{group, SIGKILL}.turn(TurnClock::time_point::max());
 }
 
@@ -92,13 +87,13 @@ void kill_v1(FdRef group, const std::string& path) {
     while (has_processes(group)) {
         // Who stands still does not fork: sent to all of them, it waits for them to go on.
         if (read_control(group, "freezer.parent_freezing") == "1") {
-            return kill_members(group);
+            return kill_listed(group);
         }
         {
             const ThawAtEnd thaw{group};
             // Half frozen is good enough for one round; what escapes meets the next.
             (void)freeze_v1(group, kFreezeForKill);
-            kill_members(group);
+            kill_listed(group);
         }
         if (Clock::now() >= deadline)
             throw Error(Code::timeout, fmt::format("kill cgroup {}: not empty {} ms after SIGKILL",

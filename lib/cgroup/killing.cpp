@@ -24,10 +24,6 @@ constexpr int kMostRounds = 16;
 constexpr milliseconds kAgain{20};  // who was forked while the last kill went round
 constexpr milliseconds kWholeKill{5000};
 
-bool is_gone(int error) {
-    return error == ENOENT || error == ENODEV;
-}
-
 /// Not an error: the group is gone, or threaded, which has no cgroup.kill.
 void write_kill(FdRef group, const std::string& dir) {
     const auto killed = sys::write_existing_at(group, "cgroup.kill", "1");

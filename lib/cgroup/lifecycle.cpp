@@ -24,10 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kFreezeLimit{2000};
 
-bool is_gone(int error) {
-    return error == ENOENT || error == ENODEV;
-}
-
 /// The text of cgroup.events through a descriptor that is kept for poll.
 std::string read_again(FdRef events) {
     std::array<char, 256> text{};

@@ -11,7 +11,7 @@
 namespace covey::cgroup {
 namespace {
 
-bool is_forbidden(const Error& error) {
+bool says_forbidden(const Error& error) {
     return error.errno_value() == EACCES || error.errno_value() == EPERM ||
            error.errno_value() == EROFS;
 }
@@ -25,7 +25,7 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     try {
         group.emplace(Group::create_or_take(host, placement));
     } catch (const Error& error) {
-        if (!is_rootless || !is_forbidden(error)) throw;
+        if (!is_rootless || !says_forbidden(error)) throw;
         if (limits.empty()) return std::nullopt;
         throw Error::restored(error.code(),
                               "the container's limits need a cgroup: " + error.detail(),
@@ -37,7 +37,7 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     try {
         group->bound_below();
     } catch (const Error& error) {
-        if (!is_rootless || !is_forbidden(error)) throw;  // what it took is another's to bound
+        if (!is_rootless || !says_forbidden(error)) throw;  // what it took is another's to bound
     }
     group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
     rollback.release();

@@ -1,5 +1,6 @@
 // Removing a tree of groups that somebody else may have made: depth first, by walk.hpp's Place.
 #include "cgroup/cgroup.hpp"
+#include "cgroup/short_pause.hpp"
 #include "cgroup/tree.hpp"
 #include "cgroup/turns.hpp"
 #include "covey/error.hpp"
@@ -15,11 +16,6 @@ namespace covey::cgroup {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-void short_pause() {
-    const timespec time{0, 500'000};
-    ::nanosleep(&time, nullptr);
-}
 
 /// EBUSY: tasks, or groups below (cgroupfs answers the same for both). Gone is removed.
 Result<void> remove_one(FdRef above, std::string_view name) {

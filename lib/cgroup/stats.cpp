@@ -6,7 +6,7 @@
 namespace covey::cgroup {
 namespace {
 
-std::optional<std::uint64_t> number(FdRef group, std::string_view file) {
+std::optional<std::uint64_t> control_number(FdRef group, std::string_view file) {
     const auto text = read_control(group, file);
     return text ? parse_u64(trim(*text)) : std::nullopt;
 }
@@ -36,9 +36,9 @@ void count_ooms_of_seat(const Host& host, const Placement& placement, Stats& sta
 }
 
 void read_v2(FdRef group, Stats& stats) {
-    stats.pids_current = number(group, "pids.current");
-    stats.memory_current = number(group, "memory.current");
-    stats.memory_peak = number(group, "memory.peak");  // Linux 5.19
+    stats.pids_current = control_number(group, "pids.current");
+    stats.memory_current = control_number(group, "memory.current");
+    stats.memory_peak = control_number(group, "memory.peak");  // Linux 5.19
     stats.oom_kills = keyed(group, "memory.events", "oom_kill");
     // Every v2 group counts its time, with or without the cpu controller.
     if (const auto cpu = read_control(group, "cpu.stat")) {
@@ -59,19 +59,19 @@ Stats Group::stats() const {
     if (!host_->unified.empty()) read_v2(identity_, stats);
     if (!stats.pids_current)
         from_v1(*host_, "pids", placement_,
-                [&](FdRef group) { stats.pids_current = number(group, "pids.current"); });
+                [&](FdRef group) { stats.pids_current = control_number(group, "pids.current"); });
     if (!stats.memory_current)
         from_v1(*host_, "memory", placement_, [&](FdRef group) {
-            stats.memory_current = number(group, "memory.usage_in_bytes");
-            stats.memory_peak = number(group, "memory.max_usage_in_bytes");
+            stats.memory_current = control_number(group, "memory.usage_in_bytes");
+            stats.memory_peak = control_number(group, "memory.max_usage_in_bytes");
             stats.oom_kills = keyed(group, "memory.oom_control", "oom_kill");
         });
     count_ooms_of_seat(*host_, placement_, stats);
     if (!stats.cpu_usage_us)
         from_v1(*host_, "cpuacct", placement_, [&](FdRef group) {
-            stats.cpu_usage_us = microseconds(number(group, "cpuacct.usage"));
-            stats.cpu_user_us = microseconds(number(group, "cpuacct.usage_user"));
-            stats.cpu_system_us = microseconds(number(group, "cpuacct.usage_sys"));
+            stats.cpu_usage_us = microseconds(control_number(group, "cpuacct.usage"));
+            stats.cpu_user_us = microseconds(control_number(group, "cpuacct.usage_user"));
+            stats.cpu_system_us = microseconds(control_number(group, "cpuacct.usage_sys"));
         });
     return stats;
 }

@@ -55,7 +55,7 @@ std::optional<std::string> list_of_text(std::string_view text) {
 }
 
 /// With a type's name before it or without, as in "uint64 5" and "5".
-std::optional<std::uint64_t> number(std::string_view text) {
+std::optional<std::uint64_t> bare_number(std::string_view text) {
     for (const std::string_view type : {"uint64 ", "int64 ", "uint32 ", "int32 "})
         if (text.starts_with(type)) text.remove_prefix(type.size());
     return parse_u64(trim(text));
@@ -66,12 +66,12 @@ std::optional<std::string> value_of(std::string_view signature, std::string_view
     if (signature == "s") return unquote(text);
     if (signature == "b")
         return text == "true" || text == "false" ? std::optional{std::string{text}} : std::nullopt;
-    const auto value = number(text);
+    const auto value = bare_number(text);
     const bool fits = value && (signature == "t" || *value <= std::numeric_limits<int>::max());
     return fits ? std::optional{std::to_string(*value)} : std::nullopt;
 }
 
-[[noreturn]] void refuse(std::string_view name) {
+[[noreturn]] void refuse_property(std::string_view name) {
     std::vector<std::string> names;
     for (const auto& one : kAllowed)
         names.emplace_back(one.name);
@@ -95,7 +95,7 @@ std::vector<UnitProperty> annotated_properties(
         if (in_seconds) name.replace(name.size() - 3, 3, "USec");
         const auto known = std::find_if(kAllowed.begin(), kAllowed.end(),
                                         [&](const auto& one) { return one.name == name; });
-        if (known == kAllowed.end()) refuse(key.substr(kPrefix.size()));
+        if (known == kAllowed.end()) refuse_property(key.substr(kPrefix.size()));
         auto value = value_of(known->signature, trim(text));
         constexpr std::uint64_t kMicroseconds = 1'000'000;
         if (value && in_seconds) {

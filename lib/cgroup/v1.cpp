@@ -9,7 +9,7 @@
 namespace covey::cgroup {
 namespace {
 
-std::vector<Setting> memory(const Limits& limits, const Reader& current) {
+std::vector<Setting> v1_memory(const Limits& limits, const Reader& current) {
     std::vector<Setting> settings;
     std::optional<std::int64_t> swap = limits.memory_swap;
     if (!swap && limits.memory_max && *limits.memory_max < 0) swap = -1;
@@ -52,7 +52,7 @@ std::vector<Setting> memory(const Limits& limits, const Reader& current) {
     return settings;
 }
 
-std::vector<Setting> cpu(const Limits& limits) {
+std::vector<Setting> v1_cpu(const Limits& limits) {
     std::vector<Setting> settings;
     // A group that is idle has no shares, and keeps none: idle goes first when it is switched off,
     // last when it is switched on.
@@ -97,9 +97,9 @@ std::vector<Setting> settings_v1(Controller controller, const Limits& limits,
                                     "pids.limit"});
             break;
         case Controller::memory:
-            return memory(limits, current);
+            return v1_memory(limits, current);
         case Controller::cpu:
-            return cpu(limits);
+            return v1_cpu(limits);
         case Controller::cpuset:
             if (limits.cpuset_cpus)
                 settings.push_back({"cpuset.cpus", *limits.cpuset_cpus, "cpu.cpus"});

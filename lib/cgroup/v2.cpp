@@ -68,7 +68,7 @@ void add_v1_only_memory(std::vector<Setting>& settings, const Limits& limits) {
         settings.push_back({"memory.oom_control", "1", "memory.disableOOMKiller"});
 }
 
-std::vector<Setting> memory(const Limits& limits, const Reader& current) {
+std::vector<Setting> v2_memory(const Limits& limits, const Reader& current) {
     std::vector<Setting> settings;
     check_usage(limits, current);
     // Swap first: with the memory limit alone in force, a group that grows would go to swap.
@@ -97,7 +97,7 @@ std::optional<Setting> bandwidth(const Limits& limits, const Reader& current) {
     return Setting{"cpu.max", quota, limits.cpu_quota ? "cpu.quota" : "cpu.period"};
 }
 
-std::vector<Setting> cpu(const Limits& limits, const Reader& current) {
+std::vector<Setting> v2_cpu(const Limits& limits, const Reader& current) {
     std::vector<Setting> settings;
     // As in v1: a group that is idle has no weight.
     const auto idle = [&](std::int64_t value) {
@@ -141,9 +141,9 @@ std::vector<Setting> settings_v2(Controller controller, const Limits& limits,
                                     "pids.limit"});
             break;
         case Controller::memory:
-            return memory(limits, current);
+            return v2_memory(limits, current);
         case Controller::cpu:
-            return cpu(limits, current);
+            return v2_cpu(limits, current);
         case Controller::cpuset:
             if (limits.cpuset_cpus)
                 settings.push_back({"cpuset.cpus", *limits.cpuset_cpus, "cpu.cpus"});

@@ -16,11 +16,7 @@ namespace covey::cgroup {
 namespace {
 
 constexpr std::size_t kProcsLimit = 64U << 20U;
-constexpr std::size_t kAtOnce = 512;  // names: half a millisecond
-
-bool is_gone(int error) {
-    return error == ENOENT || error == ENODEV;
-}
+constexpr std::size_t kNamesAtOnce = 512;  // names: half a millisecond
 
 }  // namespace
 
@@ -47,7 +43,7 @@ Result<void> Place::arrive(UniqueFd group, std::string name) {
 }
 
 Result<void> Place::list_more(Step& step) const {
-    auto page = sys::list_folders_from(here_, step.position, kAtOnce);
+    auto page = sys::list_folders_from(here_, step.position, kNamesAtOnce);
     if (!page && !is_gone(page.error())) return Errno{page.error()};
     if (page) step.next = std::move(page.value().folders);
     step.is_listed = !page || page.value().is_last;

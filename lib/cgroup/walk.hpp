@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -36,6 +37,11 @@ enum class Walked { all, stopped, too_many };
 /// hundreds: some hundreds by name, then the next). Groups that vanish on the way are passed over.
 /// Throws on what else the kernel answers.
 [[nodiscard]] Walked walk_groups(FdRef group, const std::function<Onward(const Visit&)>& visit);
+
+/// What the kernel answers about a group that was removed in the meantime.
+[[nodiscard]] inline bool is_gone(int error) noexcept {
+    return error == ENOENT || error == ENODEV;
+}
 
 /// Processes of this one group as cgroup.procs lists them: numbers in the caller's PID namespace, 0
 /// for one that it does not see. Empty for a group that is gone, or threaded (its processes stand

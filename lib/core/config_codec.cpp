@@ -44,7 +44,7 @@ NamespaceWish read_wish(Fields fields) {
     return wish;
 }
 
-Json to_json(const Stdio& stdio) {
+Json stdio_json(const Stdio& stdio) {
     return Json{
         {"in", text_json(stdio.in)}, {"out", text_json(stdio.out)}, {"err", text_json(stdio.err)}};
 }
@@ -89,7 +89,7 @@ Json to_json(const ContainerConfig& config) {
               {"pidMode", spec::pid_mode_name(config.pid_mode)},
               {"addCapabilities", config.add_capabilities},
               {"dropCapabilities", config.drop_capabilities},
-              {"stdio", to_json(config.stdio)},
+              {"stdio", stdio_json(config.stdio)},
               {"target", text_json(config.target)},
               {"access", spec::access_words(config.access)}};
     // Shims of an earlier version know none of these, and need not for a container that has none.

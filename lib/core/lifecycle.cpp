@@ -1,6 +1,7 @@
 #include "core/lifecycle.hpp"
 
 #include "base/text.hpp"
+#include "core/name_table.hpp"
 
 #include <array>
 #include <string>
@@ -69,13 +70,6 @@ constexpr std::array<ContainerTransition, 23> kContainerTable{{
     {CS::stopped, CE::remove, CS::stopped}, {CS::unknown, CE::kill, CS::unknown},
     {CS::unknown, CE::exited, CS::stopped},
 }};
-
-template <typename Names, typename Event>
-std::string_view name_in(const Names& names, Event event) noexcept {
-    for (const auto& [value, name] : names)
-        if (value == event) return name;
-    return "unknown";
-}
 
 template <typename Table, typename State, typename Event>
 auto find(const Table& table, State state, Event event) noexcept {

@@ -1,5 +1,7 @@
 #include "core/messages.hpp"
 
+#include "core/name_table.hpp"
+
 #include <array>
 #include <utility>
 
@@ -22,13 +24,6 @@ constexpr std::array kContainerStates{
     std::pair{ContainerState::stopped, std::string_view{"stopped"}},
     std::pair{ContainerState::unknown, std::string_view{"unknown"}},
 };
-
-template <typename Table, typename State>
-std::string_view name_in(const Table& table, State state) noexcept {
-    for (const auto& [value, name] : table)
-        if (value == state) return name;
-    return "unknown";
-}
 
 template <typename Table>
 auto state_in(const Table& table, std::string_view word) noexcept {

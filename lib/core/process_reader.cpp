@@ -18,7 +18,7 @@ constexpr std::size_t kBuffer = 64U << 10U;  // stat and status are far below, c
 constexpr std::size_t kDeepestNesting = 32;  // MAX_PID_NS_LEVEL, pid_namespaces(7)
 
 /// The inode in "pid:[4026531836]".
-std::optional<std::uint64_t> inode_of(std::string_view link) {
+std::optional<std::uint64_t> inode_of_link(std::string_view link) {
     const auto open = link.find('[');
     if (open == std::string_view::npos || link.back() != ']') return {};
     return parse_u64(link.substr(open + 1, link.size() - open - 2));
@@ -125,7 +125,7 @@ pid_t ProcessReader::pod_number(FdRef process, pid_t pid, const std::vector<pid_
     // on; the count of levels alone would take a private namespace beside the pod's for a nested
     // one.
     const auto link = sys::readlink_at(process, "ns/pid");
-    const auto inode = link ? inode_of(link.value()) : std::nullopt;
+    const auto inode = link ? inode_of_link(link.value()) : std::nullopt;
     if (!inode) return 0;
     if (*inode == pod_inode_) {
         if (auto opened = sys::open_at(process, "ns/pid", O_RDONLY))

@@ -29,7 +29,7 @@ std::vector<std::string> places(const std::string& own = {}) {
     return result;
 }
 
-UniqueFd find(const std::vector<std::string>& folders, const std::string& name) {
+UniqueFd find_in(const std::vector<std::string>& folders, const std::string& name) {
     for (const auto& folder : folders) {
         const auto path = folder + "/" + name;
         auto file = sys::open(path, O_RDONLY | O_NONBLOCK);
@@ -42,13 +42,13 @@ UniqueFd find(const std::vector<std::string>& folders, const std::string& name) 
 }
 
 UniqueFd sealed(const std::vector<std::string>& folders, const std::string& name) {
-    return sys::sealed_copy(find(folders, name), name).or_throw("copy into memory", name);
+    return sys::sealed_copy(find_in(folders, name), name).or_throw("copy into memory", name);
 }
 
 }  // namespace
 
 UniqueFd open_program(std::string_view name, const std::string& folder) {
-    return find(places(folder), std::string{name});
+    return find_in(places(folder), std::string{name});
 }
 
 Programs Programs::load() {

@@ -7,27 +7,27 @@
 namespace covey::core {
 namespace {
 
-Json put(const Done&) {
+Json put_reply(const Done&) {
     return Json::object();
 }
-Json put(const SandboxFacts& facts) {
+Json put_reply(const SandboxFacts& facts) {
     return Json{{"facts", to_json(facts)}};
 }
-Json put(const ContainerFacts& facts) {
+Json put_reply(const ContainerFacts& facts) {
     return Json{{"facts", to_json(facts)}};
 }
-Json put(const ExecFacts& facts) {
+Json put_reply(const ExecFacts& facts) {
     return Json{{"facts", to_json(facts)}};
 }
-Json put(const Error& error) {
+Json put_reply(const Error& error) {
     return Json{{"error", to_json(error)}};
 }
 
 // In the order of StatusItem's alternatives.
 constexpr std::array<std::string_view, 3> kItemKinds{"sandbox", "container", "exec"};
 
-Json put(const StatusItem& item) {
-    Json json = std::visit([](const auto& facts) { return put(facts); }, item.item);
+Json put_reply(const StatusItem& item) {
+    Json json = std::visit([](const auto& facts) { return put_reply(facts); }, item.item);
     json["kind"] = kItemKinds[item.item.index()];
     return json;
 }
@@ -58,21 +58,21 @@ constexpr std::array<ReplyKind, 6> kReplies{{
 }};
 static_assert(kReplies.size() == std::variant_size_v<ReplyBody>);
 
-Json put(const ContainerExited& event) {
+Json put_reply(const ContainerExited& event) {
     return Json{{"id", text_json(event.id)}, {"exit", to_json(event.exit)}};
 }
-Json put(const ExecExited& event) {
+Json put_reply(const ExecExited& event) {
     return Json{{"container", text_json(event.container)},
                 {"exec", text_json(event.exec)},
                 {"exit", to_json(event.exit)}};
 }
-Json put(const SandboxStopped& event) {
+Json put_reply(const SandboxStopped& event) {
     Json json{{"reason", text_json(event.reason)}};
     if (event.exit) json["exit"] = to_json(*event.exit);
     return json;
 }
 
-Json put(const ContainerStarted& event) {
+Json put_reply(const ContainerStarted& event) {
     return Json{{"facts", to_json(event.facts)}};
 }
 
@@ -131,14 +131,14 @@ Error read_error(Fields fields) {
 }
 
 std::string encode(const Reply& reply) {
-    Json json = std::visit([](const auto& body) { return put(body); }, reply.body);
+    Json json = std::visit([](const auto& body) { return put_reply(body); }, reply.body);
     json["n"] = reply.number;
     json["reply"] = kReplies[reply.body.index()].name;
     return dump(json);
 }
 
 std::string encode(const Event& event) {
-    Json json = std::visit([](const auto& body) { return put(body); }, event);
+    Json json = std::visit([](const auto& body) { return put_reply(body); }, event);
     json["event"] = kEvents[event.index()].name;
     return dump(json);
 }

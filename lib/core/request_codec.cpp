@@ -7,49 +7,50 @@
 namespace covey::core {
 namespace {
 
-// One put() and one read function for each kind of request; kOperations ties them to their words.
+// One put_request() and one read function for each kind of request; kOperations ties them to their
+// words.
 
-Json put(const CreateSandbox& request) {
+Json put_request(const CreateSandbox& request) {
     return Json{{"config", to_json(request.config)}};
 }
-Json put(const CreateContainer& request) {
+Json put_request(const CreateContainer& request) {
     return Json{{"config", to_json(request.config)}};
 }
-Json put(const StartContainer& request) {
+Json put_request(const StartContainer& request) {
     return Json{{"id", text_json(request.id)}};
 }
-Json put(const KillContainer& request) {
+Json put_request(const KillContainer& request) {
     return Json{{"id", text_json(request.id)}, {"signal", request.signal}, {"all", request.all}};
 }
-Json put(const PauseContainer& request) {
+Json put_request(const PauseContainer& request) {
     return Json{{"id", text_json(request.id)}};
 }
-Json put(const ResumeContainer& request) {
+Json put_request(const ResumeContainer& request) {
     return Json{{"id", text_json(request.id)}};
 }
-Json put(const UpdateContainer& request) {
+Json put_request(const UpdateContainer& request) {
     return Json{{"id", text_json(request.id)}, {"resources", text_json(request.resources)}};
 }
-Json put(const ResizeContainer& request) {
+Json put_request(const ResizeContainer& request) {
     return Json{
         {"id", text_json(request.id)}, {"rows", request.rows}, {"columns", request.columns}};
 }
-Json put(const DeleteContainer& request) {
+Json put_request(const DeleteContainer& request) {
     return Json{{"id", text_json(request.id)}, {"force", request.force}};
 }
-Json put(const Exec& request) {
+Json put_request(const Exec& request) {
     return Json{{"config", to_json(request.config)}};
 }
-Json put(const KillExec& request) {
+Json put_request(const KillExec& request) {
     return Json{{"container", text_json(request.container)}, {"exec", text_json(request.exec)}};
 }
-Json put(const StopSandbox&) {
+Json put_request(const StopSandbox&) {
     return Json::object();
 }
-Json put(const Status&) {
+Json put_request(const Status&) {
     return Json::object();
 }
-Json put(const Shutdown&) {
+Json put_request(const Shutdown&) {
     return Json::object();
 }
 
@@ -113,7 +114,7 @@ std::string_view operation_name(const RequestBody& body) noexcept {
 }
 
 std::string encode(const Request& request) {
-    Json json = std::visit([](const auto& body) { return put(body); }, request.body);
+    Json json = std::visit([](const auto& body) { return put_request(body); }, request.body);
     json["n"] = request.number;
     json["op"] = operation_name(request.body);
     return dump(json);

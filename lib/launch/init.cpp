@@ -79,7 +79,7 @@ Own prepare(const InitInput& input) {
     return own;
 }
 
-int run(const InitInput& input) {
+int run_as_init(const InitInput& input) {
     const auto& process = *input.process;
     (void)sys::set_name("covey:init");
     // Before anything can go wrong: what it says counts only when it is known.
@@ -115,7 +115,7 @@ int run(const InitInput& input) {
 void run_init(const InitInput& input) noexcept {
     int status = kExitFailed;
     try {
-        status = run(input);
+        status = run_as_init(input);
     } catch (const Error& error) {
         tell_failure(input, prefixed("init", error));
     } catch (const std::exception& error) {

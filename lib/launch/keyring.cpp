@@ -20,7 +20,7 @@ uid_t spare_user() {
     return kFirst + static_cast<uid_t>(::getpid());
 }
 
-Error refused(int error) {
+Error no_keyring(int error) {
     if (error == EDQUOT)
         return Error(Code::resource_exhausted,
                      fmt::format("make a session keyring: the account of keys of uid {} is full "
@@ -44,7 +44,7 @@ std::optional<sys::KeySerial> join_new() {
         if (auto spare = sys::join_new_session_keyring_of(spare_user())) joined = std::move(spare);
     if (joined) return joined.value();
     if (joined.error() == ENOSYS) return std::nullopt;
-    throw refused(joined.error());
+    throw no_keyring(joined.error());
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ std::vector<Layer> split_layers(const std::string& value) {
     return layers;
 }
 
-Error refused(FdRef context, int error, const std::string& key, const std::string& path,
-              const char* fix) {
+Error option_refused(FdRef context, int error, const std::string& key, const std::string& path,
+                     const char* fix) {
     auto result = Error::from_errno(error, "set overlay option " + key, path).with_fix(fix);
     if (auto message = sys::context_message(context); !message.empty())
         result.add_cause("kernel: " + message);
@@ -46,14 +46,14 @@ Error refused(FdRef context, int error, const std::string& key, const std::strin
 void set_path(FdRef context, const std::string& key, const std::string& path, const char* fix) {
     if (path.size() <= kLongestOption) {
         const auto set = sys::configure(context, key, path);
-        if (!set) throw refused(context, set.error(), key, path, fix);
+        if (!set) throw option_refused(context, set.error(), key, path, fix);
         return;
     }
     const auto folder = sys::open(path, O_PATH | O_DIRECTORY).or_throw("open " + key, path);
     const auto set = sys::configure_fd(context, key, folder);
     if (!set)
-        throw refused(context, set.error(), key, path,
-                      "use paths of at most 255 bytes (symlinks will do), or Linux 6.13");
+        throw option_refused(context, set.error(), key, path,
+                             "use paths of at most 255 bytes (symlinks will do), or Linux 6.13");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 namespace covey::launch {
 namespace {
 
-[[noreturn]] void refuse(std::string_view what) {
+[[noreturn]] void refuse_message(std::string_view what) {
     throw Error(Code::internal, fmt::format("{} in a launch's hand-shake", what));
 }
 
@@ -25,7 +25,7 @@ class Fields {
     explicit Fields(std::string_view packet) : rest_(packet) {}
     std::string_view next() {
         const auto end = rest_.find('\0');
-        if (end == std::string_view::npos) refuse("cut message");
+        if (end == std::string_view::npos) refuse_message("cut message");
         const auto field = rest_.substr(0, end);
         rest_.remove_prefix(end + 1);
         return field;
@@ -34,7 +34,7 @@ class Fields {
     pid_t number() { return static_cast<pid_t>(parse_u32(next()).value_or(0)); }
     std::vector<std::string> list() {
         const auto count = parse_u32(next()).value_or(0);
-        if (count > kMostItems) refuse("too long a list");
+        if (count > kMostItems) refuse_message("too long a list");
         std::vector<std::string> items;
         for (std::uint32_t i = 0; i < count; ++i)
             items.emplace_back(next());
@@ -74,17 +74,18 @@ Error decode_error(Fields fields) {
 class Attached {
   public:
     Attached(std::vector<UniqueFd> fds, std::size_t wanted) : fds_(std::move(fds)) {
-        if (fds_.size() != wanted) refuse("a message with other descriptors than it announces");
+        if (fds_.size() != wanted)
+            refuse_message("a message with other descriptors than it announces");
     }
     UniqueFd terminal() {
         auto fd = next();
-        if (!sys::is_pty_master(fd)) refuse("what is no master of a terminal");
+        if (!sys::is_pty_master(fd)) refuse_message("what is no master of a terminal");
         return fd;
     }
     UniqueFd pipe() {
         auto fd = next();
         const auto status = sys::stat_fd(fd);
-        if (!status || !S_ISFIFO(status.value().st_mode)) refuse("what is no pipe");
+        if (!status || !S_ISFIFO(status.value().st_mode)) refuse_message("what is no pipe");
         return fd;
     }
     UniqueFd output() {
@@ -97,14 +98,14 @@ class Attached {
     UniqueFd socket() {
         auto fd = next();
         const auto status = sys::stat_fd(fd);
-        if (!status || !S_ISSOCK(status.value().st_mode)) refuse("what is no socket");
+        if (!status || !S_ISSOCK(status.value().st_mode)) refuse_message("what is no socket");
         return fd;
     }
     UniqueFd listener() {
         auto fd = next();
         const auto name = sys::readlink_at(sys::kCwd, sys::fd_path(fd));
         if (!name || name.value() != "anon_inode:seccomp notify")
-            refuse("what is no seccomp listener");
+            refuse_message("what is no seccomp listener");
         return fd;
     }
 
@@ -142,12 +143,12 @@ Message without_descriptors(std::vector<UniqueFd> fds, Message message) {
 }  // namespace
 
 Error decode_failure(std::string_view packet) {
-    if (packet.empty() || packet.front() != kFailed) refuse("unknown message");
+    if (packet.empty() || packet.front() != kFailed) refuse_message("unknown message");
     return decode_error(Fields{packet.substr(1)});
 }
 
 LauncherMessage decode_launcher_message(sys::Packet packet) {
-    if (packet.data.empty()) refuse("empty message");
+    if (packet.data.empty()) refuse_message("empty message");
     Fields fields{std::string_view{packet.data}.substr(1)};
     auto& fds = packet.fds;
     switch (packet.data.front()) {
@@ -174,12 +175,12 @@ LauncherMessage decode_launcher_message(sys::Packet packet) {
         case kFailed:
             return without_descriptors(std::move(fds), Failed{decode_error(fields)});
         default:
-            refuse("unknown message");
+            refuse_message("unknown message");
     }
 }
 
 NewbornMessage decode_newborn_message(sys::Packet packet) {
-    if (packet.data.empty()) refuse("empty message");
+    if (packet.data.empty()) refuse_message("empty message");
     const Fields fields{std::string_view{packet.data}.substr(1)};
     auto& fds = packet.fds;
     switch (packet.data.front()) {
@@ -196,7 +197,7 @@ NewbornMessage decode_newborn_message(sys::Packet packet) {
         case kFailed:
             return without_descriptors(std::move(fds), Failed{decode_error(fields)});
         default:
-            refuse("unknown message");
+            refuse_message("unknown message");
     }
 }
 

@@ -27,10 +27,10 @@ namespace {
 // still; a thief of init's end comes too late for all but the launcher's Go, and whoever swallows
 // that ends the launch. Besides these the process between says Failed.
 constexpr std::string_view kInit = "I";  // the process between → launcher, with init's pidfd
-constexpr std::string_view kContext =
+constexpr std::string_view kNestedContext =
     "C";  // init → launcher, with a procfs context, if it opens one
-constexpr std::string_view kDropped = "D";  // init → launcher
-constexpr std::string_view kGo = "G";       // launcher → init
+constexpr std::string_view kNestedDropped = "D";  // init → launcher
+constexpr std::string_view kNestedGo = "G";       // launcher → init
 
 constexpr int kLimit = 10'000;  // milliseconds: the process between only clones and ends
 
@@ -78,7 +78,7 @@ void NestedLaunch::finish(FdRef between, const Steps& steps) {
     send_dropped(channel_);
     steps.on_dropped();
     builder_.finish_proc(proc_source());
-    sys::send_packet(socket_, kGo).or_throw("send", "go");
+    sys::send_packet(socket_, kNestedGo).or_throw("send", "go");
 }
 
 UniqueFd NestedLaunch::clone_between(UniqueFd socket, const Steps& steps) {
@@ -137,9 +137,9 @@ void NestedLaunch::await_drop(FdRef between) {
 void NestedLaunch::take(sys::Packet packet) {
     if (packet.data == kInit && packet.fds.size() == 1)
         init_ = std::move(packet.fds.front());
-    else if (packet.data == kContext && packet.fds.size() == 1)
+    else if (packet.data == kNestedContext && packet.fds.size() == 1)
         proc_context_ = std::move(packet.fds.front());
-    else if (packet.data == kDropped)
+    else if (packet.data == kNestedDropped)
         dropped_ = true;
     else if (packet.data.empty())
         // init has said why by itself.
@@ -165,15 +165,15 @@ void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher,
         // Before the cut, as Prepared.
         const auto context = sys::open_filesystem("proc").or_throw("open filesystem type", "proc");
         const std::array fds{context.ref()};
-        sys::send_packet(launcher.socket, kContext, fds).or_throw("send", "procfs context");
+        sys::send_packet(launcher.socket, kNestedContext, fds).or_throw("send", "procfs context");
     }
     for (const int fd : launcher.not_for_init)
         ::close(fd);
     cut_privileges(process, channel);
-    sys::send_packet(launcher.socket, kDropped).or_throw("send", "report");
+    sys::send_packet(launcher.socket, kNestedDropped).or_throw("send", "report");
     const auto answer = sys::receive_packet(launcher.socket).or_throw("receive", "go");
     // The launcher has ended, and it is the one that says why.
-    if (answer.data != kGo) ::_exit(1);
+    if (answer.data != kNestedGo) ::_exit(1);
     ::close(launcher.socket.get());
     enter_working_directory(process);
 }

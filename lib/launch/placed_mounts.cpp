@@ -19,13 +19,14 @@ namespace {
 
 constexpr std::uint64_t kMqueueMagic = 0x19800202;
 /// Filesystems in which nobody but the kernel makes symlinks, and those stay inside.
-constexpr std::array<std::uint64_t, 6> kKernelsOwn{PROC_SUPER_MAGIC,   SYSFS_MAGIC,
-                                                   CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-                                                   DEVPTS_SUPER_MAGIC, kMqueueMagic};
+constexpr std::array<std::uint64_t, 6> kKernelsOwnMounts{PROC_SUPER_MAGIC,   SYSFS_MAGIC,
+                                                         CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                                         DEVPTS_SUPER_MAGIC, kMqueueMagic};
 
 bool is_kernels_own(FdRef mount) {
     const auto magic = sys::filesystem_magic(mount).value_or(0);
-    return std::find(kKernelsOwn.begin(), kKernelsOwn.end(), magic) != kKernelsOwn.end();
+    return std::find(kKernelsOwnMounts.begin(), kKernelsOwnMounts.end(), magic) !=
+           kKernelsOwnMounts.end();
 }
 
 Error left_mount(const std::string& path, const std::string& mount) {

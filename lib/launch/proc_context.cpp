@@ -49,7 +49,7 @@ void send_context(FdRef socket) {
 }
 
 /// In a child of the launcher: enters the namespace for its own child, which asks for the context.
-void run_helper(FdRef pid_namespace, FdRef socket) {
+void run_proc_helper(FdRef pid_namespace, FdRef socket) {
     sys::set_namespace(pid_namespace, CLONE_NEWPID).or_throw("join pid namespace");
     give_up_host();
     const std::array keep{socket.get()};
@@ -69,7 +69,7 @@ void run_helper(FdRef pid_namespace, FdRef socket) {
 
 [[noreturn]] void helper(FdRef pid_namespace, FdRef socket) noexcept {
     try {
-        run_helper(pid_namespace, socket);
+        run_proc_helper(pid_namespace, socket);
         ::_exit(0);
     } catch (const Error& error) {
         send_failed(socket, error);

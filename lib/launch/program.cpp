@@ -29,7 +29,7 @@ int executable_error(FdRef root, const std::string& path) {
     return 0;
 }
 
-std::string_view path_of(const std::vector<std::string>& env) {
+std::string_view search_path_of(const std::vector<std::string>& env) {
     constexpr std::string_view kName = "PATH=";
     std::string_view path;
     for (const auto& entry : env)
@@ -38,7 +38,7 @@ std::string_view path_of(const std::vector<std::string>& env) {
     return path;
 }
 
-[[noreturn]] void refuse(const std::string& program, int error, std::string_view path) {
+[[noreturn]] void refuse_program(const std::string& program, int error, std::string_view path) {
     if (error == EACCES || error == EISDIR || error == ENOTDIR)
         throw Error(Code::permission_denied, fmt::format("exec \"{}\": {}", program,
                                                          error == EISDIR    ? "is a directory"
@@ -62,11 +62,12 @@ std::string find_program(FdRef root, const std::vector<std::string>& args,
     const auto& name = args.at(0);
     if (name.find('/') != std::string::npos) {
         auto path = name.front() == '/' ? name : cwd + "/" + name;
-        if (const int error = executable_error(root, path); error != 0) refuse(name, error, {});
+        if (const int error = executable_error(root, path); error != 0)
+            refuse_program(name, error, {});
         return path;
     }
     int first_error = ENOENT;
-    for (const auto folder : split(path_of(env), ':')) {
+    for (const auto folder : split(search_path_of(env), ':')) {
         // An empty entry means the working directory (POSIX), a relative one is below it.
         std::string path = folder.empty() ? cwd : std::string{folder};
         if (path.front() != '/') path.insert(0, cwd + "/");
@@ -75,7 +76,7 @@ std::string find_program(FdRef root, const std::vector<std::string>& args,
         if (error == 0) return path;
         if (error == EACCES) first_error = EACCES;
     }
-    refuse(name, first_error, path_of(env));
+    refuse_program(name, first_error, search_path_of(env));
 }
 
 }  // namespace covey::launch

@@ -147,7 +147,7 @@ void clone_setup(SandboxSetup setup, std::uint64_t flags) {
         .or_throw("send", "pause's descriptor");
 }
 
-int run(const SandboxSetup& setup) {
+int run_as_pause(const SandboxSetup& setup) {
     (void)sys::set_name("covey:pause");
     sys::set_dumpable(false).or_throw("set", "dumpable");
     prepare_namespaces(setup);
@@ -166,7 +166,7 @@ int run(const SandboxSetup& setup) {
 
 void run_sandbox_setup(const SandboxSetup& setup) noexcept {
     try {
-        ::_exit(run(setup));
+        ::_exit(run_as_pause(setup));
     } catch (const Error& error) {
         send_failed(setup.handshake, prefixed("sandbox set-up", error));
     } catch (const std::exception& error) {

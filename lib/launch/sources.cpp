@@ -49,7 +49,7 @@ UniqueFd open_root(const std::string& path, const spec::Access& access) {
 
 /// While the tree is detached and the caller still has its privileges: the kernel allows it to
 /// whoever rules over the filesystem, not over the mount.
-void map_ids(FdRef tree, const plan::BindMount& bind) {
+void map_mount_ids(FdRef tree, const plan::BindMount& bind) {
     const auto maps = make_user_namespace(bind.uid_mappings, bind.gid_mappings);
     const auto mapped = sys::set_id_map(
         tree, maps, bind.idmap_recursive ? sys::Recursive::yes : sys::Recursive::no);
@@ -87,7 +87,7 @@ UniqueFd open_bind(const plan::BindMount& bind, const spec::Access& access) {
     if (bind.flags.propagation == 0)
         sys::set_attributes(tree.value(), 0, 0, MS_PRIVATE, sys::Recursive::yes)
             .or_throw("make private", bind.host_source);
-    if (!bind.uid_mappings.empty()) map_ids(tree.value(), bind);
+    if (!bind.uid_mappings.empty()) map_mount_ids(tree.value(), bind);
     return std::move(tree).value();
 }
 

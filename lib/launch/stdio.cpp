@@ -31,7 +31,7 @@ UniqueFd open_null(int flags) {
     return null;
 }
 
-[[noreturn]] void refuse(std::string_view value, const char* stream) {
+[[noreturn]] void refuse_value(std::string_view value, const char* stream) {
     throw Error(Code::invalid_argument, fmt::format("unknown value '{}' for {}", value, stream))
         .with_fix(std::string_view{stream} == "stdin" ? "use null, hold, file:/path or fifo:/path"
                                                       : "use null, file:/path or fifo:/path");
@@ -68,7 +68,7 @@ UniqueFd open_input(const std::string& name, UniqueFd& held) {
     }
     if (has_kind(name, "file:", path)) return open_stream_file(path, O_RDONLY | O_NOCTTY, "stdin");
     if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDONLY, "stdin");
-    refuse(name, "stdin");
+    refuse_value(name, "stdin");
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ UniqueFd open_output(const std::string& name, const char* stream) {
     // Read-write: an output FIFO opens at once though nobody reads yet, and no writer dies of
     // SIGPIPE when its reader restarts.
     if (has_kind(name, "fifo:", path)) return open_fifo(path, O_RDWR, stream);
-    refuse(name, stream);
+    refuse_value(name, stream);
 }
 
 Stdio open_stdio(const StdioNames& names) {

@@ -35,8 +35,8 @@ constexpr std::array<std::uint64_t, 17> kKernelsOwn{
     0x65735543,  // fusectl
 };
 
-[[noreturn]] void refuse(const std::string& path, const char* stream, std::string_view what,
-                         std::string fix) {
+[[noreturn]] void refuse_stream(const std::string& path, const char* stream, std::string_view what,
+                                std::string fix) {
     throw Error(Code::invalid_argument, fmt::format("{} {} {}", stream, path, what))
         .with_fix(std::move(fix));
 }
@@ -46,9 +46,9 @@ constexpr std::array<std::uint64_t, 17> kKernelsOwn{
     // A hint alone: who gives that path is asked the same again.
     std::array<char, PATH_MAX> real{};
     const bool known = ::realpath(path.c_str(), real.data()) != nullptr;
-    refuse(path, stream, "has a symlink on its way (ELOOP)",
-           known ? fmt::format("give the real path: {}", real.data())
-                 : "give the real path, as realpath(1) says it");
+    refuse_stream(path, stream, "has a symlink on its way (ELOOP)",
+                  known ? fmt::format("give the real path: {}", real.data())
+                        : "give the real path, as realpath(1) says it");
 }
 
 /// Its node is on the file systems of /dev and /dev/pts themselves, whatever path leads there: what
@@ -81,22 +81,23 @@ void require_file(FdRef place, const std::string& path, const char* stream) {
         case S_IFREG:
             break;
         case S_IFDIR:
-            refuse(path, stream, "is a folder", "name a file in it");
+            refuse_stream(path, stream, "is a folder", "name a file in it");
         case S_IFIFO:
-            refuse(path, stream, "is a FIFO", "say fifo:" + path);
+            refuse_stream(path, stream, "is a FIFO", "say fifo:" + path);
         case S_IFSOCK:
-            refuse(path, stream, "is a socket", other);
+            refuse_stream(path, stream, "is a socket", other);
         case S_IFCHR:
             if (is_stream_device(status)) return;
-            refuse(path, stream, "is a device that is no stream",
-                   "of devices null, zero, full, random, urandom and terminals in /dev are; one "
-                   "for the container's program to open goes into the configuration's devices");
+            refuse_stream(
+                path, stream, "is a device that is no stream",
+                "of devices null, zero, full, random, urandom and terminals in /dev are; one "
+                "for the container's program to open goes into the configuration's devices");
         default:
-            refuse(path, stream, "is a block device", other);
+            refuse_stream(path, stream, "is a block device", other);
     }
     const auto magic = sys::filesystem_magic(place).or_throw("statfs", path);
     if (std::find(kKernelsOwn.begin(), kKernelsOwn.end(), magic) != kKernelsOwn.end())
-        refuse(path, stream, "is a file of the kernel's", other);
+        refuse_stream(path, stream, "is a file of the kernel's", other);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 9> kIpcKeys{
     "kernel.shmmni", "kernel.shm_rmid_forced", "kernel.auto_msgmni"};
 
 /// sysctl(8): with a slash first, slashes separate and dots are part of names.
-std::string path_of(const std::string& key) {
+std::string path_of_key(const std::string& key) {
     std::string path = key;
     if (path.find('/') == std::string::npos) std::replace(path.begin(), path.end(), '.', '/');
     return path;
@@ -63,7 +63,7 @@ void apply_sysctls(const std::map<std::string, std::string>& sysctls) {
     if (sys::filesystem_magic(folder).value_or(0) != PROC_SUPER_MAGIC)
         throw Error(Code::failed_precondition, "/proc/sys is not a procfs");
     for (const auto& [key, value] : sysctls) {
-        const auto parameter = open_parameter(folder, path_of(key), key);
+        const auto parameter = open_parameter(folder, path_of_key(key), key);
         sys::write_all(parameter, value).or_throw("write sysctl", key + "=" + value);
     }
 }

@@ -100,7 +100,7 @@ UniqueFd find_helper(const char* name) {
         .with_fix("install the package uidmap, or run with the privilege to map ids");
 }
 
-void run_helper(const Member& member, const Kind& kind, const IdMappings& maps) {
+void run_map_helper(const Member& member, const Kind& kind, const IdMappings& maps) {
     const auto program = find_helper(kind.program);
     sys::SpawnArguments arguments;
     arguments.program = program;
@@ -118,7 +118,7 @@ void run_helper(const Member& member, const Kind& kind, const IdMappings& maps) 
 
 void map_ids(const Member& member, const Kind& kind, const IdMappings& maps, std::uint32_t own) {
     const bool privileged = may_map(kind);
-    if (!privileged && !is_own_id(maps, own)) return run_helper(member, kind, maps);
+    if (!privileged && !is_own_id(maps, own)) return run_map_helper(member, kind, maps);
     // user_namespaces(7): without privilege a gid_map is only taken when groups can no longer be
     // dropped, for some files deny a group what they allow everybody.
     if (!privileged && kind.capability == CAP_SETGID)

@@ -49,7 +49,7 @@ std::string attributes(std::uint64_t mask) {
     return text;
 }
 
-std::string propagation(std::uint64_t flag, bool recursive) {
+std::string propagation_name(std::uint64_t flag, bool recursive) {
     static constexpr std::array<Flag, 4> kFlags{{{MS_SHARED, "shared"},
                                                  {MS_SLAVE, "slave"},
                                                  {MS_PRIVATE, "private"},
@@ -68,7 +68,7 @@ void put_flags(Json& json, const MountFlags& flags) {
     put_text(json, "clear", attributes(flags.clear));
     put_text(json, "recursiveSet", attributes(flags.recursive_set));
     put_text(json, "recursiveClear", attributes(flags.recursive_clear));
-    put_text(json, "propagation", propagation(flags.propagation, flags.propagation_recursive));
+    put_text(json, "propagation", propagation_name(flags.propagation, flags.propagation_recursive));
 }
 
 void put_options(Json& json, const std::vector<std::pair<std::string, std::string>>& options) {
@@ -170,18 +170,18 @@ Json namespaces(const std::vector<NamespacePlan>& list) {
 }
 
 template <typename T>
-void put(Json& json, const char* key, const std::optional<T>& value) {
+void put_if_set(Json& json, const char* key, const std::optional<T>& value) {
     if (value) json[key] = *value;
 }
 
 Json io_limits(const cgroup::IoLimits& from) {
     auto json = Json::object();
-    put(json, "weight", from.weight);
-    put(json, "leafWeight", from.leaf_weight);
+    put_if_set(json, "weight", from.weight);
+    put_if_set(json, "leafWeight", from.leaf_weight);
     for (const auto& device : from.devices) {
         Json item{{"device", fmt::format("{}:{}", device.major, device.minor)}};
-        put(item, "weight", device.weight);
-        put(item, "leafWeight", device.leaf_weight);
+        put_if_set(item, "weight", device.weight);
+        put_if_set(item, "leafWeight", device.leaf_weight);
         json["devices"].push_back(std::move(item));
     }
     const auto rates = [&](const char* key, const std::vector<cgroup::DeviceRate>& list) {
@@ -197,30 +197,30 @@ Json io_limits(const cgroup::IoLimits& from) {
 
 Json limits(const cgroup::Limits& from) {
     auto json = Json::object();
-    put(json, "pidsMax", from.pids_max);
-    put(json, "memoryMax", from.memory_max);
-    put(json, "memoryReservation", from.memory_reservation);
-    put(json, "memorySwap", from.memory_swap);
-    put(json, "memoryKernelTCP", from.memory_kernel_tcp);
-    put(json, "memorySwappiness", from.memory_swappiness);
-    put(json, "oomKillerOff", from.oom_killer_off);
-    put(json, "cpuShares", from.cpu_shares);
-    put(json, "cpuQuota", from.cpu_quota);
-    put(json, "cpuPeriod", from.cpu_period);
-    put(json, "cpuBurst", from.cpu_burst);
-    put(json, "cpuIdle", from.cpu_idle);
-    put(json, "realtimePeriod", from.realtime_period);
-    put(json, "realtimeRuntime", from.realtime_runtime);
-    put(json, "cpusetCpus", from.cpuset_cpus);
-    put(json, "cpusetMems", from.cpuset_mems);
+    put_if_set(json, "pidsMax", from.pids_max);
+    put_if_set(json, "memoryMax", from.memory_max);
+    put_if_set(json, "memoryReservation", from.memory_reservation);
+    put_if_set(json, "memorySwap", from.memory_swap);
+    put_if_set(json, "memoryKernelTCP", from.memory_kernel_tcp);
+    put_if_set(json, "memorySwappiness", from.memory_swappiness);
+    put_if_set(json, "oomKillerOff", from.oom_killer_off);
+    put_if_set(json, "cpuShares", from.cpu_shares);
+    put_if_set(json, "cpuQuota", from.cpu_quota);
+    put_if_set(json, "cpuPeriod", from.cpu_period);
+    put_if_set(json, "cpuBurst", from.cpu_burst);
+    put_if_set(json, "cpuIdle", from.cpu_idle);
+    put_if_set(json, "realtimePeriod", from.realtime_period);
+    put_if_set(json, "realtimeRuntime", from.realtime_runtime);
+    put_if_set(json, "cpusetCpus", from.cpuset_cpus);
+    put_if_set(json, "cpusetMems", from.cpuset_mems);
     if (!from.io.empty()) json["io"] = io_limits(from.io);
     for (const auto& [size, bytes] : from.hugepages)
         json["hugepages"][size] = bytes;
     for (const auto& [device, limit] : from.rdma) {
-        put(json["rdma"][device], "handles", limit.handles);
-        put(json["rdma"][device], "objects", limit.objects);
+        put_if_set(json["rdma"][device], "handles", limit.handles);
+        put_if_set(json["rdma"][device], "objects", limit.objects);
     }
-    put(json, "networkClass", from.network_class);
+    put_if_set(json, "networkClass", from.network_class);
     for (const auto& [interface, priority] : from.network_priorities)
         json["networkPriorities"][interface] = priority;
     if (!from.unified.empty()) json["unified"] = from.unified;
@@ -280,14 +280,14 @@ Json process(const ProcessPlan& from) {
     for (const auto& limit : from.rlimits)
         json["rlimits"][std::string(spec::rlimit_name(limit.resource))] =
             Json::array({limit_value(limit.soft), limit_value(limit.hard)});
-    put(json, "oomScoreAdj", from.oom_score_adj);
+    put_if_set(json, "oomScoreAdj", from.oom_score_adj);
     if (from.scheduler)
         json["scheduler"] = fmt::format(
             "policy {} flags {} nice {} priority {} times {}/{}/{}", from.scheduler->policy,
             from.scheduler->flags, from.scheduler->nice, from.scheduler->priority,
             from.scheduler->runtime, from.scheduler->deadline, from.scheduler->period);
-    put(json, "ioPriority", from.io_priority);
-    put(json, "personality", from.personality);
+    put_if_set(json, "ioPriority", from.io_priority);
+    put_if_set(json, "personality", from.personality);
     put_text(json, "apparmorProfile", from.apparmor_profile);
     put_text(json, "selinuxLabel", from.selinux_label);
     if (from.seccomp) json["seccomp"] = seccomp(*from.seccomp);
@@ -297,7 +297,7 @@ Json process(const ProcessPlan& from) {
 Json root(const RootPlan& from) {
     Json json;
     json["hostPath"] = from.host_path;
-    put_text(json, "propagation", propagation(from.propagation, from.propagation_recursive));
+    put_text(json, "propagation", propagation_name(from.propagation, from.propagation_recursive));
     return json;
 }
 
@@ -317,8 +317,8 @@ std::string dump(const LaunchPlan& plan) {
     json["root"] = root(plan.root);
     json["operations"] = operations(plan.operations, 0);
     json["protections"] = operations(plan.protections, plan.operations.size());
-    put(json, "hostname", plan.hostname);
-    put(json, "domainname", plan.domainname);
+    put_if_set(json, "hostname", plan.hostname);
+    put_if_set(json, "domainname", plan.domainname);
     json["sysctls"] = Json::object();
     for (const auto& [key, value] : plan.sysctls)
         json["sysctls"][key] = value;

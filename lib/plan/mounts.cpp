@@ -14,13 +14,13 @@
 namespace covey::plan {
 namespace {
 
-enum class Kind { bind, proc, cgroup, filesystem };
+enum class MountKind { bind, proc, cgroup, filesystem };
 
-Kind kind_of(const spec::Mount& mount, const MountOptions& options) {
-    if (options.bind || mount.type == "bind") return Kind::bind;
-    if (mount.type == "proc") return Kind::proc;
-    if (mount.type == "cgroup" || mount.type == "cgroup2") return Kind::cgroup;
-    return Kind::filesystem;
+MountKind kind_of(const spec::Mount& mount, const MountOptions& options) {
+    if (options.bind || mount.type == "bind") return MountKind::bind;
+    if (mount.type == "proc") return MountKind::proc;
+    if (mount.type == "cgroup" || mount.type == "cgroup2") return MountKind::cgroup;
+    return MountKind::filesystem;
 }
 
 /// One mount of the spec and where it stands.
@@ -173,21 +173,21 @@ void compile_mount(Sections& s, Item& item) {
     }
     if (item.options.remount) return remount(s, item);
     const auto kind = kind_of(item.mount, item.options);
-    if (kind != Kind::bind && (item.options.idmap || !item.mount.uid_mappings.empty()))
+    if (kind != MountKind::bind && (item.options.idmap || !item.mount.uid_mappings.empty()))
         s.problem(item.pointer, "id-mapped mounts are only supported for bind mounts");
-    if (item.options.copy_up && !(kind == Kind::filesystem && item.mount.type == "tmpfs"))
+    if (item.options.copy_up && !(kind == MountKind::filesystem && item.mount.type == "tmpfs"))
         s.problem(item.pointer + "/options", "tmpcopyup is for a tmpfs only");
     switch (kind) {
-        case Kind::bind:
+        case MountKind::bind:
             return bind(s, item);
-        case Kind::proc:
+        case MountKind::proc:
             return s.add(MountProc{item.target,
                                    proc_options(s.request.access, take_data(item.options)),
                                    item.options.flags});
-        case Kind::cgroup:
+        case MountKind::cgroup:
             no_data(s, item, "cgroup mount");
             return cgroup(s, item);
-        case Kind::filesystem:
+        case MountKind::filesystem:
             return filesystem(s, item);
     }
 }

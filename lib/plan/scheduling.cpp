@@ -11,7 +11,7 @@
 namespace covey::plan {
 namespace {
 
-struct Name {
+struct FlagName {
     std::string_view name;
     std::uint32_t value;
 };
@@ -20,27 +20,27 @@ struct Name {
 // names.
 constexpr std::uint32_t kDeadline = 6;
 constexpr std::uint64_t kResetOnFork = 0x01;
-constexpr std::array<Name, 7> kPolicies{{{"SCHED_OTHER", 0},
-                                         {"SCHED_FIFO", 1},
-                                         {"SCHED_RR", 2},
-                                         {"SCHED_BATCH", 3},
-                                         {"SCHED_ISO", 4},
-                                         {"SCHED_IDLE", 5},
-                                         {"SCHED_DEADLINE", kDeadline}}};
-constexpr std::array<Name, 7> kFlags{{{"SCHED_FLAG_RESET_ON_FORK", kResetOnFork},
-                                      {"SCHED_FLAG_RECLAIM", 0x02},
-                                      {"SCHED_FLAG_DL_OVERRUN", 0x04},
-                                      {"SCHED_FLAG_KEEP_POLICY", 0x08},
-                                      {"SCHED_FLAG_KEEP_PARAMS", 0x10},
-                                      {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-                                      {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}}};
+constexpr std::array<FlagName, 7> kPolicies{{{"SCHED_OTHER", 0},
+                                             {"SCHED_FIFO", 1},
+                                             {"SCHED_RR", 2},
+                                             {"SCHED_BATCH", 3},
+                                             {"SCHED_ISO", 4},
+                                             {"SCHED_IDLE", 5},
+                                             {"SCHED_DEADLINE", kDeadline}}};
+constexpr std::array<FlagName, 7> kSchedulingFlags{{{"SCHED_FLAG_RESET_ON_FORK", kResetOnFork},
+                                                    {"SCHED_FLAG_RECLAIM", 0x02},
+                                                    {"SCHED_FLAG_DL_OVERRUN", 0x04},
+                                                    {"SCHED_FLAG_KEEP_POLICY", 0x08},
+                                                    {"SCHED_FLAG_KEEP_PARAMS", 0x10},
+                                                    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+                                                    {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}}};
 // ioprio_set(2); the class is above 13 bits of data.
 constexpr unsigned kClassShift = 13;
-constexpr std::array<Name, 3> kIoClasses{
+constexpr std::array<FlagName, 3> kIoClasses{
     {{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}}};
 
 template <std::size_t N>
-std::uint32_t value_of(const std::array<Name, N>& names, std::string_view name) {
+std::uint32_t value_of(const std::array<FlagName, N>& names, std::string_view name) {
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const auto& known) { return known.name == name; });
     return found == names.end() ? 0 : found->value;
@@ -50,7 +50,7 @@ SchedulerPlan scheduler(const spec::Scheduler& from) {
     SchedulerPlan plan;
     plan.policy = value_of(kPolicies, from.policy);
     for (const auto& flag : from.flags)
-        plan.flags |= value_of(kFlags, flag);
+        plan.flags |= value_of(kSchedulingFlags, flag);
     plan.nice = from.nice;
     plan.priority = static_cast<std::uint32_t>(from.priority);
     plan.runtime = from.runtime;

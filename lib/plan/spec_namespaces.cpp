@@ -17,7 +17,7 @@ bool has(const Sections& s, Type type) {
     return find_namespace(s.spec, type).entry != nullptr;
 }
 
-void host_names(Sections& s) {
+void spec_host_names(Sections& s) {
     const auto& spec = s.spec;
     // The words are runc's (libcontainer/configs/validate): engines' users search for them.
     const auto refuse = [&](const std::string& value, const char* name) {
@@ -52,7 +52,7 @@ std::string sysctl_refusal(const Sections& s, const std::string& key) {
         key, info(*type).oci_name, info(*type).oci_name);
 }
 
-void sysctls(Sections& s) {
+void spec_sysctls(Sections& s) {
     for (const auto& [key, value] : s.spec.linux.sysctl) {
         if (auto refusal = sysctl_refusal(s, key); !refusal.empty())
             s.problem(fmt::format("/linux/sysctl/{}", pointer_key(key)), std::move(refusal));
@@ -70,7 +70,7 @@ void mount_namespace(Sections& s) {
               "private MNT namespace; add {\"type\": \"mount\"}");
 }
 
-void user_namespace(Sections& s) {
+void spec_user_namespace(Sections& s) {
     const auto [entry, pointer] = find_namespace(s.spec, Type::user);
     if (entry == nullptr) return;
     const auto& config = s.spec.linux;
@@ -122,13 +122,13 @@ std::optional<Type> sysctl_namespace(std::string key) {
 
 void compile_spec_namespaces(Sections& s) {
     mount_namespace(s);
-    user_namespace(s);
+    spec_user_namespace(s);
     for (const auto& entry : s.spec.linux.namespaces)
         s.plan.namespaces.push_back(
             {entry.type, entry.path.empty() ? Source::create : Source::path, entry.path});
     time_offsets(s);
-    host_names(s);
-    sysctls(s);
+    spec_host_names(s);
+    spec_sysctls(s);
 }
 
 }  // namespace covey::plan

@@ -12,7 +12,7 @@
 namespace covey::runtime {
 namespace {
 
-constexpr int kLockSeconds = 4;
+constexpr int kDeleteLockSeconds = 4;
 
 /// A record that cannot be read is never guessed at: without --force that is an error.
 bool has_readable_record(const ContainerFolder& folder, bool force) {
@@ -29,7 +29,7 @@ void delete_container(const ContainerStore& store, const std::string& id, bool f
     auto folder = store.open_container(id);
     // A start that hangs holds the lock: what it waits for must end first.
     if (force && has_readable_record(folder, force)) signal_all(look_at(folder), SIGKILL);
-    folder.lock(kLockSeconds);
+    folder.lock(kDeleteLockSeconds);
     if (!has_readable_record(folder, force)) return destroy_remains(store, folder);
     const auto view = look_at(folder);
     const bool ends_by_itself = view.status == Status::stopped || view.status == Status::created;

@@ -13,9 +13,9 @@
 namespace covey::runtime {
 namespace {
 
-constexpr int kLockSeconds = 10;
+constexpr int kStartLockSeconds = 10;
 
-[[noreturn]] void refuse(const ContainerView& view) {
+[[noreturn]] void refuse_start(const ContainerView& view) {
     switch (view.status) {
         case Status::stopped:
             throw Error(
@@ -42,9 +42,9 @@ int start(Invocation& call) {
     if (!words) return 0;
     const auto store = ContainerStore::open_existing(call.globals.root);
     auto folder = store.open_container(words->front());
-    folder.lock(kLockSeconds);
+    folder.lock(kStartLockSeconds);
     const auto view = look_at(folder);
-    if (view.status != Status::created) refuse(view);
+    if (view.status != Status::created) refuse_start(view);
     std::optional<NotifySocket> notify;
     if (NotifySocket::is_wanted() && NotifySocket::has_folder(folder.fd()))
         notify.emplace(folder.fd(), view.record.pid);

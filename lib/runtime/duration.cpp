@@ -19,7 +19,7 @@ constexpr std::array kUnits{Unit{"ms", 1},  Unit{"us", 1e-3}, Unit{"ns", 1e-6},
                             Unit{"s", 1e3}, Unit{"m", 6e4},   Unit{"h", 36e5}};
 constexpr double kLongest = 24 * 36e5;
 
-[[noreturn]] void refuse(std::string_view text, std::string_view flag) {
+[[noreturn]] void refuse_duration(std::string_view text, std::string_view flag) {
     throw Error(Code::invalid_argument,
                 fmt::format("flag --{}: '{}' is not a time such as 5s or 500ms", flag, text))
         .with_fix("give a number and a unit (ms, s, m, h), at least 1ms, at most 24h");
@@ -34,16 +34,16 @@ std::chrono::milliseconds parse_duration(std::string_view text, std::string_view
         double number = 0;
         const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number,
                                                   std::chars_format::fixed);
-        if (error != std::errc{} || number < 0) refuse(text, flag);
+        if (error != std::errc{} || number < 0) refuse_duration(text, flag);
         rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
         const Unit* unit = nullptr;
         for (const auto& one : kUnits)
             if (unit == nullptr && rest.starts_with(one.name)) unit = &one;
-        if (unit == nullptr) refuse(text, flag);
+        if (unit == nullptr) refuse_duration(text, flag);
         rest.remove_prefix(unit->name.size());
         total += number * unit->milliseconds;
     } while (!rest.empty());
-    if (total < 1 || total > kLongest) refuse(text, flag);
+    if (total < 1 || total > kLongest) refuse_duration(text, flag);
     return std::chrono::milliseconds{static_cast<std::int64_t>(total)};
 }
 

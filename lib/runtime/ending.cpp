@@ -22,7 +22,7 @@
 namespace covey::runtime {
 namespace {
 
-constexpr std::chrono::seconds kLimit{4};
+constexpr std::chrono::seconds kEndLimit{4};
 constexpr std::chrono::seconds kKillLimit{2};  // for the proof that nobody is left
 
 Error not_running(const std::string& id) {
@@ -32,7 +32,7 @@ Error not_running(const std::string& id) {
 void end_init(const ContainerView& view) {
     if (!view.init) return;
     (void)sys::pidfd_send_signal(view.init, SIGKILL);
-    const int limit = static_cast<int>(std::chrono::milliseconds{kLimit}.count());
+    const int limit = static_cast<int>(std::chrono::milliseconds{kEndLimit}.count());
     if (!sys::wait_ended(view.init, limit))
         throw Error(Code::timeout, fmt::format("init of container {} does not end", view.record.id))
             .with_fix("look at its state in /proc: it waits in the kernel (state D)");
@@ -41,12 +41,12 @@ void end_init(const ContainerView& view) {
 }  // namespace
 
 void end_group(cgroup::Group& group) {
-    group.end(kLimit);
+    group.end(kEndLimit);
     group.remove();
 }
 
 void reap_children() noexcept {
-    task::reap_all_children(kLimit);
+    task::reap_all_children(kEndLimit);
 }
 
 void signal_init(const ContainerView& view, int signal) {

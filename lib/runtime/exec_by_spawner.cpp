@@ -28,7 +28,7 @@
 namespace covey::runtime {
 namespace {
 
-constexpr int kLimit = 10'000;  // milliseconds
+constexpr int kAnswerLimit = 10'000;  // milliseconds
 
 /// What a covey-runtime reads of its environment; the rest is the caller's own business.
 std::vector<std::string> own_variables() {
@@ -63,7 +63,7 @@ void require_spawner(FdRef socket, const ContainerFolder& folder, const Containe
     const auto process = open_spawner(record);
     if (!process) throw no_spawner(folder, "has ended");
     pollfd entry{socket.get(), POLLIN, 0};
-    if (::poll(&entry, 1, kLimit) <= 0) throw no_spawner(folder, "says nothing");
+    if (::poll(&entry, 1, kAnswerLimit) <= 0) throw no_spawner(folder, "says nothing");
     const auto hello = sys::receive_packet(socket).or_throw("receive", "the spawner's word");
     if (hello.data.empty()) throw no_spawner(folder, "does not take the command");
     const auto number = sys::pidfd_number(process);
@@ -72,7 +72,7 @@ void require_spawner(FdRef socket, const ContainerFolder& folder, const Containe
                                              record.spawner, hello.sender));
 }
 
-UniqueFd ask(const ContainerFolder& folder, const SpawnedExec& exec) {
+UniqueFd ask_spawner(const ContainerFolder& folder, const SpawnedExec& exec) {
     constexpr unsigned kMost = sys::kMostPacketFds - 3;
     if (exec.preserved_fds > kMost)
         throw Error(Code::invalid_argument,
@@ -156,7 +156,7 @@ pid_t start_proxy(FdRef socket) {
 
 int exec_by_spawner(const ContainerFolder& folder, const SpawnedExec& exec) {
     const Signals signals;
-    const auto socket = ask(folder, exec);
+    const auto socket = ask_spawner(folder, exec);
     const auto report = receive_report(socket);
     if (!report) return kExec.failure_status;
     if (const auto* ended = std::get_if<sys::ExitStatus>(&*report)) return ended->code;

@@ -15,7 +15,7 @@ namespace {
 
 /// Without hooks. Who mounts much may take his time; who stops a newborn of his pod may not have
 /// all of it.
-constexpr std::chrono::seconds kLimit{30};
+constexpr std::chrono::seconds kHandShakeLimit{30};
 
 }  // namespace
 
@@ -25,7 +25,7 @@ void HandShake::await(launch::Channels channels, const sys::Child& launcher) {
     order.launcher = {launcher.pid, sys::duplicate(launcher.pidfd).or_throw("dup", "pidfd")};
     order.expect = input_.expect;
     order.recognize = task::children_in(input_.cgroups, input_.group);
-    order.limit = kLimit;
+    order.limit = kHandShakeLimit;
     if (input_.is_new_group && input_.cgroups != nullptr && !input_.group.empty())
         order.ooms = [this] {
             const auto group = cgroup::Group::open(*input_.cgroups, input_.record.cgroup);

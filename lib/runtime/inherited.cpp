@@ -18,15 +18,15 @@
 namespace covey::runtime {
 namespace {
 
-constexpr int kFirst = 3;
-constexpr unsigned kMost = 1U << 16U;
+constexpr int kFirstInherited = 3;
+constexpr unsigned kMostInherited = 1U << 16U;
 
 /// sd_listen_fds(3): only when LISTEN_PID is this process.
 unsigned listen_fds() {
     const char* pid = std::getenv("LISTEN_PID");
     const char* count = std::getenv("LISTEN_FDS");
     if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) return 0;
-    return parse_count(count, "LISTEN_FDS", kMost);
+    return parse_count(count, "LISTEN_FDS", kMostInherited);
 }
 
 }  // namespace
@@ -34,9 +34,9 @@ unsigned listen_fds() {
 InheritedFds take_inherited_fds(const std::string& flag, FdRef also) {
     InheritedFds fds;
     fds.listen_fds = listen_fds();
-    fds.count = fds.listen_fds + parse_count(flag, "preserve-fds", kMost);
+    fds.count = fds.listen_fds + parse_count(flag, "preserve-fds", kMostInherited);
     std::vector<int> keep, passed_on;
-    for (int fd = kFirst; fd < kFirst + static_cast<int>(fds.count); ++fd) {
+    for (int fd = kFirstInherited; fd < kFirstInherited + static_cast<int>(fds.count); ++fd) {
         if (::fcntl(fd, F_GETFD) < 0)
             throw Error(Code::invalid_argument,
                         fmt::format("flag --preserve-fds: descriptor {} is not open", fd))

@@ -5,14 +5,14 @@
 namespace covey::runtime {
 namespace {
 
-using Json = nlohmann::json;
+using RecordJson = nlohmann::json;
 
 template <typename T>
-void read(const Json& json, const char* key, T& out) {
+void read(const RecordJson& json, const char* key, T& out) {
     const auto found = json.find(key);
     try {
         if (found != json.end()) return found->get_to(out), void();
-    } catch (const Json::exception&) {
+    } catch (const RecordJson::exception&) {
         // Said below, with the field's name.
     }
     throw Error(Code::internal,
@@ -23,7 +23,7 @@ void read(const Json& json, const char* key, T& out) {
 }  // namespace
 
 std::string encode_record(const ContainerRecord& record) {
-    const Json json{
+    const RecordJson json{
         {"id", record.id},
         {"bundle", record.bundle},
         {"rootfs", record.rootfs},
@@ -47,11 +47,11 @@ std::string encode_record(const ContainerRecord& record) {
         {"pid", record.pid},
         {"startTime", record.start_time},
     };
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json.dump(-1, ' ', false, RecordJson::error_handler_t::replace);
 }
 
 ContainerRecord decode_record(std::string_view body) {
-    const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+    const auto json = RecordJson::parse(body, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) throw Error(Code::internal, "the container's record is no JSON object");
     ContainerRecord record;
     read(json, "id", record.id);

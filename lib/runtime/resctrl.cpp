@@ -25,12 +25,12 @@ constexpr std::string_view kTasks = "tasks";
 constexpr std::string_view kBandwidth = "MB:";
 constexpr mode_t kGroupMode = 0755;
 constexpr std::size_t kMountinfoLimit = 64U << 20U;
-constexpr int kLockSeconds = 10;
+constexpr int kClassLockSeconds = 10;
 
 /// resctrl.rst, "Locking": flock(2) on the root's folder, by whoever changes classes.
 UniqueFd lock_classes(const std::string& root) {
     auto folder = sys::open(root, O_RDONLY | O_DIRECTORY).or_throw("open", root);
-    sys::lock_within(folder, kLockSeconds).or_throw("lock", root);
+    sys::lock_within(folder, kClassLockSeconds).or_throw("lock", root);
     return folder;
 }
 

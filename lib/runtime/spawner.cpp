@@ -24,8 +24,8 @@ namespace covey::runtime {
 namespace {
 
 // Descriptors as run_spawner() finds them.
-constexpr int kControl = 3, kOwnFile = 4;
-constexpr int kLimit = 10'000;  // milliseconds
+constexpr int kControl = 3, kOwnFilePlace = 4;
+constexpr int kRequestLimit = 10'000;  // milliseconds
 // A request's descriptors go to 0, 1, 2 …
 constexpr std::size_t kFewest = 3;
 
@@ -49,7 +49,7 @@ void take_places(const std::vector<FdRef>& fds) {
         std::vector<FdRef> places{fds.begin(), fds.end()};
         const int seat = static_cast<int>(places.size());
         places.push_back(socket);
-        places.emplace_back(kOwnFile);
+        places.emplace_back(kOwnFilePlace);
         take_places(places);
         const FdRef own{seat + 1};
         sys::set_cloexec(own, true).or_throw("fcntl", "own program");
@@ -84,7 +84,7 @@ void serve(FdRef listener) {
     if (!peer || !is_command(socket.value(), peer.value())) return;
     if (!sys::send_packet(socket.value(), kHello)) return;
     pollfd entry{socket.value().get(), POLLIN, 0};
-    if (::poll(&entry, 1, kLimit) <= 0) return;
+    if (::poll(&entry, 1, kRequestLimit) <= 0) return;
     auto packet = sys::receive_packet(socket.value());
     if (!packet || packet.value().sender != peer.value().pid) return;
     if (packet.value().fds.size() < kFewest) return;
@@ -116,9 +116,9 @@ void become_spawner(FdRef control) noexcept {
         const auto null = sys::open("/dev/null", O_RDWR).or_throw("open", "/dev/null");
         const auto own = sys::open("/proc/self/exe", O_RDONLY).or_throw("open", "own program");
         take_places({null, null, null, control, own});
-        const std::array keep{kControl, kOwnFile};
+        const std::array keep{kControl, kOwnFilePlace};
         sys::close_all_except(keep).or_throw("close", "descriptors of the launch");
-        (void)sys::exec_fd(FdRef{kOwnFile}, {std::string{kSpawnerName}}, {});
+        (void)sys::exec_fd(FdRef{kOwnFilePlace}, {std::string{kSpawnerName}}, {});
     } catch (const std::exception&) {
         // Whoever waits at the other end of `control` sees its end.
     }
@@ -131,7 +131,7 @@ int run_spawner() {
         sys::set_dumpable(false).or_throw("set", "dumpable");
         (void)::setsid();
         if (::chdir("/") != 0) throw Error::from_errno(errno, "chdir", "/");
-        for (const int fd : {kControl, kOwnFile})
+        for (const int fd : {kControl, kOwnFilePlace})
             sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "own descriptors");
         ::signal(SIGCHLD, SIG_IGN);  // what the execs come to is told by their connections
         UniqueFd control{kControl};
@@ -172,7 +172,7 @@ void end_spawner(const ContainerRecord& record) {
     const auto process = open_spawner(record);
     if (!process) return;
     (void)sys::pidfd_send_signal(process, SIGKILL);
-    if (!sys::wait_ended(process, kLimit))
+    if (!sys::wait_ended(process, kRequestLimit))
         throw Error(Code::timeout,
                     fmt::format("the spawner of container {} does not end", record.id))
             .with_fix("look at its state in /proc: it waits in the kernel (state D)");

@@ -9,7 +9,7 @@ using Json = nlohmann::ordered_json;
 constexpr auto kReplace = Json::error_handler_t::replace;
 constexpr int kIndent = 2;
 
-Json state(const ShownState& shown) {
+Json state_json(const ShownState& shown) {
     const auto& record = *shown.record;
     Json json{{"ociVersion", kOciVersion}, {"id", record.id},         {"pid", shown.pid},
               {"status", shown.status},    {"bundle", record.bundle}, {"rootfs", record.rootfs},
@@ -42,13 +42,13 @@ std::string encode_process_state(const ContainerRecord& record, std::string_view
 }
 
 std::string encode_state(const ShownState& shown) {
-    return state(shown).dump(kIndent, ' ', false, kReplace);
+    return state_json(shown).dump(kIndent, ' ', false, kReplace);
 }
 
 std::string encode_list(const std::vector<ShownState>& states) {
     auto list = Json::array();
     for (const auto& shown : states)
-        list.push_back(state(shown));
+        list.push_back(state_json(shown));
     return list.dump(-1, ' ', false, kReplace);
 }
 

@@ -27,7 +27,7 @@ std::string relative_path(const std::string& flag, std::string_view path) {
     return clean;
 }
 
-void require_group(const std::string& mount, const std::string& path) {
+void require_there(const std::string& mount, const std::string& path) {
     if (!sys::open_dir(mount + path))
         throw Error(Code::not_found, fmt::format("flag --cgroup: no cgroup {}{}", mount, path))
             .with_fix("make the group below the container's first");
@@ -38,10 +38,10 @@ cgroup::Placement everywhere(const cgroup::Host& host, const cgroup::Placement& 
     const auto below = relative_path(flag, flag);
     if (below.empty()) return container;
     auto placement = container.below(std::string_view{below}.substr(1));
-    require_group(host.identity_mount(), placement.path);
+    require_there(host.identity_mount(), placement.path);
     // Where the container has no group of its own there is none to go below.
     for (const auto& [controller, mount] : host.v1)
-        if (sys::open_dir(mount + container.in(mount))) require_group(mount, placement.in(mount));
+        if (sys::open_dir(mount + container.in(mount))) require_there(mount, placement.in(mount));
     return placement;
 }
 
@@ -65,7 +65,7 @@ cgroup::Placement sub_group(const cgroup::Host& host, const cgroup::Placement& c
             if (!named.emplace(name).second)
                 throw bad_flag(flag, fmt::format("controller {} is named twice", name));
             const auto path = container.in(found->second) + below;
-            require_group(found->second, path);
+            require_there(found->second, path);
             placement.v1_paths[found->second] = path;
         }
     }

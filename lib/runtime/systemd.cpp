@@ -91,7 +91,7 @@ void add_properties(std::vector<std::string>& args,
 }
 
 /// The answer's second line.
-std::string ask(FdRef program, std::vector<std::string> args) {
+std::string ask_systemd(FdRef program, std::vector<std::string> args) {
     auto answer = sys::make_pipe().or_throw("pipe", kProgram);
     auto child = sys::spawn({program, std::move(args), driver_environment(), {answer.write}})
                      .or_throw("execute", kProgram);
@@ -139,7 +139,7 @@ void ScopeRequest::start(pid_t process, ContainerRecord& record) const {
     auto args = arguments("start", user, scope_.name);
     args.push_back(std::to_string(process));
     add_properties(args, properties_);
-    auto group = ask(program_, std::move(args));
+    auto group = ask_systemd(program_, std::move(args));
     if (!group.starts_with('/') || !group.ends_with(scope_.name))
         throw Error(Code::internal,
                     fmt::format("systemd: unit {} has the control group '{}'", scope_.name, group))
@@ -163,13 +163,14 @@ void set_scope_properties(const ContainerRecord& record, const cgroup::Host& hos
     }
     auto args = arguments("set", record.systemd_user, record.systemd_unit);
     add_properties(args, properties);
-    (void)ask(open_driver(), std::move(args));
+    (void)ask_systemd(open_driver(), std::move(args));
 }
 
 void stop_scope(const ContainerRecord& record) noexcept {
     if (record.systemd_unit.empty()) return;
     try {
-        (void)ask(open_driver(), arguments("stop", record.systemd_user, record.systemd_unit));
+        (void)ask_systemd(open_driver(),
+                          arguments("stop", record.systemd_user, record.systemd_unit));
     } catch (const std::exception& error) {
         report_warning(error.what());
     }

@@ -11,7 +11,7 @@
 namespace covey::runtime {
 namespace {
 
-[[noreturn]] void refuse(std::string_view flag, std::string_view value, const char* wanted) {
+[[noreturn]] void refuse_value(std::string_view flag, std::string_view value, const char* wanted) {
     throw Error(Code::invalid_argument,
                 fmt::format("flag --{}: '{}' is not {}", flag, value, wanted))
         .with_fix("see covey-runtime update --help");
@@ -25,14 +25,14 @@ std::optional<std::int64_t> size(const std::string& value, std::string_view flag
 std::optional<std::int64_t> signed_number(const std::string& value, std::string_view flag) {
     if (value.empty()) return std::nullopt;
     const auto number = parse_i64(value);
-    if (!number) refuse(flag, value, "a number");
+    if (!number) refuse_value(flag, value, "a number");
     return number;
 }
 
 std::optional<std::uint64_t> number(const std::string& value, std::string_view flag) {
     if (value.empty()) return std::nullopt;
     const auto parsed = parse_u64(value);
-    if (!parsed) refuse(flag, value, "a number from 0");
+    if (!parsed) refuse_value(flag, value, "a number from 0");
     return parsed;
 }
 
@@ -40,7 +40,7 @@ std::optional<std::uint64_t> number(const std::string& value, std::string_view f
 
 std::int64_t parse_size(std::string_view text, std::string_view flag) {
     const auto bytes = covey::parse_size(text);
-    if (!bytes) refuse(flag, text, "a size such as 512m, 2g or -1");
+    if (!bytes) refuse_value(flag, text, "a size such as 512m, 2g or -1");
     return *bytes;
 }
 
@@ -93,7 +93,8 @@ spec::Resources UpdateFlags::read() const {
     read.pids_limit = signed_number(pids_, "pids-limit");
     if (const auto weight = number(weight_, "blkio-weight")) {
         constexpr std::uint64_t kLargestWeight = 1000;
-        if (*weight > kLargestWeight) refuse("blkio-weight", weight_, "a weight from 10 to 1000");
+        if (*weight > kLargestWeight)
+            refuse_value("blkio-weight", weight_, "a weight from 10 to 1000");
         read.block_io.emplace().weight = static_cast<std::uint16_t>(*weight);
     }
     return read;

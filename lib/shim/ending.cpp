@@ -21,7 +21,7 @@ namespace {
 /// Where no event tells that a group is empty (pure v1), or to be safe against a missed one.
 constexpr std::chrono::milliseconds kRecheck{20};
 /// For a group that is empty but cannot be removed yet.
-constexpr std::chrono::milliseconds kSoon{1}, kPatience{500};
+constexpr std::chrono::milliseconds kRecheckSoon{1}, kPatience{500};
 /// Of whoever waits for a delete: after that he is told who is in its way.
 constexpr std::chrono::milliseconds kRemovalLimit{4000};
 
@@ -205,7 +205,7 @@ void Container::discard() {
     if (!end_) emptied_at_ = std::chrono::steady_clock::now();
     end_.emplace();
     if (!work_->remove() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit)
-        return recheck_in(kSoon);
+        return recheck_in(kRecheckSoon);
     record_.stop();
     remove_folder();
     facts_.state = core::ContainerState::stopped;
@@ -246,7 +246,7 @@ void Container::finish() {
     }
     // A task that has ended keeps its group for a moment. One that is not to be removed for longer
     // keeps nobody from hearing of the end.
-    if (!work_->remove() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kSoon);
+    if (!work_->remove() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kRecheckSoon);
     announce_end();
 }
 

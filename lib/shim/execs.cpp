@@ -18,7 +18,7 @@
 namespace covey::shim {
 namespace {
 
-constexpr std::chrono::milliseconds kRetry{20};
+constexpr std::chrono::milliseconds kSweepAgain{20};
 
 }  // namespace
 
@@ -156,7 +156,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
         (void)state.owner.guard([&] { on_exec_failed(state, error); });
         return;
     }
-    state.retry = state.owner.after(kRetry, [this, &state] {
+    state.retry = state.owner.after(kSweepAgain, [this, &state] {
         if (state.failed) state.work->kill();
         tell_exec_exit(state);
     });
@@ -252,7 +252,7 @@ void Container::sweep_execs() {
         again = again || !is_over;
         return is_over;
     });
-    if (again) sweep_ = owner_.after(kRetry, [this] { sweep_execs(); });
+    if (again) sweep_ = owner_.after(kSweepAgain, [this] { sweep_execs(); });
 }
 
 void Container::kill_exec(const std::string& id) {

@@ -1,5 +1,7 @@
 #include "sys/file.hpp"
 
+#include "sys/last_errno.hpp"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -16,10 +18,6 @@
 
 namespace covey::sys {
 namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
 
 /// Repeats a call that a signal interrupted. Not for close(2).
 template <typename Call>

@@ -1,5 +1,7 @@
 #include "sys/keyring.hpp"
 
+#include "sys/last_errno.hpp"
+
 #include <cerrno>
 
 #include <linux/keyctl.h>
@@ -11,10 +13,6 @@ namespace {
 
 constexpr uid_t kSame = ~uid_t{0};
 constexpr gid_t kSameGroup = ~gid_t{0};
-
-Errno last_errno() {
-    return Errno{errno};
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
+#include "sys/last_errno.hpp"
 
 #include <array>
 #include <cerrno>
@@ -18,10 +19,6 @@ int umount2(const char*, int) noexcept;
 
 namespace covey::sys {
 namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
 
 constexpr int kUmountNoFollow = 8;  // UMOUNT_NOFOLLOW
 

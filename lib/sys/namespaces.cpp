@@ -2,6 +2,7 @@
 
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
+#include "sys/last_errno.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -13,13 +14,6 @@
 #include <unistd.h>
 
 namespace covey::sys {
-namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
-
-}  // namespace
 
 Result<void> unshare(std::uint64_t flags) {
     if (::unshare(static_cast<int>(flags)) < 0) return last_errno();

@@ -1,5 +1,7 @@
 #include "sys/privileges.hpp"
 
+#include "sys/last_errno.hpp"
+
 #include <cerrno>
 
 #include <linux/capability.h>
@@ -12,15 +14,6 @@
 
 namespace covey::sys {
 namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
-
-Result<void> checked(long result) {
-    if (result < 0) return last_errno();
-    return {};
-}
 
 constexpr std::uint64_t bit(int number) {
     return std::uint64_t{1} << static_cast<unsigned>(number);

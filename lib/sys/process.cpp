@@ -2,6 +2,7 @@
 
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
+#include "sys/last_errno.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,10 +23,6 @@
 
 namespace covey::sys {
 namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
 
 constexpr std::uint64_t kPidfdFlag = CLONE_PIDFD;
 constexpr idtype_t kPidfd = static_cast<idtype_t>(3);  // P_PIDFD, Linux 5.4

@@ -1,5 +1,7 @@
 #include "sys/scheduling.hpp"
 
+#include "sys/last_errno.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -11,11 +13,6 @@
 
 namespace covey::sys {
 namespace {
-
-Result<void> checked(long result) {
-    if (result < 0) return Errno{errno};
-    return {};
-}
 
 /// struct sched_attr of linux/sched/types.h, which clashes with glibc's <sched.h>. The first
 /// version's 48 bytes: the kernel takes any of its sizes.

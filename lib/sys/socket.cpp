@@ -1,6 +1,7 @@
 #include "sys/socket.hpp"
 
 #include "sys/file.hpp"
+#include "sys/last_errno.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,10 +15,6 @@
 
 namespace covey::sys {
 namespace {
-
-Errno last_errno() {
-    return Errno{errno};
-}
 
 Result<sockaddr_un> address_at(FdRef dir, std::string_view name) {
     sockaddr_un address{};

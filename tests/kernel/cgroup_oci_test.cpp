@@ -28,13 +28,13 @@ bool is_there(const std::string& dir) {
     return covey::sys::open_dir(dir).has_value();
 }
 
-std::string text_of(const std::string& path) {
+std::string file_text(const std::string& path) {
     return covey::sys::read_file(path).value_or("");
 }
 
 /// How many lines of /proc/<pid>/cgroup end in `path`.
 std::size_t hierarchies_with(pid_t pid, const std::string& path) {
-    const auto text = text_of("/proc/" + std::to_string(pid) + "/cgroup");
+    const auto text = file_text("/proc/" + std::to_string(pid) + "/cgroup");
     std::size_t count = 0;
     for (std::size_t at = text.find(path + "\n"); at != std::string::npos;
          at = text.find(path + "\n", at + 1))
@@ -49,7 +49,7 @@ std::size_t v1_mounts(const Host& host) {
     return mounts.size();
 }
 
-Code code_of(const std::function<void()>& action) {
+Code refusal_code(const std::function<void()>& action) {
     try {
         action();
     } catch (const Error& error) {
@@ -71,7 +71,7 @@ TEST_CASE("a container of an OCI runtime is in every hierarchy, and leaves none 
     const auto want = v1_mounts(host) + (host.unified.empty() ? 0 : 1);
     CHECK(hierarchies_with(child, group->path()) == want);
     for (const auto& [name, mount] : host.v1)
-        CHECK(text_of(mount + group->path() + "/cgroup.procs") == std::to_string(child) + "\n");
+        CHECK(file_text(mount + group->path() + "/cgroup.procs") == std::to_string(child) + "\n");
     CHECK(group->processes() == std::vector<pid_t>{child});
     group->kill();
     CHECK(CgroupTree::wait_for(child) == 128 + SIGKILL);
@@ -95,7 +95,7 @@ TEST_CASE("an empty group that is there is taken, one with processes is refused"
     }
     const auto left = Group::open(tree.host(), tree.path("engine/c1/left"));
     const pid_t child = CgroupTree::spawn(left, CgroupTree::sleep_for_ever);
-    CHECK(code_of([&] {
+    CHECK(refusal_code([&] {
               (void)make_container_group(tree.host(), tree.path("engine/c1"), Rights::root, {});
           }) == Code::failed_precondition);
     left.kill();
@@ -126,7 +126,7 @@ TEST_CASE("a pause through v1's freezer is seen, and ended by thaw") {
     CHECK(group->is_frozen());
     group->thaw();
     CHECK_FALSE(group->is_frozen());
-    CHECK(text_of(state) == "THAWED\n");
+    CHECK(file_text(state) == "THAWED\n");
     group->freeze();
     CHECK(group->is_frozen());
     group->kill();
@@ -147,8 +147,8 @@ TEST_CASE("a placement may differ from hierarchy to hierarchy") {
     limits.memory_max = 64 << 20;
     limits.pids_max = 5;
     group->apply(limits);
-    CHECK(text_of(memory + tree.path("elsewhere/c1/memory.limit_in_bytes")) == "67108864\n");
-    CHECK(text_of(host.v1.at("pids") + tree.path("c1/pids.max")) == "5\n");
+    CHECK(file_text(memory + tree.path("elsewhere/c1/memory.limit_in_bytes")) == "67108864\n");
+    CHECK(file_text(host.v1.at("pids") + tree.path("c1/pids.max")) == "5\n");
     CHECK_FALSE(is_there(memory + tree.path("c1")));
     const pid_t child = CgroupTree::spawn(*group, CgroupTree::sleep_for_ever);
     CHECK(hierarchies_with(child, tree.path("elsewhere/c1")) == 1);
@@ -167,7 +167,7 @@ TEST_CASE("device rules of an extended group stand in v1's files, where tools lo
     auto group = make_container_group(tree.host(), tree.path("c1"), Rights::root, {});
     REQUIRE(group);
     group->restrict_devices({{false, 'a', {}, {}, "rwm"}, {true, 'c', 10, 229, "rw"}});
-    const auto list = text_of(tree.host().v1.at("devices") + group->path() + "/devices.list");
+    const auto list = file_text(tree.host().v1.at("devices") + group->path() + "/devices.list");
     CHECK(list.find("c 10:229 rw\n") != std::string::npos);
     CHECK(list.find("c 1:3 rwm\n") != std::string::npos);
     CHECK(list.find("a *:*") == std::string::npos);

@@ -19,22 +19,23 @@ using covey::test::View;
 
 namespace {
 
-bool on_v2(const Host& host, const std::string& controller) {
+bool is_on_v2(const Host& host, const std::string& controller) {
     const auto& offered = host.unified_controllers;
     return std::find(offered.begin(), offered.end(), controller) != offered.end();
 }
 
-std::string text_of(const std::string& path) {
+std::string control_text(const std::string& path) {
     auto text = covey::sys::read_file(path).value_or("(not there)");
     if (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
 }
 
 /// What is in the group's file, v2's or v1's, wherever the controller is.
-std::string control(const Host& host, const Group& group, const std::string& v2,
-                    const std::string& v2_file, const std::string& v1, const std::string& v1_file) {
-    if (on_v2(host, v2)) return text_of(host.unified + group.path() + "/" + v2_file);
-    return text_of(host.v1.at(v1) + group.path() + "/" + v1_file);
+std::string control_of(const Host& host, const Group& group, const std::string& v2,
+                       const std::string& v2_file, const std::string& v1,
+                       const std::string& v1_file) {
+    if (is_on_v2(host, v2)) return control_text(host.unified + group.path() + "/" + v2_file);
+    return control_text(host.v1.at(v1) + group.path() + "/" + v1_file);
 }
 
 /// The error's text when `limits` are refused; "" when they are not.
@@ -53,7 +54,7 @@ std::string refusal(Group& group, const Limits& limits) {
 /// Device number of some disk of this machine, "8:0".
 std::optional<std::pair<unsigned, unsigned>> some_disk() {
     for (const auto& entry : std::filesystem::directory_iterator("/sys/block")) {
-        const auto number = text_of(entry.path() / "dev");
+        const auto number = control_text(entry.path() / "dev");
         const auto colon = number.find(':');
         if (colon == std::string::npos) continue;
         return std::pair{static_cast<unsigned>(std::stoul(number.substr(0, colon))),
@@ -71,7 +72,7 @@ TEST_CASE("burst and idle reach the cpu controller, whatever was there before") 
     const auto& host = tree.host();
     auto group = tree.create("web.pod/nginx.ctr");
     const auto cpu = [&](const char* v2, const char* v1) {
-        return control(host, group, "cpu", v2, "cpu", v1);
+        return control_of(host, group, "cpu", v2, "cpu", v1);
     };
     Limits limits;
     limits.cpu_burst = 10'000;  // EINVAL until the quota is there
@@ -91,7 +92,7 @@ TEST_CASE("burst and idle reach the cpu controller, whatever was there before") 
     idle.cpu_idle = 0;
     group.apply(idle);
     CHECK(cpu("cpu.idle", "cpu.idle") == "0");
-    CHECK(cpu("cpu.weight", "cpu.shares") == (on_v2(host, "cpu") ? "79" : "2048"));
+    CHECK(cpu("cpu.weight", "cpu.shares") == (is_on_v2(host, "cpu") ? "79" : "2048"));
 }
 
 TEST_CASE("disk rates are held where there is a disk") {
@@ -100,17 +101,17 @@ TEST_CASE("disk rates are held where there is a disk") {
     const CgroupTree tree{view};
     const auto& host = tree.host();
     const auto disk = some_disk();
-    if (!disk || (!on_v2(host, "io") && !host.v1.contains("blkio"))) return;
+    if (!disk || (!is_on_v2(host, "io") && !host.v1.contains("blkio"))) return;
     const auto number = std::to_string(disk->first) + ":" + std::to_string(disk->second);
     auto group = tree.create("web.pod/nginx.ctr");
     const auto rate = [&](const char* v1) {
-        return control(host, group, "io", "io.max", "blkio", v1);
+        return control_of(host, group, "io", "io.max", "blkio", v1);
     };
     Limits limits;
     limits.io.read_bps = {{disk->first, disk->second, 1'048'576}};
     limits.io.write_iops = {{disk->first, disk->second, 100}};
     group.apply(limits);
-    if (on_v2(host, "io")) {
+    if (is_on_v2(host, "io")) {
         CHECK(rate("") == number + " rbps=1048576 wbps=max riops=max wiops=100");
     } else {
         CHECK(rate("blkio.throttle.read_bps_device") == number + " 1048576");
@@ -141,18 +142,18 @@ TEST_CASE("huge pages are limited for each size the kernel has, others are refus
     auto group = tree.create("web.pod/nginx.ctr");
     Limits limits;
     limits.hugepages = {{"2MB", 0}};
-    if (!on_v2(host, "hugetlb") && !host.v1.contains("hugetlb")) {
+    if (!is_on_v2(host, "hugetlb") && !host.v1.contains("hugetlb")) {
         CHECK(refusal(group, limits)
                   .starts_with("hugepageLimits[2MB] needs the cgroup controller 'hugetlb'"));
         return;
     }
     group.apply(limits);
-    CHECK(control(host, group, "hugetlb", "hugetlb.2MB.max", "hugetlb",
-                  "hugetlb.2MB.limit_in_bytes") == "0");
+    CHECK(control_of(host, group, "hugetlb", "hugetlb.2MB.max", "hugetlb",
+                     "hugetlb.2MB.limit_in_bytes") == "0");
     limits.hugepages = {{"2MB", 4'194'304}, {"3MB", 0}};
     CHECK(refusal(group, limits).starts_with("hugepageLimits[3MB]: missing: "));
-    CHECK(control(host, group, "hugetlb", "hugetlb.2MB.max", "hugetlb",
-                  "hugetlb.2MB.limit_in_bytes") == "0");
+    CHECK(control_of(host, group, "hugetlb", "hugetlb.2MB.max", "hugetlb",
+                     "hugetlb.2MB.limit_in_bytes") == "0");
 }
 
 TEST_CASE("what only v1's memory controller has is written there and refused on v2") {
@@ -165,7 +166,7 @@ TEST_CASE("what only v1's memory controller has is written there and refused on 
     swappiness.memory_swappiness = 10;
     killer.oom_killer_off = true;
     tcp.memory_kernel_tcp = 1 << 20;
-    if (on_v2(host, "memory")) {
+    if (is_on_v2(host, "memory")) {
         CHECK(refusal(group, swappiness).starts_with("memory.swappiness: missing: "));
         CHECK(refusal(group, killer).starts_with("memory.disableOOMKiller: missing: "));
         CHECK(refusal(group, tcp).starts_with("memory.kernelTCP: missing: "));
@@ -174,12 +175,12 @@ TEST_CASE("what only v1's memory controller has is written there and refused on 
     const auto dir = host.v1.at("memory") + group.path();
     for (const auto& limits : {swappiness, killer, tcp})
         group.apply(limits);
-    CHECK(text_of(dir + "/memory.swappiness") == "10");
-    CHECK(text_of(dir + "/memory.kmem.tcp.limit_in_bytes") == "1048576");
-    CHECK(text_of(dir + "/memory.oom_control").starts_with("oom_kill_disable 1"));
+    CHECK(control_text(dir + "/memory.swappiness") == "10");
+    CHECK(control_text(dir + "/memory.kmem.tcp.limit_in_bytes") == "1048576");
+    CHECK(control_text(dir + "/memory.oom_control").starts_with("oom_kill_disable 1"));
     killer.oom_killer_off = false;
     group.apply(killer);
-    CHECK(text_of(dir + "/memory.oom_control").starts_with("oom_kill_disable 0"));
+    CHECK(control_text(dir + "/memory.oom_control").starts_with("oom_kill_disable 0"));
 }
 
 TEST_CASE("real-time, network and rdma limits are kept or refused by name") {
@@ -195,14 +196,14 @@ TEST_CASE("real-time, network and rdma limits are kept or refused by name") {
     realtime.realtime_period = 500'000;
     if (host.v1.contains("net_cls")) {
         group.apply(network);
-        CHECK(text_of(host.v1.at("net_cls") + group.path() + "/net_cls.classid") == "1048577");
+        CHECK(control_text(host.v1.at("net_cls") + group.path() + "/net_cls.classid") == "1048577");
     } else {
         CHECK(refusal(group, network).starts_with("network.classID needs the cgroup controller"));
     }
     if (!host.v1.contains("net_prio"))
         CHECK(refusal(group, priorities).starts_with("network.priorities needs the cgroup"));
-    if (!host.v1.contains("rdma") && !on_v2(host, "rdma"))
+    if (!host.v1.contains("rdma") && !is_on_v2(host, "rdma"))
         CHECK(refusal(group, rdma).starts_with("rdma[nothing0] needs the cgroup controller"));
-    if (on_v2(host, "cpu"))
+    if (is_on_v2(host, "cpu"))
         CHECK(refusal(group, realtime).starts_with("cpu.realtimePeriod: missing: "));
 }

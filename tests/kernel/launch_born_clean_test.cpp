@@ -25,13 +25,13 @@ using namespace covey::test;
 
 namespace {
 
-constexpr int kLaunches = 200, kExecs = 200;
+constexpr int kCleanLaunches = 200, kExecs = 200;
 
 /// AUDIT_WRITE, KILL and NET_BIND_SERVICE: all that the containers below ever have.
 constexpr const char* kTheirs = "20000420";
 
 /// The neighbour's words at its end.
-Outcome end_of(Container& neighbour, const std::string& out) {
+Outcome clean_end_of(Container& neighbour, const std::string& out) {
     neighbour.kill(SIGTERM);
     Outcome outcome;
     outcome.status = neighbour.wait(kLong).value_or(ExitStatus{.exit_code = -1});
@@ -100,7 +100,7 @@ class Victims {
             bundles_[i].configure(probe_bundle({"exit", "0"}, kKinds[i]));
     }
     void launch(Lab& lab, PidMode mode) const {
-        for (int i = 0; i < kLaunches; ++i) {
+        for (int i = 0; i < kCleanLaunches; ++i) {
             const auto& bundle = bundles_[static_cast<std::size_t>(i) % kKinds.size()];
             auto victim = lab.sandbox().create_container("victim", bundle.path(), in_mode(mode));
             victim.start();
@@ -129,7 +129,7 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
 
     auto neighbour = start_neighbour(lab, canary, out);
     victims.launch(lab, PidMode::pod);
-    check_that_nothing_was_got(end_of(neighbour, out));
+    check_that_nothing_was_got(clean_end_of(neighbour, out));
     neighbour.remove();
 
     neighbour = start_neighbour(lab, canary, out + "-execs");
@@ -138,7 +138,7 @@ TEST_CASE("a hostile neighbour gets nothing from 200 launches and 200 execs") {
         if (i % 2 == 1) options.uid = 1000;
         REQUIRE(exec(running, {"exit", "0"}, options).status.exit_code == 0);
     }
-    check_that_nothing_was_got(end_of(neighbour, out + "-execs"));
+    check_that_nothing_was_got(clean_end_of(neighbour, out + "-execs"));
 }
 
 // Seen failing with Neighbours::freeze_one emptied: 339 of 560 seized had CAP_SYS_ADMIN and the
@@ -152,7 +152,7 @@ TEST_CASE("a hostile neighbour gets nothing from 200 nested launches") {
     const Victims victims;
     auto neighbour = start_neighbour(lab, canary, out);
     victims.launch(lab, PidMode::nested);
-    check_that_nothing_was_got(end_of(neighbour, out));
+    check_that_nothing_was_got(clean_end_of(neighbour, out));
     neighbour.remove();
 }
 

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kLaunches = 60;
-const std::vector<PidMode> kModes{PidMode::pod, PidMode::nested, PidMode::container};
+const std::vector<PidMode> kExchangeModes{PidMode::pod, PidMode::nested, PidMode::container};
 
 /// `name` of the image and a symlink beside it that leads to the folder "real"; a racer exchanges
 /// the two.
@@ -73,7 +73,7 @@ TEST_CASE("a neighbour that exchanges /proc during a launch gets no file of it u
     Lab lab;
     const Exchange exchange{lab.bundle().rootfs(), "proc"};
     const Racer racer{exchange.one, exchange.other};
-    for (const auto mode : kModes) {
+    for (const auto mode : kExchangeModes) {
         const auto tally = launch_often(lab, opens_core_pattern(), mode);
         INFO(static_cast<int>(mode));
         CHECK(tally.lost.empty());
@@ -90,7 +90,7 @@ TEST_CASE("a neighbour that exchanges /dev during a launch finds no device in th
     const auto options =
         probe_bundle({"tty"}, R"({"root":{"readonly":false},"process":{"terminal":true}})");
     const Racer racer{exchange.one, exchange.other};
-    for (const auto mode : kModes)
+    for (const auto mode : kExchangeModes)
         CHECK(launch_often(lab, options, mode).ran > 0);
     for (const auto& place : {exchange.one, exchange.other, exchange.real})
         if (fs::is_directory(fs::symlink_status(place))) {
@@ -120,7 +120,7 @@ TEST_CASE("what an image names twice is mounted where the container sees it") {
             {"destination":"/var/run/x","type":"bind","source":")" +
                source + R"(","options":["rbind"]})" + more + "]}";
     };
-    for (const auto mode : kModes) {
+    for (const auto mode : kExchangeModes) {
         // The second tmpfs covers the first.
         CHECK(lab.run({"read", "/run/x/file"}, patch(""), in_mode(mode)).out == "bound\n");
         // An absolute symlink of a volume starts at the container's root.

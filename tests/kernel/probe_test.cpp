@@ -13,7 +13,7 @@ using covey::test::run_program;
 namespace {
 
 /// Test programs and the probe stand side by side.
-std::string probe() {
+std::string probe_program() {
     return std::filesystem::read_symlink("/proc/self/exe").replace_filename("probe").string();
 }
 
@@ -22,7 +22,7 @@ std::string hunt(const std::string& canary, const std::string& mask) {
     const auto run =
         run_program({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
                      "(exec 5< /; exec sleep 20) & (while :; do sleep 0.05; done) & exec " +
-                         probe() + " hostile 1 " + canary + " " + mask});
+                         probe_program() + " hostile 1 " + canary + " " + mask});
     CHECK(run.status == 0);
     return run.output;
 }
@@ -54,11 +54,12 @@ TEST_CASE("the hostile neighbour accuses nobody of what is not there") {
 }
 
 TEST_CASE("the probe tells its state in one JSON line, runs several sub-commands, names errnos") {
-    const auto run = run_program({probe(), "state", "--", "open", "/no/such", "--", "exit", "7"},
-                                 {{"COVEY_MARK", "a \"b\""}});
+    const auto run =
+        run_program({probe_program(), "state", "--", "open", "/no/such", "--", "exit", "7"},
+                    {{"COVEY_MARK", "a \"b\""}});
     CHECK(run.status == 7);
     CHECK(has(run.output, "\"COVEY_MARK=a \\\"b\\\"\""));
     CHECK(has(run.output, "\"uid\":" + std::to_string(getuid()) + ","));
     CHECK(has(run.output, "}\nENOENT\n"));
-    CHECK(run_program({probe(), "frobnicate"}).status == 2);
+    CHECK(run_program({probe_program(), "frobnicate"}).status == 2);
 }

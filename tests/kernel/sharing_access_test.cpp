@@ -15,7 +15,7 @@ using namespace covey::test;
 
 namespace {
 
-const BundleOptions kSleeper = probe_bundle({"sleep", "forever"});
+const BundleOptions kAccessSleeper = probe_bundle({"sleep", "forever"});
 constexpr const char* kCanary = "CANARY-7731";
 
 ContainerOptions with_access(const std::string& access, PidMode mode = PidMode::pod) {
@@ -110,7 +110,7 @@ TEST_CASE("an observer sees its neighbours and nothing more") {
     auto victim = start_victim(lab, 0);
     auto options = with_access("observer");
     options.add_capabilities = {"SYS_PTRACE"};
-    auto observer = lab.start("observer", kSleeper, options);
+    auto observer = lab.start("observer", kAccessSleeper, options);
     const auto pid = std::to_string(victim.pod_pid());
     CHECK(exec(observer, {"ls", "/proc"}).out.find("\"" + pid + "\"") != std::string::npos);
     check_inspection(observer, victim.pod_pid(), "EACCES");
@@ -118,7 +118,7 @@ TEST_CASE("an observer sees its neighbours and nothing more") {
     // It is restricted, the others are not: it is looked at as ever.
     auto tracing = in_pod();
     tracing.add_capabilities = {"SYS_PTRACE"};  // the observer has it, too
-    auto debugger = lab.start("debugger", kSleeper, tracing);
+    auto debugger = lab.start("debugger", kAccessSleeper, tracing);
     const auto its = "/proc/" + std::to_string(observer.pod_pid());
     CHECK(exec(debugger, {"readlink", its + "/exe"}).out.find("probe") != std::string::npos);
     CHECK(exec(debugger, {"read", "/proc/" + pid + "/environ"}).out.find(kCanary) !=
@@ -130,7 +130,7 @@ TEST_CASE("a private container lives, execs and ends as any other, in every mode
     COVEY_REQUIRES("landlock_scope");
     Lab lab;
     for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
-        auto container = lab.start("app", kSleeper, with_access("private", mode));
+        auto container = lab.start("app", kAccessSleeper, with_access("private", mode));
         CHECK(exec(container, {"exit", "7"}).status.exit_code == 7);
         CHECK(exec(container, {"kill", mode == PidMode::nested ? "1" : "-1", "0"}).out != "");
         ExecOptions options;
@@ -154,13 +154,13 @@ TEST_CASE("capabilities that open what access closes are refused") {
         for (const char* access : {"private", "observer"}) {
             auto options = with_access(access);
             options.add_capabilities = {name};
-            const auto error = lab.refused(kSleeper, options);
+            const auto error = lab.refused(kAccessSleeper, options);
             CHECK(error.code() == Code::invalid_argument);
             CHECK(error.detail().find(name) != std::string::npos);
             CHECK_FALSE(error.fix().empty());
         }
     }
-    CHECK(lab.refused(kSleeper, with_access("privat")).detail().find("private") !=
+    CHECK(lab.refused(kAccessSleeper, with_access("privat")).detail().find("private") !=
           std::string::npos);
 }
 
@@ -254,7 +254,7 @@ TEST_CASE("a restricted container gets no cgroup file system that it can write")
 TEST_CASE("a restricted container's root brings no procfs of the host's along") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("landlock_scope");
-    const Bundle bundle{kSleeper};
+    const Bundle bundle{kAccessSleeper};
     const auto point = bundle.rootfs() + "/run";
     REQUIRE(::mount("proc", point.c_str(), "proc", 0, nullptr) == 0);
     {
@@ -276,7 +276,7 @@ TEST_CASE("without a signal scope private is refused where neighbours are in rea
     COVEY_REQUIRES("root");
     if (!missing("landlock_scope")) return;
     Lab lab;
-    const auto error = lab.refused(kSleeper, with_access("private", PidMode::pod));
+    const auto error = lab.refused(kAccessSleeper, with_access("private", PidMode::pod));
     CHECK(error.code() == Code::unsupported_by_host);
     CHECK(error.fix().find("nested") != std::string::npos);
 }

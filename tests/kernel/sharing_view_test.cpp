@@ -13,7 +13,7 @@ using namespace covey::test;
 
 namespace {
 
-const BundleOptions kSleeper = probe_bundle({"sleep", "forever"});
+const BundleOptions kViewSleeper = probe_bundle({"sleep", "forever"});
 
 ContainerOptions viewing(const std::string& id, PidMode mode = PidMode::pod) {
     auto options = in_mode(mode);
@@ -30,7 +30,7 @@ TEST_CASE("a container's root is shown in another one, in every mode of both") {
         auto app = lab.start("app", probe_bundle({"sleep", "forever"}), in_mode(mode));
         CHECK(exec(app, {"mkdir", "/dev/shm-of-app"}).status.exit_code == 0);
         for (const auto own : {PidMode::pod, PidMode::nested, PidMode::container}) {
-            auto viewer = lab.start("viewer", kSleeper, viewing("app", own));
+            auto viewer = lab.start("viewer", kViewSleeper, viewing("app", own));
             const auto& seen = exec(viewer, {"ls", "/target/dev"}).out;
             INFO(seen);
             CHECK(seen.find("shm-of-app") != std::string::npos);
@@ -46,8 +46,8 @@ TEST_CASE("a container's root is shown in another one, in every mode of both") {
 TEST_CASE("what is shown is read-only, without set-user-id and devices, all the way down") {
     COVEY_REQUIRES("root");
     Lab lab;
-    auto app = lab.start("app", kSleeper);
-    auto viewer = lab.start("viewer", kSleeper, viewing("app"));
+    auto app = lab.start("app", kViewSleeper);
+    auto viewer = lab.start("viewer", kViewSleeper, viewing("app"));
     for (const char* path : {"/target/new", "/target/dev/new", "/target/dev/pts/new"})
         CHECK(exec(viewer, {"mkdir", path}).out.find("EROFS") != std::string::npos);
     int mounts = 0;
@@ -70,8 +70,8 @@ TEST_CASE("what is shown is read-only, without set-user-id and devices, all the 
 TEST_CASE("what is shown outlives the one that it was of") {
     COVEY_REQUIRES("root");
     Lab lab;
-    auto app = lab.start("app", kSleeper, in_mode(PidMode::nested));
-    auto viewer = lab.start("viewer", kSleeper, viewing("app"));
+    auto app = lab.start("app", kViewSleeper, in_mode(PidMode::nested));
+    auto viewer = lab.start("viewer", kViewSleeper, viewing("app"));
     app.remove(true);
     CHECK(exec(viewer, {"ls", "/target/dev"}).out.find("null") != std::string::npos);
 }
@@ -80,7 +80,7 @@ TEST_CASE("what cannot be shown is refused, and nothing is left") {
     COVEY_REQUIRES("root");
     Lab lab;
     const auto refused = [&](const ContainerOptions& options) {
-        return lab.refused_cleanly(kSleeper, options);
+        return lab.refused_cleanly(kViewSleeper, options);
     };
     CHECK(refused(viewing("nobody")) == Code::not_found);
     CHECK(refused(viewing("refused")) == Code::not_found);
@@ -95,8 +95,8 @@ TEST_CASE("a fault while a root is opened leaves nothing") {
     ::setenv("COVEY_FAIL_AT", "launch.show_root:1", 1);
     Lab lab;
     ::unsetenv("COVEY_FAIL_AT");
-    auto app = lab.start("app", kSleeper);
-    const auto error = lab.refused(kSleeper, viewing("app"));
+    auto app = lab.start("app", kViewSleeper);
+    const auto error = lab.refused(kViewSleeper, viewing("app"));
     CHECK(error.detail().find("launch.show_root") != std::string::npos);
     CHECK(processes_of("refused.ctr").empty());
     CHECK(exec(app, {"exit", "3"}).status.exit_code == 3);

@@ -27,7 +27,7 @@ constexpr std::array kTypes{Type{"network", "net", CLONE_NEWNET}, Type{"ipc", "i
                             Type{"mount", "mnt", CLONE_NEWNS}};
 
 /// {"type":"mount"} and more, without a hostname.
-std::string with(const std::string& more, const std::string& rest = "") {
+std::string with_list(const std::string& more, const std::string& rest = "") {
     return R"({"hostname":null,"linux":{"namespaces":[{"type":"mount"})" + more + "]" + rest + "}}";
 }
 
@@ -39,7 +39,7 @@ std::string own(const std::string& type) {
     return std::to_string(namespace_of(::getpid(), type));
 }
 
-std::string in_container(const Outcome& outcome, const std::string& type) {
+std::string in_spec_container(const Outcome& outcome, const std::string& type) {
     INFO(outcome.out << outcome.err);
     return outcome.at("/namespaces/" + type);
 }
@@ -49,25 +49,25 @@ std::string in_container(const Outcome& outcome, const std::string& type) {
 TEST_CASE("a namespace that the spec does not name is the caller's") {
     COVEY_REQUIRES("root");
     SpecLab lab;
-    const auto seen = lab.run({"state"}, with(""));
+    const auto seen = lab.run({"state"}, with_list(""));
     for (const char* type : {"net", "ipc", "uts", "cgroup", "pid", "time", "user"}) {
         CAPTURE(type);
-        CHECK(in_container(seen, type) == own(type));
+        CHECK(in_spec_container(seen, type) == own(type));
     }
-    CHECK(in_container(seen, "mnt") != own("mnt"));
+    CHECK(in_spec_container(seen, "mnt") != own("mnt"));
 }
 
 TEST_CASE("a namespace that the spec names without a path is a new one") {
     COVEY_REQUIRES("root");
     SpecLab lab;
-    const auto seen = lab.run({"state"}, with(entry("network") + entry("ipc") + entry("uts") +
-                                              entry("cgroup") + entry("pid") + entry("time")));
+    const auto seen = lab.run({"state"}, with_list(entry("network") + entry("ipc") + entry("uts") +
+                                                   entry("cgroup") + entry("pid") + entry("time")));
     for (const char* type : {"net", "ipc", "uts", "cgroup", "pid", "time", "mnt"}) {
         CAPTURE(type);
-        CHECK(in_container(seen, type) != own(type));
+        CHECK(in_spec_container(seen, type) != own(type));
     }
     // Its only interface is there and up, as in runc.
-    const auto flags = lab.run({"read", "/sys/class/net/lo/flags"}, with(entry("network")));
+    const auto flags = lab.run({"read", "/sys/class/net/lo/flags"}, with_list(entry("network")));
     CHECK(flags.out == "0x9\n");
 }
 
@@ -78,17 +78,18 @@ TEST_CASE("a namespace that the spec names by path is joined") {
         CAPTURE(type.oci);
         const Holder holder{type.flag};
         const bool mount = type.flag == CLONE_NEWNS;
-        auto patch = with(mount ? "" : entry(type.oci, holder.path(type.proc)));
+        auto patch = with_list(mount ? "" : entry(type.oci, holder.path(type.proc)));
         if (mount)
             patch = R"({"hostname":null,"linux":{"namespaces":[{"type":"mount","path":")" +
                     holder.path("mnt") + R"("}]}})";
         const auto seen = lab.run({"state"}, patch);
-        CHECK(in_container(seen, type.proc) ==
+        CHECK(in_spec_container(seen, type.proc) ==
               std::to_string(namespace_of(holder.pid(), type.proc)));
     }
     const Holder time{CLONE_NEWTIME};
-    CHECK(in_container(lab.run({"state"}, with(entry("time", time.path("time_for_children")))),
-                       "time") == std::to_string(namespace_of(time.pid(), "time_for_children")));
+    CHECK(in_spec_container(
+              lab.run({"state"}, with_list(entry("time", time.path("time_for_children")))),
+              "time") == std::to_string(namespace_of(time.pid(), "time_for_children")));
 }
 
 TEST_CASE("a PID namespace by path is joined, with a procfs of its own") {
@@ -97,14 +98,15 @@ TEST_CASE("a PID namespace by path is joined, with a procfs of its own") {
     const Holder holder{CLONE_NEWPID};
     const auto path = holder.path("pid_for_children");
     const auto seen =
-        lab.run({"state", "--", "ids", "--", "ls", "/proc/1"}, with(entry("pid", path)));
+        lab.run({"state", "--", "ids", "--", "ls", "/proc/1"}, with_list(entry("pid", path)));
     CHECK(seen.out.find("pid:[") == std::string::npos);
     CHECK(seen.out.find(std::to_string(namespace_of(holder.pid(), "pid_for_children"))) !=
           std::string::npos);
     CHECK(seen.out.find("\"nsPid\":\"2\"") != std::string::npos);
     // Masked and read-only as in any other.
-    CHECK(lab.run({"write", "/proc/sys/kernel/domainname", "x"}, with(entry("pid", path))).out ==
-          "EROFS\n");
+    CHECK(
+        lab.run({"write", "/proc/sys/kernel/domainname", "x"}, with_list(entry("pid", path))).out ==
+        "EROFS\n");
 }
 
 TEST_CASE("a procfs of another PID namespace comes from a helper where there is no pidns=") {
@@ -145,7 +147,7 @@ TEST_CASE("what would change the host through a path to its own namespace is ref
     const auto self = "/proc/" + std::to_string(::getpid()) + "/ns/";
     const auto before = text_of("/proc/sys/net/ipv4/ip_forward");
     const auto sysctl = lab.refused(
-        with(entry("network", self + "net"), R"(,"sysctl":{"net.ipv4.ip_forward":"1"})"));
+        with_list(entry("network", self + "net"), R"(,"sysctl":{"net.ipv4.ip_forward":"1"})"));
     CHECK(sysctl.code() == Code::invalid_spec);
     CHECK(sysctl.detail().find("hosts network namespace") != std::string::npos);
     CHECK(text_of("/proc/sys/net/ipv4/ip_forward") == before);
@@ -163,12 +165,12 @@ TEST_CASE("what would change the host through a path to its own namespace is ref
 TEST_CASE("a path that is no namespace, or one of another type, is refused") {
     COVEY_REQUIRES("root");
     SpecLab lab;
-    CHECK(lab.refused(with(entry("network", "/dev/null"))).detail().find("not a network") !=
+    CHECK(lab.refused(with_list(entry("network", "/dev/null"))).detail().find("not a network") !=
           std::string::npos);
-    CHECK(lab.refused(with(entry("ipc", "/proc/self/ns/uts"))).detail().find("not a ipc") !=
+    CHECK(lab.refused(with_list(entry("ipc", "/proc/self/ns/uts"))).detail().find("not a ipc") !=
           std::string::npos);
-    CHECK(lab.refused(with(entry("uts", "/no/such/file"))).code() == Code::not_found);
+    CHECK(lab.refused(with_list(entry("uts", "/no/such/file"))).code() == Code::not_found);
     const auto fifo = lab.folder() + "/fifo";
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-    CHECK(lab.refused(with(entry("pid", fifo))).code() == Code::invalid_spec);
+    CHECK(lab.refused(with_list(entry("pid", fifo))).code() == Code::invalid_spec);
 }

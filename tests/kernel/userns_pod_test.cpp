@@ -22,28 +22,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kFirstId = 300000, kSize = 65536;
+constexpr std::uint32_t kPodsFirstId = 300000, kSize = 65536;
 
 void own_user_namespace(SandboxOptions& options) {
     options.namespaces["user"] = "new";
-    options.uid_mappings = options.gid_mappings = {{0, kFirstId, kSize}};
+    options.uid_mappings = options.gid_mappings = {{0, kPodsFirstId, kSize}};
 }
 
 /// A pod in a user namespace, with an image that belongs to its root.
-struct UserLab : Lab {
-    explicit UserLab(const std::function<void(SandboxOptions&)>& change = own_user_namespace)
+struct UserPodLab : Lab {
+    explicit UserPodLab(const std::function<void(SandboxOptions&)>& change = own_user_namespace)
         : Lab(change) {
         give(bundle().rootfs());
         for (const auto& entry : fs::recursive_directory_iterator{bundle().rootfs()})
             give(entry.path());
     }
-    static void give(const std::string& path, std::uint32_t id = kFirstId) {
+    static void give(const std::string& path, std::uint32_t id = kPodsFirstId) {
         REQUIRE(::lchown(path.c_str(), id, id) == 0);
     }
 };
 
 constexpr const char* kWritable = R"({"root":{"readonly":false}})";
-const std::vector<PidMode> kModes{PidMode::pod, PidMode::nested, PidMode::container};
+const std::vector<PidMode> kUserModes{PidMode::pod, PidMode::nested, PidMode::container};
 
 std::string ids_of(pid_t pid, const std::string& field) {
     const auto status = text_of("/proc/" + std::to_string(pid) + "/status");
@@ -57,7 +57,7 @@ std::uint64_t owner_of(pid_t pid, const std::string& type) {
     return sys::namespace_id(owner).or_throw("stat", "owner").inode;
 }
 
-Error create_error(const std::function<void(SandboxOptions&)>& change) {
+Error pod_error(const std::function<void(SandboxOptions&)>& change) {
     Pod pod;
     change(pod.options());
     auto error = error_of([&] { pod.create("lab").remove(); });
@@ -66,7 +66,7 @@ Error create_error(const std::function<void(SandboxOptions&)>& change) {
     return error;
 }
 
-ContainerOptions with_access(PidMode mode, const std::string& access) {
+ContainerOptions with_pod_access(PidMode mode, const std::string& access) {
     auto options = in_mode(mode);
     options.access = access;
     return options;
@@ -76,7 +76,7 @@ ContainerOptions with_access(PidMode mode, const std::string& access) {
 
 TEST_CASE("a pod's new user namespace owns its namespaces, and pause is nobody in it") {
     COVEY_REQUIRES("root");
-    UserLab lab;
+    UserPodLab lab;
     const auto pause = lab.sandbox().pid();
     const auto user = namespace_of(pause, "user");
     CHECK(user != namespace_of(::getpid(), "user"));
@@ -90,9 +90,9 @@ TEST_CASE("a pod's new user namespace owns its namespaces, and pause is nobody i
 
 TEST_CASE("in every pid mode a container is root inside and its host id outside") {
     COVEY_REQUIRES("root");
-    UserLab lab;
+    UserPodLab lab;
     const auto user = namespace_of(lab.sandbox().pid(), "user");
-    for (const auto mode : kModes) {
+    for (const auto mode : kUserModes) {
         CAPTURE(static_cast<int>(mode));
         auto app = lab.start(
             "app", probe_bundle({"write", "/made", "x", "--", "sleep", "forever"}, kWritable),
@@ -105,8 +105,8 @@ TEST_CASE("in every pid mode a container is root inside and its host id outside"
         REQUIRE(eventually([&] { return fs::exists(lab.bundle().rootfs() + "/made"); }));
         struct stat file {};
         REQUIRE(::stat((lab.bundle().rootfs() + "/made").c_str(), &file) == 0);
-        CHECK(file.st_uid == kFirstId);
-        CHECK(file.st_gid == kFirstId);
+        CHECK(file.st_uid == kPodsFirstId);
+        CHECK(file.st_gid == kPodsFirstId);
         fs::remove(lab.bundle().rootfs() + "/made");
         const auto seen = exec(app, {"state"});
         CHECK(seen.at("/uid") == "0");
@@ -122,7 +122,7 @@ TEST_CASE("in every pid mode a container is root inside and its host id outside"
 
 TEST_CASE("containers of a pod in a user namespace see, signal and inspect one another") {
     COVEY_REQUIRES("root");
-    UserLab lab;
+    UserPodLab lab;
     auto first = lab.start("first", probe_bundle({"sleep", "forever"}));
     auto nested = lab.start("nested", probe_bundle({"sleep", "forever"}), in_mode(PidMode::nested));
     auto second = lab.start("second", probe_bundle({"sleep", "forever"}));
@@ -150,7 +150,7 @@ TEST_CASE("containers of a pod in a user namespace see, signal and inspect one a
 
 TEST_CASE("a container's root rules over the pod, and over nothing of the host") {
     COVEY_REQUIRES("root");
-    UserLab lab{[](auto& options) {
+    UserPodLab lab{[](auto& options) {
         own_user_namespace(options);
         options.hostname = "inside";
         options.sysctls["net.ipv4.ip_unprivileged_port_start"] = "77";
@@ -182,12 +182,12 @@ TEST_CASE("a container's root rules over the pod, and over nothing of the host")
 TEST_CASE("a restricted container of a pod in a user namespace is restricted there too") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("landlock_scope");
-    UserLab lab;
+    UserPodLab lab;
     auto victim = lab.start("victim", probe_bundle({"sleep", "forever"}));
     const auto pid = std::to_string(victim.pod_pid());
     for (const char* access : {"private", "observer"}) {
         CAPTURE(access);
-        auto options = with_access(PidMode::pod, access);
+        auto options = with_pod_access(PidMode::pod, access);
         options.add_capabilities = {"SYS_PTRACE"};
         auto app = lab.start("app", probe_bundle({"sleep", "forever"}), options);
         const bool sees = std::string{access} == "observer";
@@ -200,7 +200,7 @@ TEST_CASE("a restricted container of a pod in a user namespace is restricted the
     }
     for (const auto mode : {PidMode::nested, PidMode::container}) {
         auto app =
-            lab.start("app", probe_bundle({"sleep", "forever"}), with_access(mode, "private"));
+            lab.start("app", probe_bundle({"sleep", "forever"}), with_pod_access(mode, "private"));
         CHECK(exec(app, {"read", "/proc/1/comm"}).out == "probe\n");
         app.remove(true);
     }
@@ -213,10 +213,10 @@ TEST_CASE("a pod joins a user namespace by path, with what belongs to it") {
     const auto with_user = [&](SandboxOptions& options) {
         options.namespaces["user"] = holder.path("user");
     };
-    CHECK(create_error(with_user).detail().find("maps no id 0") != std::string::npos);
+    CHECK(pod_error(with_user).detail().find("maps no id 0") != std::string::npos);
     write_text(folder + "/uid_map", "0 300000 1000\n");
     write_text(folder + "/gid_map", "0 300000 1000\n");
-    UserLab lab{[&](auto& options) {
+    UserPodLab lab{[&](auto& options) {
         with_user(options);
         options.namespaces["net"] = holder.path("net");
     }};
@@ -224,7 +224,7 @@ TEST_CASE("a pod joins a user namespace by path, with what belongs to it") {
     CHECK(namespace_of(pause, "user") == namespace_of(holder.pid(), "user"));
     CHECK(namespace_of(pause, "net") == namespace_of(holder.pid(), "net"));
     CHECK(ids_of(pause, "Uid") == "300999");
-    for (const auto mode : kModes) {
+    for (const auto mode : kUserModes) {
         auto app = lab.start("app", probe_bundle({"sleep", "forever"}), in_mode(mode));
         CHECK(ids_of(app.pid(), "Uid") == "300000");
         CHECK(namespace_of(app.pid(), "net") == namespace_of(holder.pid(), "net"));
@@ -237,7 +237,7 @@ TEST_CASE("a pod is wholly inside its user namespace or wholly outside") {
     COVEY_REQUIRES("root");
     const Holder stranger{CLONE_NEWNET};
     for (const char* type : {"net", "ipc", "uts"}) {
-        const auto error = create_error([&](auto& options) {
+        const auto error = pod_error([&](auto& options) {
             own_user_namespace(options);
             options.namespaces[type] = "host";
         });
@@ -245,18 +245,18 @@ TEST_CASE("a pod is wholly inside its user namespace or wholly outside") {
         CHECK(error.detail().find("wholly inside") != std::string::npos);
         CHECK(error.detail().find(type) != std::string::npos);
     }
-    auto error = create_error([&](auto& options) {
+    auto error = pod_error([&](auto& options) {
         own_user_namespace(options);
         options.namespaces["net"] = stranger.path("net");
     });
     CHECK(error.detail().find(stranger.path("net") + " does not belong") != std::string::npos);
-    error = create_error([](auto& options) { options.namespaces["user"] = "/proc/self/ns/user"; });
+    error = pod_error([](auto& options) { options.namespaces["user"] = "/proc/self/ns/user"; });
     CHECK(error.detail().find("host's user namespace") != std::string::npos);
-    error = create_error([](auto& options) { options.namespaces["user"] = "/proc/self/ns/net"; });
+    error = pod_error([](auto& options) { options.namespaces["user"] = "/proc/self/ns/net"; });
     CHECK(error.detail().find("not a user namespace") != std::string::npos);
-    error = create_error([](auto& options) { options.namespaces["user"] = "new"; });
+    error = pod_error([](auto& options) { options.namespaces["user"] = "new"; });
     CHECK(error.detail().find("uid_mappings maps no id 0") != std::string::npos);
-    error = create_error([](auto& options) {
+    error = pod_error([](auto& options) {
         own_user_namespace(options);
         options.gid_mappings = {{0, 0, 1}};
     });
@@ -265,7 +265,7 @@ TEST_CASE("a pod is wholly inside its user namespace or wholly outside") {
 
 TEST_CASE("a container has the sandbox's user namespace or is refused") {
     COVEY_REQUIRES("root");
-    UserLab lab;
+    UserPodLab lab;
     const auto sleeper = probe_bundle({"sleep", "forever"});
     CHECK(lab.refused_cleanly(sleeper, in_mode(PidMode::node)) == Code::invalid_argument);
     const auto with = [&](const std::string& entry, const std::string& maps) {
@@ -295,9 +295,9 @@ TEST_CASE("a container has the sandbox's user namespace or is refused") {
 
 TEST_CASE("an image that belongs to nobody is said, one that cannot be entered refused") {
     COVEY_REQUIRES("root");
-    UserLab lab;
+    UserPodLab lab;
     const auto root = lab.bundle().rootfs();
-    UserLab::give(root, 0);
+    UserPodLab::give(root, 0);
     {
         auto app = lab.create("app", probe_bundle({"sleep", "forever"}));
         const auto record = text_of(lab.state() + "/containers/app/container.json");
@@ -307,14 +307,14 @@ TEST_CASE("an image that belongs to nobody is said, one that cannot be entered r
     }
     REQUIRE(::chmod(root.c_str(), 0700) == 0);
     CHECK(lab.refused_cleanly(probe_bundle({"exit", "0"}), in_pod()) == Code::failed_precondition);
-    UserLab::give(root);
+    UserPodLab::give(root);
     CHECK(lab.run({"exit", "0"}).status.exit_code == 0);
 }
 
 TEST_CASE("an id-mapped bind shows the host's files as the pod's") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("idmapped_tmpfs");
-    UserLab lab;
+    UserPodLab lab;
     const auto data = lab.folder() + "/data";
     fs::create_directory(data);
     write_text(data + "/file", "of root");
@@ -337,7 +337,7 @@ TEST_CASE("a failed create of a pod in a user namespace leaves nothing") {
                              "sandbox.root:1", "sandbox.drop:1", "sandbox.facts:1"}) {
         CAPTURE(step);
         ::setenv("COVEY_FAIL_AT", step, 1);
-        const auto error = create_error(own_user_namespace);
+        const auto error = pod_error(own_user_namespace);
         ::unsetenv("COVEY_FAIL_AT");
         CHECK(error.detail() != "nothing was thrown");
     }

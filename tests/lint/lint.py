@@ -12,6 +12,7 @@ import sys
 import conformance
 import model_steps
 import trust_map
+import unnamed
 
 # Who may include whom (docs/ARCHITECTURE.md). "covey" is the public interface; its error and version
 # headers belong to the lowest floor and are free to all.
@@ -161,6 +162,14 @@ def rule_coroutines(_path, _text, code):
             yield line_of(code, match.start()), "co_await in a condition: give its result a name first"
 
 
+def rule_using(path, _text, code):
+    """What a source takes in for itself, the others of its unity group would have too."""
+    if not path.startswith(("lib/", "daemon/")) or path.endswith("main.cpp"):
+        return
+    for found in re.finditer(r"^using (?:enum|namespace) (?!\S*literals;)[^\n]*", code, re.M):
+        yield line_of(code, found.start()), "takes names into every source of the group: inside a function"
+
+
 def rule_file_size(path, text, _code):
     limit = MAX_LINES.get(pathlib.PurePath(path).suffix)
     if re.match(OURS, path) and path.endswith("/main.cpp"):
@@ -210,7 +219,7 @@ def rule_text(path, text, _code):
         yield text.count("\n") + 1, "no newline at the end"
 
 
-CPP_RULES = [rule_floors, rule_third_party, rule_banned_calls, rule_cloexec, rule_coroutines, rule_function_size,
+CPP_RULES = [rule_floors, rule_third_party, rule_banned_calls, rule_cloexec, rule_coroutines, rule_using, rule_function_size,
              rule_header]
 RULES = CPP_RULES + [rule_file_size, rule_text]
 
@@ -249,6 +258,9 @@ def main():
         for line, message in table.check(root):
             breaches += 1
             print(f"{table.DOCUMENT}:{line}: {message} [{table.__name__}]")
+    for name, line, message in unnamed.check(root):
+        breaches += 1
+        print(f"{name}:{line}: {message} [unnamed]")
     print(f"lint: {files} files, {breaches} breaches")
     return 1 if breaches or not files else 0
 

@@ -6,6 +6,7 @@ import conformance
 import lint
 import model_steps
 import trust_map
+import unnamed
 
 HEADER = "// What it owns.\n#pragma once\n"
 LONG = "int f() {\n" + "    g();\n" * 85 + "}\n"
@@ -45,6 +46,9 @@ CASES = [
     ("banned_calls", "lib/core/a.cpp", "void f() { ::dup3(a, b, 0); }\n", "void f() { sys::duplicate(a); }\n"),
     ("banned_calls", "lib/cgroup/a.cpp", "void f() { syscall(SYS_openat2, 1); }\n", "void f() { open_beneath(1); }\n"),
     ("banned_calls", "daemon/engine/a.cpp", "void f() { ::close(fd); }\n", "void f() { fd.reset(); }\n"),
+    ("using", "lib/core/a.cpp", "using namespace asio::operators;\n", "using namespace std::string_view_literals;\n"),
+    ("using", "daemon/api/a.cpp", "using enum Kind;\n", "void f() {\n    using enum Kind;\n}\n"),
+    ("using", "lib/shim/a.cpp", "using namespace covey;\n", "using std::chrono::milliseconds;\n"),
     ("cloexec", "lib/sys/a.cpp", "int f() { return ::openat(d, p, O_RDONLY); }\n",
      "int f() { return ::openat(d, p,\n    O_RDONLY | O_CLOEXEC); }\n"),
     ("cloexec", "tests/kernel/a.cpp", "int f() { return open(p, O_RDONLY); }\n", "int f() { return sys::open(p, O_RDONLY); }\n"),
@@ -136,6 +140,32 @@ STEPS = [
     ("| a | |", "names no function"),
 ]
 
+# Two sources of one folder, and the names that both have unnamed.
+TWICE = [
+    ("int f() {}", "int f() {}", ["f"]),
+    ("int f(int a) {}", "template <typename T>\nauto f(const T& a) {}", ["f"]),
+    ("struct A { int b; };", "enum class A { b };", ["A"]),
+    ("constexpr int kA = 1;", "constexpr std::array<int, 2> kA{1, 2};", ["kA"]),
+    ("constexpr int kA{1};\nint f() { return kA; }", "int g() {\n    int f = 1;\n    return f;\n}\nint kA[2];", ["kA"]),
+    ("using A = int;", "using A = long;", ["A"]),
+    ("using A = int;", "using A = int;", []),
+    ("namespace fs = std::filesystem;", "namespace fs = std::filesystem;", []),
+    ("static_assert(sizeof(int) == 4);", "static_assert(true);", []),
+    ("// int f() {}\nint g() {}", 'constexpr auto kText = "int g() {}";\nint f() {}', []),
+    ("struct A { int f(); };\nint A::f() {}", "struct B { int f(); };\nint B::f() {}", []),
+]
+
+
+def wrong_twice():
+    wrong = 0
+    for one, other, expected in TWICE:
+        texts = {name: f"namespace {{\n\n{text}\n\n}}  // namespace\nint f();\n" for name, text in (("a", one), ("b", other))}
+        found = [message.split("'")[1] for _, _, message in unnamed.breaches(texts)]
+        if found != expected:
+            wrong += 1
+            print(f"unnamed in both {one!r} and {other!r}: {found}")
+    return wrong
+
 
 def wrong_maps():
     wrong = 0
@@ -159,7 +189,7 @@ def wrong_maps():
 
 
 def main():
-    wrong = wrong_rows() + wrong_maps()
+    wrong = wrong_rows() + wrong_maps() + wrong_twice()
     for rule, path, breach, right in CASES:
         found = [name for _, name, _ in lint.check(path, breach)]
         if rule not in found:
@@ -179,7 +209,7 @@ def main():
     if untested:
         wrong += 1
         print(f"rules without a case here: {sorted(untested)}")
-    print(f"lint_selftest: {len(CASES) + len(ROWS) + len(PLACES) + len(MAPS) + len(STEPS)} cases, {wrong} wrong")
+    print(f"lint_selftest: {len(CASES) + len(ROWS) + len(PLACES) + len(MAPS) + len(STEPS) + len(TWICE)} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 

@@ -19,7 +19,6 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace probe {
@@ -50,12 +49,6 @@ struct Hunt {
     std::set<std::string> seen;  // "pid start-time"
     pid_t newest = 0;
 };
-
-double now() {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
 
 bool exists(const std::string& path) {
     struct stat status {};

@@ -45,5 +45,7 @@ std::vector<std::string> list(const std::string& path);
 /// Prints "ok" or the errno's name; returns 0 or 1.
 int say_result(long result);
 void say(const std::string& line);
+/// Seconds of the monotonic clock.
+double now();
 
 }  // namespace probe

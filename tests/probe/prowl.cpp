@@ -26,7 +26,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 namespace probe {
@@ -34,12 +33,6 @@ namespace probe {
 char g_secret[64];
 
 namespace {
-
-double now() {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
 
 int keep(int fd, const std::string& text) {
     return fd >= 0 && write(fd, text.data(), text.size()) > 0 ? 0 : 1;

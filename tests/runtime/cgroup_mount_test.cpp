@@ -23,11 +23,6 @@ constexpr const char* kMount =
         {"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup",
          "options":["nosuid","noexec","nodev","relatime")";
 
-std::string program() {
-    const char* other = std::getenv("COVEY_RUNTIME");
-    return other != nullptr ? other : programs_folder() + "/covey-runtime";
-}
-
 std::string id() {
     return "covey-mount-" + std::to_string(::getpid());
 }
@@ -45,8 +40,8 @@ std::string run(const std::vector<std::string>& words, const std::string& change
     args.insert(args.end(), words.begin(), words.end());
     const Bundle bundle{{args, change}};
     const TemporaryFolder folder;
-    const auto ran =
-        run_program({program(), "--root", folder.path(), "run", "--bundle", bundle.path(), id()});
+    const auto ran = run_program(
+        {runtime_program(), "--root", folder.path(), "run", "--bundle", bundle.path(), id()});
     INFO(ran.output);
     REQUIRE(ran.status == 0);
     return ran.output;

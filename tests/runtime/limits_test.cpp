@@ -19,11 +19,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-std::string program() {
-    const char* other = std::getenv("COVEY_RUNTIME");
-    return other != nullptr ? other : programs_folder() + "/covey-runtime";
-}
-
 /// A container of the probe that sleeps, at a cgroup path of the test's own; gone with the object.
 class Running {
   public:
@@ -33,9 +28,9 @@ class Running {
           bundle_({args, R"({"linux":{"cgroupsPath":"/covey-limits/)" + id_ + R"(","resources":)" +
                              resources + "}}"}) {
         // The container must not inherit the pipe that the harness reads to its end.
-        const auto started =
-            run_program({"sh", "-c", R"(exec "$@" >/dev/null 2>"$0")", log(), program(), "--root",
-                         folder_.path(), "run", "--detach", "--bundle", bundle_.path(), id_});
+        const auto started = run_program({"sh", "-c", R"(exec "$@" >/dev/null 2>"$0")", log(),
+                                          runtime_program(), "--root", folder_.path(), "run",
+                                          "--detach", "--bundle", bundle_.path(), id_});
         INFO(covey::sys::read_file(log()).value_or(""));
         REQUIRE(started.status == 0);
     }
@@ -52,7 +47,7 @@ class Running {
     /// The id goes after the command's flags, `last` after it.
     [[nodiscard]] ProgramRun call(std::vector<std::string> words,
                                   const std::vector<std::string>& last = {}) const {
-        std::vector<std::string> argv{program(), "--root", folder_.path()};
+        std::vector<std::string> argv{runtime_program(), "--root", folder_.path()};
         argv.insert(argv.end(), words.begin(), words.end());
         argv.push_back(id_);
         argv.insert(argv.end(), last.begin(), last.end());
@@ -197,7 +192,8 @@ TEST_CASE("a container that is not there is said in the callers' words") {
     COVEY_REQUIRES("root");
     TemporaryFolder folder;
     for (const std::string command : {"pause", "resume", "update", "events", "ps"}) {
-        const auto run = run_program({program(), "--root", folder.path(), command, "nobody"});
+        const auto run =
+            run_program({runtime_program(), "--root", folder.path(), command, "nobody"});
         CAPTURE(command, run.output);
         CHECK(run.status == 1);
         CHECK(run.output.find("does not exist") != std::string::npos);

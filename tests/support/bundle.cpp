@@ -92,6 +92,11 @@ std::string programs_folder() {
     return (tests_folder().parent_path() / "bin").string();
 }
 
+std::string runtime_program() {
+    const char* other = std::getenv("COVEY_RUNTIME");
+    return other != nullptr ? other : programs_folder() + "/covey-runtime";
+}
+
 void use_built_programs() {
     ::setenv("COVEY_LIBEXEC", programs_folder().c_str(), 1);
 }

@@ -34,6 +34,8 @@ class Bundle {
 
 /// Where this build's programs are (`<build>/bin`).
 [[nodiscard]] std::string programs_folder();
+/// The runtime under test: $COVEY_RUNTIME, else this build's covey-runtime.
+[[nodiscard]] std::string runtime_program();
 /// Lets libcovey find this build's covey-shim and covey-pause. Called once, before any thread.
 void use_built_programs();
 

@@ -18,7 +18,7 @@
 namespace thief {
 namespace {
 
-constexpr const char* kPlace = "/tmp/groups";
+constexpr const char* kGroupsPlace = "/tmp/groups";
 
 /// Owner of a user namespace, a mount namespace and a cgroup namespace of its own.
 bool become_owner() {
@@ -30,10 +30,10 @@ bool become_owner() {
 
 /// `hierarchy`: a v1 controller, or "v2".
 bool mount_groups(const std::string& hierarchy) {
-    mkdir(kPlace, 0755);
-    if (hierarchy == "v2") return mount("cgroup", kPlace, "cgroup2", 0, nullptr) == 0;
+    mkdir(kGroupsPlace, 0755);
+    if (hierarchy == "v2") return mount("cgroup", kGroupsPlace, "cgroup2", 0, nullptr) == 0;
     const auto option = hierarchy == "systemd" ? "none,name=systemd" : hierarchy;
-    return mount("cgroup", kPlace, "cgroup", 0, option.c_str()) == 0;
+    return mount("cgroup", kGroupsPlace, "cgroup", 0, option.c_str()) == 0;
 }
 
 int fail(const char* what) {
@@ -43,7 +43,7 @@ int fail(const char* what) {
 
 /// What it can do to the canary's group, in words; nothing when all is well.
 std::string reach(const std::string& canary) {
-    const std::string group = std::string{kPlace} + "/" + canary;
+    const std::string group = std::string{kGroupsPlace} + "/" + canary;
     std::string got;
     if (access(group.c_str(), F_OK) == 0) got += " sees";
     if (mkdir((group + "/thief").c_str(), 0755) == 0) {
@@ -60,7 +60,7 @@ std::string reach(const std::string& canary) {
 /// How deep: each group entered by its descriptor, so that no path grows.
 int nest(const std::string& hierarchy, long depth) {
     if (!become_owner() || !mount_groups(hierarchy)) return fail("mount the groups");
-    int folder = open(kPlace, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(kGroupsPlace, O_PATH | O_DIRECTORY | O_CLOEXEC);
     long made = 0;
     for (; made < depth; ++made) {
         if (mkdirat(folder, "n", 0755) != 0) break;
@@ -82,7 +82,8 @@ int spread(const std::string& hierarchy, long count) {
     if (!become_owner() || !mount_groups(hierarchy)) return fail("mount the groups");
     long made = 0;
     for (; made < count; ++made)
-        if (mkdir((std::string{kPlace} + "/w" + std::to_string(made)).c_str(), 0755) != 0) break;
+        if (mkdir((std::string{kGroupsPlace} + "/w" + std::to_string(made)).c_str(), 0755) != 0)
+            break;
     say("GOT " + std::to_string(made) + " groups");
     rest();
 }
@@ -107,7 +108,7 @@ int groups(const Arguments& words) {
 /// lift HIERARCHY FILE VALUE FORKS: writes its own limit and says how many processes it could have.
 int lift(const Arguments& words) {
     if (!become_owner() || !mount_groups(words[0])) return fail("mount the groups");
-    const auto file = std::string{kPlace} + "/" + words[1];
+    const auto file = std::string{kGroupsPlace} + "/" + words[1];
     say(overwrite(file, words[2]) ? "GOT the limit written" : "TRIED the limit: " + errno_name());
     long forked = 0;
     for (; forked < number(words[3]); ++forked) {
@@ -124,8 +125,8 @@ int freeze_self(const Arguments& words) {
     if (!become_owner() || !mount_groups(words[0])) return fail("mount the groups");
     say("GOT the groups");
     const bool done = words[0] == "v2"
-                          ? overwrite(std::string{kPlace} + "/cgroup.freeze", "1")
-                          : overwrite(std::string{kPlace} + "/freezer.state", "FROZEN");
+                          ? overwrite(std::string{kGroupsPlace} + "/cgroup.freeze", "1")
+                          : overwrite(std::string{kGroupsPlace} + "/freezer.state", "FROZEN");
     say(done ? "TRIED and was thawed" : "TRIED to freeze: " + errno_name());
     rest();
 }
@@ -133,7 +134,7 @@ int freeze_self(const Arguments& words) {
 /// freeze-below HIERARCHY: a child of its own stands still in a group of its own making.
 int freeze_below(const Arguments& words) {
     if (!become_owner() || !mount_groups(words[0])) return fail("mount the groups");
-    const auto below = std::string{kPlace} + "/covey-thief";
+    const auto below = std::string{kGroupsPlace} + "/covey-thief";
     mkdir(below.c_str(), 0755);
     const pid_t child = fork();
     if (child == 0) rest();
@@ -147,7 +148,7 @@ int freeze_below(const Arguments& words) {
 /// name-group NAME: a group below its own whose name is of no alphabet, with a process in it.
 int name_group(const Arguments& words) {
     if (!become_owner() || !mount_groups("v2")) return fail("mount the groups");
-    const auto group = std::string{kPlace} + "/" + unescaped(words[0]);
+    const auto group = std::string{kGroupsPlace} + "/" + unescaped(words[0]);
     if (mkdir(group.c_str(), 0755) != 0) return fail("make the group");
     if (fork() == 0) {
         (void)overwrite(group + "/cgroup.procs", "0");

@@ -15,7 +15,7 @@
 namespace thief {
 namespace {
 
-constexpr std::size_t kStack = 64U << 10U;
+constexpr std::size_t kSleeperStack = 64U << 10U;
 
 int sleeping_thread(void* /*unused*/) {
     while (true)
@@ -25,9 +25,9 @@ int sleeping_thread(void* /*unused*/) {
 
 [[noreturn]] void stick(int to_parent, int from_parent) {
     auto* stack = static_cast<char*>(
-        mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        mmap(nullptr, kSleeperStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     const pid_t thread = clone(
-        sleeping_thread, stack + kStack,
+        sleeping_thread, stack + kSleeperStack,
         CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, nullptr);
     (void)!write(to_parent, &thread, sizeof thread);
     char byte = 0;

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string refused(const std::string& body) {
+std::string refused_debug(const std::string& body) {
     try {
         (void)decode_debug("web", body);
     } catch (const Error& error) {
@@ -28,7 +28,7 @@ std::string refused(const std::string& body) {
 }
 
 bool says(const std::string& body, const std::string& part) {
-    const auto detail = refused(body);
+    const auto detail = refused_debug(body);
     INFO(detail);
     CHECK(detail.find(part) != std::string::npos);
     return detail.find(part) != std::string::npos;

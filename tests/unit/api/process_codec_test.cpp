@@ -6,7 +6,7 @@
 
 using namespace covey;
 using namespace covey::daemon;
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 using Processes = std::vector<core::PodProcess>;
 
 namespace {
@@ -38,23 +38,24 @@ core::PodProcess process(pid_t pid) {
 TEST_CASE("a process has every field, in its type") {
     const auto answer = process_response(Processes{process(4711)});
     CHECK(answer.status == 200);
-    CHECK(Json::parse(answer.body) == Json::parse(R"({"items":[{
+    CHECK(PlainJson::parse(answer.body) == PlainJson::parse(R"({"items":[{
         "pid":4711,"podPid":7,"containerPid":1,"ppid":40,"container":"web","exec":"e1","uid":33,
         "gid":44,"state":"S","zombie":false,"orphan":true,"name":"sh","rssBytes":4096,
         "cpuMilliseconds":12,"startTime":987654321012,"command":["/bin/sh","-c"],
         "capabilities":["CAP_SYS_PTRACE"],"addedCapabilities":["CAP_SYS_PTRACE"],
         "noNewPrivileges":true}]})"));
     CHECK(process_response(Processes{}).body == "{\"items\":[]}\n");
-    CHECK(Json::parse(process_response(Processes{process(1), process(2), process(3)}).body)["items"]
+    CHECK(PlainJson::parse(
+              process_response(Processes{process(1), process(2), process(3)}).body)["items"]
               .size() == 3);
     auto zombie = process(2);
     zombie.state = 'Z';
     zombie.command.clear();
     zombie.capabilities = 0;
-    const auto json = Json::parse(process_response(Processes{zombie}).body)["items"][0];
+    const auto json = PlainJson::parse(process_response(Processes{zombie}).body)["items"][0];
     CHECK(json["zombie"] == true);
-    CHECK(json["command"] == Json::array());
-    CHECK(json["capabilities"] == Json::array());
+    CHECK(json["command"] == PlainJson::array());
+    CHECK(json["capabilities"] == PlainJson::array());
 }
 
 // Seen failing with the name put between quotes as it is.
@@ -62,7 +63,7 @@ TEST_CASE("what a process calls itself does not get out of its string") {
     auto hostile = process(4711);
     hostile.name = "a\",\"b\\\n\x01";
     hostile.command = {"\"],\"pid\":1,\"x\":[\"", "caf\xc3\xa9", "\xff\xfe", ""};
-    const auto json = Json::parse(process_response(Processes{hostile}).body)["items"][0];
+    const auto json = PlainJson::parse(process_response(Processes{hostile}).body)["items"][0];
     CHECK(json["name"] == hostile.name);
     CHECK(json["pid"] == 4711);
     CHECK(json["command"][0] == hostile.command[0]);
@@ -76,7 +77,7 @@ TEST_CASE("the answer to who it is names sandbox and engine too") {
     view.process = process(4711);
     view.sandbox = "s\"1";
     view.engine = "covey";
-    const auto json = Json::parse(process_response(view).body);
+    const auto json = PlainJson::parse(process_response(view).body);
     CHECK(json["sandbox"] == "s\"1");
     CHECK(json["engine"] == "covey");
     CHECK(json["pid"] == 4711);

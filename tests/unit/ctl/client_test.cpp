@@ -56,7 +56,7 @@ class ScriptedServer {
         const covey::UniqueFd connection{accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
         std::array<char, 4096> buffer{};
         while (!request_.ends_with(until)) {
-            const ssize_t got = read(connection.get(), buffer.data(), buffer.size());
+            const ssize_t got = ::read(connection.get(), buffer.data(), buffer.size());
             if (got <= 0) return;
             request_.append(buffer.data(), static_cast<std::size_t>(got));
         }

@@ -32,10 +32,10 @@ void pod_with_app(Daemon& daemon, spec::Access access = spec::kOpen) {
     daemon.run(daemon.engine.start_container("app"));
 }
 
-struct Pod {
+struct DebuggedPod {
     World world;
     Daemon daemon{world};
-    Pod() { pod_with_app(daemon, spec::kPrivate); }
+    DebuggedPod() { pod_with_app(daemon, spec::kPrivate); }
     daemon::ContainerView make(const DebugAction& action) {
         return daemon.run(daemon.engine.debug(action));
     }
@@ -71,7 +71,7 @@ daemon::ExecAction exec_in(const std::string& container) {
 }  // namespace
 
 TEST_CASE("a debugger holds, open, in the pod's namespace, whatever the sandbox's defaults are") {
-    Pod pod;
+    DebuggedPod pod;
     auto action = debugger(pod.world);
     action.target = "app";
     const auto view = pod.make(action);
@@ -95,7 +95,7 @@ TEST_CASE("a debugger holds, open, in the pod's namespace, whatever the sandbox'
 }
 
 TEST_CASE("a debugger in mode target joins the one that it shows") {
-    Pod pod;
+    DebuggedPod pod;
     auto action = debugger(pod.world);
     action.target = "app";
     action.joins_target = true;
@@ -109,7 +109,7 @@ TEST_CASE("a debugger in mode target joins the one that it shows") {
 }
 
 TEST_CASE("what the profiles give") {
-    Pod pod;
+    DebuggedPod pod;
     auto restricted = debugger(pod.world, "r");
     restricted.profile = DebugProfile::restricted;
     pod.make(restricted);
@@ -132,7 +132,7 @@ TEST_CASE("what the profiles give") {
 }
 
 TEST_CASE("a debugger ends with its time") {
-    Pod pod;
+    DebuggedPod pod;
     auto action = debugger(pod.world);
     action.ttl = 500ms;  // more than what is to be done before, on a busy machine too
     pod.make(action);
@@ -164,7 +164,7 @@ TEST_CASE("a debugger's time goes on while there is no daemon") {
 }
 
 TEST_CASE("a debugger is removed when it has ended, if that was wished") {
-    Pod pod;
+    DebuggedPod pod;
     auto action = debugger(pod.world);
     action.command = {"true"};
     action.remove = true;
@@ -180,7 +180,7 @@ TEST_CASE("a debugger is removed when it has ended, if that was wished") {
 }
 
 TEST_CASE("one that holds is removed behind its last exec, if that was wished") {
-    Pod pod;
+    DebuggedPod pod;
     auto action = debugger(pod.world);
     action.remove = true;
     pod.make(action);
@@ -251,7 +251,7 @@ TEST_CASE("nothing is left of a debugger that does not start, or of whose start 
 }
 
 TEST_CASE("what cannot be a debugger is refused before the shim hears of it") {
-    Pod pod;
+    DebuggedPod pod;
     const auto requests = pod.world.shim("web").requests.size();
     const auto refused = [&](const DebugAction& action) {
         return code_of([&] { return pod.make(action); });

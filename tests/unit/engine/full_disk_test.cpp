@@ -18,7 +18,7 @@ std::string record_of(const World& world, const std::string& path) {
     return sys::read_file(world.root + path).value_or("");
 }
 
-std::string journal_of(const World& world) {
+std::string written_journal(const World& world) {
     return record_of(world, "/events.ndjson");
 }
 
@@ -46,7 +46,7 @@ TEST_CASE("a shim that dies on a full disk: the API says so at once, the disk wh
     {
         Daemon daemon(world);
         make_pod(daemon);
-        const auto before = journal_of(world);
+        const auto before = written_journal(world);
         {
             const FullDisk full(0);
             world.shim("web").die();
@@ -59,7 +59,7 @@ TEST_CASE("a shim that dies on a full disk: the API says so at once, the disk wh
             CHECK(container.facts.record_stale);
             CHECK(daemon.event_lines(4) == Lines{"container.exited nginx", "sandbox.stopped web"});
             CHECK(daemon.engine.event_counters().unwritten == 2);
-            CHECK(journal_of(world) == before);
+            CHECK(written_journal(world) == before);
         }
         daemon.run_until([&] {
             return !daemon.engine.sandbox("web").facts.record_stale &&
@@ -114,5 +114,5 @@ TEST_CASE("stop and deletion work on a full disk, and leave nothing") {
         CHECK(daemon.engine.sandboxes().empty());
     }
     daemon.run_until([&] { return daemon.engine.event_counters().unwritten == 0; });
-    CHECK(journal_of(world).find("sandbox.deleted") != std::string::npos);
+    CHECK(written_journal(world).find("sandbox.deleted") != std::string::npos);
 }

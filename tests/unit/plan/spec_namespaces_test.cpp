@@ -16,7 +16,8 @@ LaunchRequest by_spec() {
     return with;
 }
 
-Json with_namespaces(const std::string& list, const std::string& patch = R"({"hostname": null})") {
+Json with_spec_namespaces(const std::string& list,
+                          const std::string& patch = R"({"hostname": null})") {
     auto json = config(patch);
     json["linux"]["namespaces"] = Json::parse(list);
     return json;
@@ -36,7 +37,7 @@ std::string only_problem(const Json& json) {
 }  // namespace
 
 TEST_CASE("by the spec's rule an absent namespace is inherited, and nobody is warned") {
-    const auto plan = plan_of(with_namespaces(R"([{"type":"mount"}])"), by_spec());
+    const auto plan = plan_of(with_spec_namespaces(R"([{"type":"mount"}])"), by_spec());
     REQUIRE(plan.namespaces.size() == 1);
     CHECK(plan.namespaces[0].type == NamespaceType::mount);
     CHECK(plan.namespaces[0].source == Source::create);
@@ -51,11 +52,11 @@ TEST_CASE("by the spec's rule every type is made or joined") {
         const auto type = covey::spec::find_namespace(name)->type;
         auto list = Json::array({{{"type", name}}});
         if (type != NamespaceType::mount) list.push_back({{"type", "mount"}});
-        const auto made = plan_of(with_namespaces(list.dump()), by_spec());
+        const auto made = plan_of(with_spec_namespaces(list.dump()), by_spec());
         REQUIRE(entry_of(made, type) != nullptr);
         CHECK(entry_of(made, type)->source == Source::create);
         list[0]["path"] = "/some/file";
-        const auto joined = plan_of(with_namespaces(list.dump()), by_spec());
+        const auto joined = plan_of(with_spec_namespaces(list.dump()), by_spec());
         REQUIRE(entry_of(joined, type) != nullptr);
         CHECK(entry_of(joined, type)->source == Source::path);
         CHECK(entry_of(joined, type)->path == "/some/file");
@@ -66,15 +67,17 @@ TEST_CASE("by the spec's rule the pid mode of the request is not looked at") {
     for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::node}) {
         auto with = by_spec();
         with.pid_mode = mode;
-        CHECK(plan_of(with_namespaces(R"([{"type":"mount"},{"type":"pid"}])"), with).pid_mode ==
-              PidMode::container);
-        CHECK(plan_of(with_namespaces(R"([{"type":"mount"},{"type":"pid","path":"/x"}])"), with)
-                  .pid_mode == PidMode::pod);
+        CHECK(
+            plan_of(with_spec_namespaces(R"([{"type":"mount"},{"type":"pid"}])"), with).pid_mode ==
+            PidMode::container);
+        CHECK(
+            plan_of(with_spec_namespaces(R"([{"type":"mount"},{"type":"pid","path":"/x"}])"), with)
+                .pid_mode == PidMode::pod);
     }
 }
 
 TEST_CASE("without a mount namespace there is no root filesystem") {
-    const auto line = only_problem(with_namespaces(R"([{"type":"pid"}])"));
+    const auto line = only_problem(with_spec_namespaces(R"([{"type":"pid"}])"));
     CHECK(line.starts_with("/linux/namespaces: "));
     CHECK(line.find("without a private MNT namespace") != std::string::npos);
 }
@@ -82,13 +85,13 @@ TEST_CASE("without a mount namespace there is no root filesystem") {
 TEST_CASE("host names need a UTS namespace in the spec") {
     const auto* patch = R"({"hostname": "one", "domainname": "two"})";
     const auto plan =
-        plan_of(with_namespaces(R"([{"type":"mount"},{"type":"uts"}])", patch), by_spec());
+        plan_of(with_spec_namespaces(R"([{"type":"mount"},{"type":"uts"}])", patch), by_spec());
     CHECK(plan.hostname == "one");
     CHECK(plan.domainname == "two");
-    CHECK(plan_of(with_namespaces(R"([{"type":"mount"},{"type":"uts","path":"/x"}])", patch),
+    CHECK(plan_of(with_spec_namespaces(R"([{"type":"mount"},{"type":"uts","path":"/x"}])", patch),
                   by_spec())
               .hostname == "one");
-    const auto lines = problems_of(with_namespaces(R"([{"type":"mount"}])", patch), by_spec());
+    const auto lines = problems_of(with_spec_namespaces(R"([{"type":"mount"}])", patch), by_spec());
     REQUIRE(lines.size() == 2);
     CHECK(lines[0].find("unable to set domainname without a private UTS namespace") !=
           std::string::npos);
@@ -98,7 +101,7 @@ TEST_CASE("host names need a UTS namespace in the spec") {
 
 TEST_CASE("a sysctl needs its namespace in the spec") {
     const auto sysctl = [](const std::string& key, const std::string& list) {
-        auto json = with_namespaces(R"([{"type":"mount"})" + list + "]");
+        auto json = with_spec_namespaces(R"([{"type":"mount"})" + list + "]");
         json["linux"]["sysctl"][key] = "1";
         return json;
     };

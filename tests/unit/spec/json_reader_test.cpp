@@ -14,7 +14,7 @@ using namespace std::string_literals;
 
 namespace {
 
-std::vector<Problem> problems_of(std::string_view text, std::size_t depth = kDeepestJson) {
+std::vector<Problem> problems_in(std::string_view text, std::size_t depth = kDeepestJson) {
     try {
         (void)parse_strict(text, "x.json", depth);
     } catch (const SpecError& error) {
@@ -82,7 +82,7 @@ TEST_CASE("what two readers could understand differently is refused with its pla
         {"\xff\xfe", "", "line 1"},
     };
     for (const Bad& bad : cases) {
-        const auto problems = problems_of(bad.text);
+        const auto problems = problems_in(bad.text);
         INFO(bad.text);
         REQUIRE(problems.size() == 1);
         CHECK(problems.front().pointer == bad.pointer);
@@ -92,7 +92,7 @@ TEST_CASE("what two readers could understand differently is refused with its pla
 }
 
 TEST_CASE("the strict reader goes on after a fault that leaves the structure whole") {
-    const auto problems = problems_of(R"({"a":1,"a":2,"b":["\u0000"],"c":{"d":0,"d":1}})");
+    const auto problems = problems_in(R"({"a":1,"a":2,"b":["\u0000"],"c":{"d":0,"d":1}})");
     REQUIRE(problems.size() == 3);
     CHECK(problems[0].pointer == "/a");
     CHECK(problems[1].pointer == "/b/0");
@@ -100,13 +100,13 @@ TEST_CASE("the strict reader goes on after a fault that leaves the structure who
 }
 
 TEST_CASE("depth is limited exactly, and a deep text costs nothing") {
-    CHECK(problems_of(nested(64)).empty());
-    const auto problems = problems_of(nested(65));
+    CHECK(problems_in(nested(64)).empty());
+    const auto problems = problems_in(nested(65));
     REQUIRE(problems.size() == 1);
     CHECK(problems.front().message == "is nested deeper than 64 levels");
-    CHECK(problems_of(nested(3), 2).front().pointer == "/0/0");
-    CHECK(problems_of(nested(1'000'000)).size() == 1);
-    CHECK(problems_of(R"({"a":{"b":{}}})", 2).front().pointer == "/a/b");
+    CHECK(problems_in(nested(3), 2).front().pointer == "/0/0");
+    CHECK(problems_in(nested(1'000'000)).size() == 1);
+    CHECK(problems_in(R"({"a":{"b":{}}})", 2).front().pointer == "/a/b");
 }
 
 TEST_CASE("a configuration is at most 4 MiB long") {

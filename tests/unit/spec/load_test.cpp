@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<Problem> problems_of(const std::string& text) {
+std::vector<Problem> load_problems(const std::string& text) {
     try {
         (void)load(text);
     } catch (const SpecError& error) {
@@ -217,7 +217,7 @@ TEST_CASE("a value of the wrong type is a problem at its own place, whatever the
         if (value.is_array() || value.is_object()) continue;  // empty lists have no leaves
         const char* const wrong = value.is_string() ? "17" : R"("17")";
         INFO(pointer);
-        CHECK(has(problems_of(test::changed(pointer, wrong)), pointer));
+        CHECK(has(load_problems(test::changed(pointer, wrong)), pointer));
     }
 }
 
@@ -248,7 +248,7 @@ TEST_CASE("several faults in one document give several problems") {
 TEST_CASE("mappings and offsets need their namespaces") {
     json document = json::parse(test::full_config());
     document["linux"]["namespaces"] = json::array({{{"type", "pid"}}});
-    const auto problems = problems_of(document.dump());
+    const auto problems = load_problems(document.dump());
     CHECK(problems.size() == 3);
     CHECK(has(problems, "/linux/uidMappings"));
     CHECK(has(problems, "/linux/gidMappings"));
@@ -258,15 +258,15 @@ TEST_CASE("mappings and offsets need their namespaces") {
 TEST_CASE("a notifying seccomp policy needs the socket of its agent") {
     json document = json::parse(test::full_config());
     document["linux"]["seccomp"].erase("listenerPath");
-    CHECK(problems_of(document.dump()).size() == 2);  // the path, and metadata without a path
+    CHECK(load_problems(document.dump()).size() == 2);  // the path, and metadata without a path
     document["linux"]["seccomp"].erase("listenerMetadata");
-    const auto problems = problems_of(document.dump());
+    const auto problems = load_problems(document.dump());
     REQUIRE(problems.size() == 1);
     CHECK(problems.front().pointer == "/linux/seccomp/listenerPath");
     document["linux"]["seccomp"]["syscalls"].erase(2);
-    CHECK(problems_of(document.dump()).empty());
+    CHECK(load_problems(document.dump()).empty());
     document["linux"]["seccomp"]["listenerPath"] = "relative";  // ignored: nothing notifies
-    CHECK(problems_of(document.dump()).empty());
+    CHECK(load_problems(document.dump()).empty());
 }
 
 TEST_CASE("what the specification lets a runtime ignore is ignored") {
@@ -321,7 +321,7 @@ TEST_CASE("ids are whole numbers from 0 to 2^32-2 and nothing else") {
         std::string text{test::full_config()};
         const std::string good = R"("uid": 1,)";
         text.replace(text.find(good), good.size(), std::string{R"("uid": )"} + bad + ",");
-        const auto problems = problems_of(text);
+        const auto problems = load_problems(text);
         INFO(bad);
         REQUIRE(problems.size() == 1);
         CHECK(problems.front().pointer == "/process/user/uid");

@@ -20,7 +20,7 @@ using test::TemporaryFolder;
 
 namespace {
 
-std::string text_of(const std::string& path) {
+std::string file_text(const std::string& path) {
     std::ifstream file{path};
     std::stringstream text;
     text << file.rdbuf();
@@ -63,7 +63,7 @@ TEST_CASE("a record cut anywhere is damaged, never half a record") {
     const TemporaryFolder folder;
     write_record(folder.fd(), "record.json", R"({"a":{"b":1}})", "boot-1");
     const auto path = folder.path() + "/record.json";
-    const auto whole = text_of(path);
+    const auto whole = file_text(path);
     for (std::size_t length = 0; length + 1 < whole.size(); ++length) {  // the newline may lack
         INFO("cut to " << length);
         std::ofstream{path} << whole.substr(0, length);
