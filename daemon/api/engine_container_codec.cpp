@@ -18,19 +18,19 @@ using Json = nlohmann::ordered_json;
 Json engine_container_json(const EngineContainerView& view) {
     const auto& facts = view.facts;
     const bool stopped = view.now.state == core::EngineContainerState::stopped;
-    Json json{{"id", facts.id},
-              {"engine", facts.engine},
-              {"root", facts.root},
-              {"sandbox", facts.pod},
-              {"name", facts.name},
-              {"state", core::state_name(view.now.state)},
-              {"pid", stopped ? 0 : facts.pid},
-              {"bundle", facts.bundle},
-              {"command", view.now.command},
-              {"cgroup", facts.cgroup},
-              {"createdAt", facts.created_at},
-              {"resourceVersion", view.resource_version}};
-    return json;
+    Json document{{"id", facts.id},
+                  {"engine", facts.engine},
+                  {"root", facts.root},
+                  {"sandbox", facts.pod},
+                  {"name", facts.name},
+                  {"state", core::state_name(view.now.state)},
+                  {"pid", stopped ? 0 : facts.pid},
+                  {"bundle", facts.bundle},
+                  {"command", view.now.command},
+                  {"cgroup", facts.cgroup},
+                  {"createdAt", facts.created_at},
+                  {"resourceVersion", view.resource_version}};
+    return document;
 }
 
 bool fits(const EngineContainerView& view, const ContainerFilter& filter) {

@@ -84,7 +84,10 @@ Error refused(const Host& host, int error, const Setting& setting, const std::st
     auto failure = Error::from_errno(
         error, fmt::format("{}: write '{}' to", setting.field, setting.value), file);
     if (error == EBUSY)
-        failure.set_fix("the group uses more than the new limit: free some first");
+        return std::move(failure)
+            .with_code(Code::resource_exhausted)
+            .with_fix(fmt::format("the group uses more than that already: raise {}, or free some",
+                                  setting.field));
     else if (error == EINVAL || error == ERANGE)
         failure.set_fix("the kernel refuses this value, or it exceeds that of the group above");
     return failure;

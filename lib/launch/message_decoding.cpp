@@ -92,7 +92,8 @@ class Attached {
         auto fd = next();
         const auto status = sys::stat_fd(fd);
         const auto type = status ? status.value().st_mode & S_IFMT : 0U;
-        if (type != S_IFREG && type != S_IFIFO && type != S_IFCHR) refuse("what is no stream");
+        if (type != S_IFREG && type != S_IFIFO && type != S_IFCHR)
+            refuse_message("what is no stream");
         return fd;
     }
     UniqueFd socket() {

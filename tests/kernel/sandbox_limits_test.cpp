@@ -49,15 +49,18 @@ TEST_CASE("limits of the spec are those of the container's cgroup before its pro
 TEST_CASE("a memory limit in which no launch fits is told by name") {
     COVEY_REQUIRES("root");
     Lab lab;
-    for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
-        const auto error = lab.refused(
-            probe_bundle({"exit", "0"}, R"({"linux":{"resources":{"memory":{"limit":131072}}}})"),
-            in_mode(mode));
-        INFO(error.detail());
-        CHECK(error.code() == Code::resource_exhausted);
-        CHECK(error.detail().find("memory limit") != std::string::npos);
-        CHECK(error.fix().find("memory.limit") != std::string::npos);
-    }
+    // One that is below what the launcher has already is refused by v1 itself.
+    for (const char* limit : {"65536", "131072"})
+        for (const auto mode : {PidMode::pod, PidMode::nested, PidMode::container}) {
+            const auto error = lab.refused(
+                probe_bundle(
+                    {"exit", "0"},
+                    std::string{R"({"linux":{"resources":{"memory":{"limit":)"} + limit + "}}}}"),
+                in_mode(mode));
+            INFO(limit << " " << error.detail());
+            CHECK(error.code() == Code::resource_exhausted);
+            CHECK(error.fix().find("memory.limit") != std::string::npos);
+        }
 }
 
 TEST_CASE("a pids limit holds for execs too") {
