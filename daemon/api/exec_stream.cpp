@@ -31,6 +31,7 @@ using boost::system::error_code;
 using Descriptor = asio::posix::stream_descriptor;
 
 constexpr std::size_t kPieceBytes = std::size_t{32} << 10U;
+constexpr std::size_t kMostAfterEnd = std::size_t{2} << 20U;  // twice the largest pipe
 
 /// What the coroutines of one exec share; it outlives them all.
 struct Relay {
@@ -80,10 +81,14 @@ asio::awaitable<void> send_piece(Relay& relay, std::string piece) {
 asio::awaitable<void> pump_output(Relay& relay, Descriptor& source, OutputStream stream) {
     if (!source.is_open()) co_return;
     std::string bytes(kPieceBytes, '\0');
+    std::size_t after_end = 0;
     for (;;) {
         error_code error;
         const std::size_t got = source.read_some(asio::buffer(bytes), error);
         if (got > 0) {
+            // What a pipe or a terminal held when the process ended, and not what somebody who has
+            // its streams writes from then on.
+            if (relay.exit && (after_end += got) > kMostAfterEnd) co_return;
             std::string piece = encode_output(relay.form, stream, {bytes.data(), got});
             co_await send_piece(relay, std::move(piece));
         } else if (error == asio::error::would_block) {

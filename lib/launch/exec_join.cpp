@@ -178,6 +178,8 @@ void ExecLauncher::launch() {
     if ((input_.shared_namespaces & CLONE_NEWPID) == 0)
         sys::set_namespace(input_.init, CLONE_NEWPID)
             .or_throw("join", "the container's pid namespace");
+    // One open file with the parent's own: nothing for whoever robs the newborn.
+    ::close(input_.init.get());
     tell_prepared();
     cut_privileges(process_, channel_);
     enter_working_directory(process_);

@@ -72,8 +72,8 @@ std::string encode_failed(const Error& error, std::size_t room) {
 }  // namespace
 
 ChannelPairs make_channels() {
-    auto launcher = sys::seqpacket_pair().or_throw("socketpair");
-    return connected(std::move(launcher), sys::seqpacket_pair().or_throw("socketpair"));
+    auto [launcher, newborn] = sys::two_seqpacket_pairs().or_throw("socketpair");
+    return connected(std::move(launcher), std::move(newborn));
 }
 
 void send_prepared(FdRef launchers, const Prepared& prepared) {

@@ -75,9 +75,11 @@ void NestedLaunch::launch(const Steps& steps) {
 void NestedLaunch::finish(FdRef between, const Steps& steps) {
     await_drop(between);
     fault_point("nested.dropped");
+    // While the neighbours stand still: until everything in it is masked, one that may look into
+    // init has the host's own switches in there (/proc/sys, sysrq-trigger).
+    builder_.finish_proc(proc_source());
     send_dropped(channel_);
     steps.on_dropped();
-    builder_.finish_proc(proc_source());
     sys::send_packet(socket_, kNestedGo).or_throw("send", "go");
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "launch/message.hpp"
+#include "sys/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -69,6 +70,7 @@ void run_proc_helper(FdRef pid_namespace, FdRef socket) {
 
 [[noreturn]] void helper(FdRef pid_namespace, FdRef socket) noexcept {
     try {
+        sys::forget_environment();  // its child is in the pod's sight
         run_proc_helper(pid_namespace, socket);
         ::_exit(0);
     } catch (const Error& error) {

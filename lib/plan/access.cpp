@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
 
 #include <linux/capability.h>
 
@@ -17,6 +18,13 @@ namespace {
 /// CAP_SYS_ADMIN mounts a /proc that hides nothing.
 constexpr std::array kTooMuch{CAP_SYS_ADMIN, CAP_PERFMON};
 
+Error too_much(int number, std::string_view what) {
+    return Error(Code::invalid_argument,
+                 fmt::format("restricted access cannot be kept with {}: it {}",
+                             spec::capability_name(number), what))
+        .with_fix("drop the capability, or use access open");
+}
+
 }  // namespace
 
 bool has_neighbours(const Sections& s) {
@@ -25,15 +33,18 @@ bool has_neighbours(const Sections& s) {
     return mode != spec::PidMode::nested && mode != spec::PidMode::container;
 }
 
-void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets) {
-    if (!access.is_restricted()) return;
+void check_access_capabilities(const Sections& s, const CapabilitySets& sets) {
+    if (!s.request.access.is_restricted()) return;
+    const auto has = [&](int number) {
+        return ((sets.bounding | sets.permitted) >> static_cast<unsigned>(number) & 1U) != 0;
+    };
     for (const int number : kTooMuch)
-        if (((sets.bounding | sets.permitted) >> static_cast<unsigned>(number) & 1U) != 0)
-            throw Error(Code::invalid_argument,
-                        fmt::format("restricted access cannot be kept with {}: it reads other "
-                                    "processes' memory in ways that no domain holds back",
-                                    spec::capability_name(number)))
-                .with_fix("drop the capability, or use access open");
+        if (has(number))
+            throw too_much(number,
+                           "reads other processes' memory in ways that no domain holds back");
+    // reboot(2) kills the first process of the caller's PID namespace: the pod's.
+    if (has_neighbours(s) && has(CAP_SYS_BOOT))
+        throw too_much(CAP_SYS_BOOT, "ends the pod by reboot(2)");
 }
 
 std::vector<std::pair<std::string, std::string>> proc_options(

@@ -78,7 +78,7 @@ LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
     compile_process(s);
     compile_seccomp(s);
     throw_if_any(s);
-    check_access_capabilities(request.access, s.plan.process.capabilities);
+    check_access_capabilities(s, s.plan.process.capabilities);
     return std::move(s.plan);
 }
 
@@ -113,7 +113,7 @@ ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
     if (exec.gid) process.gid = *exec.gid;
     process.capabilities = capabilities_for(*spec.process, request, process.uid);
     add_capabilities(process.capabilities, exec.add_capabilities, process.uid);
-    check_access_capabilities(request.access, process.capabilities);
+    check_access_capabilities(s, process.capabilities);
     return process;
 }
 

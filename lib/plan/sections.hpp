@@ -55,7 +55,7 @@ void compile_seccomp(Sections& s);
 /// annotations have made of the entry: to it they might.
 [[nodiscard]] bool has_neighbours(const Sections& s);
 /// Throws invalid_argument for a capability that opens what `access` closes.
-void check_access_capabilities(const spec::Access& access, const CapabilitySets& sets);
+void check_access_capabilities(const Sections& s, const CapabilitySets& sets);
 /// A procfs's options, with what `access` hides.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> proc_options(
     const spec::Access& access, std::vector<std::pair<std::string, std::string>> options);

@@ -95,8 +95,11 @@ void Relay::send_typed() {
 }
 
 void Relay::drain() {
+    // What a pty holds at most, several times: who has a slave that was passed on may go on for
+    // ever.
+    constexpr int kMostReads = 64;
     std::array<char, 4096> chunk{};
-    while (true) {
+    for (int left = kMostReads; left > 0; --left) {
         const auto got = ::read(master_.get(), chunk.data(), chunk.size());
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return;

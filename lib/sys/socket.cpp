@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstring>
 
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 namespace covey::sys {
 namespace {
@@ -52,6 +54,42 @@ Result<UniqueFd> connect_at(FdRef dir, std::string_view name, int type) {
     return socket;
 }
 
+/// What is shared with the child that makes the sockets.
+struct MadePairs {
+    std::size_t count = 0;
+    std::array<std::array<int, 2>, 2> ends{};
+    int error = 0;
+};
+
+int make_pairs(void* shared) {
+    auto& made = *static_cast<MadePairs*>(shared);
+    for (std::size_t i = 0; i < made.count; ++i)
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, made.ends.at(i).data()) < 0) {
+            made.error = errno;
+            return 1;
+        }
+    return 0;
+}
+
+/// The child shares memory and descriptors, and this process waits for its end.
+Result<std::array<SocketPair, 2>> made_by_nobody(std::size_t count) {
+    constexpr std::size_t kStack = std::size_t{64} << 10U;
+    alignas(64) std::array<std::byte, kStack> stack;  // NOLINT: written by the child alone
+    MadePairs made;
+    made.count = count;
+    made.ends = {{{-1, -1}, {-1, -1}}};
+    const pid_t child = ::clone(&make_pairs, stack.data() + stack.size(),
+                                CLONE_VM | CLONE_VFORK | CLONE_FILES, &made);
+    if (child < 0) return last_errno();
+    while (::waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
+    }
+    std::array<SocketPair, 2> pairs;
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+        pairs.at(i) = {UniqueFd{made.ends.at(i)[0]}, UniqueFd{made.ends.at(i)[1]}};
+    if (made.error != 0) return Errno{made.error};
+    return pairs;
+}
+
 std::vector<UniqueFd> take_fds(msghdr& message) {
     std::vector<UniqueFd> fds;
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
@@ -81,10 +119,13 @@ pid_t sender_of(msghdr& message) {
 }  // namespace
 
 Result<SocketPair> seqpacket_pair() {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0)
-        return last_errno();
-    return SocketPair{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+    auto made = made_by_nobody(1);
+    if (!made) return Errno{made.error()};
+    return std::move(made.value()[0]);
+}
+
+Result<std::array<SocketPair, 2>> two_seqpacket_pairs() {
+    return made_by_nobody(2);
 }
 
 Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name) {
@@ -234,9 +275,11 @@ Result<UniqueFd> peer_pidfd(FdRef socket) {
 }
 
 bool has_peer_pidfd() {
-    const auto sockets = seqpacket_pair();
-    if (!sockets) return true;  // the stricter assumption
-    return peer_pidfd(sockets.value().parent).has_value();
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0)
+        return true;  // the stricter assumption
+    const UniqueFd own{ends[0]}, other{ends[1]};
+    return peer_pidfd(own).has_value();
 }
 
 }  // namespace covey::sys

@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,7 +30,12 @@ struct Packet {
 inline constexpr std::size_t kLargestPacket = 160U << 10U;
 inline constexpr std::size_t kMostPacketFds = 16;
 
+/// Connected pairs, made by a process that has ended when this returns: whoever comes to hold an
+/// end may ask the kernel for a pidfd of its maker (SO_PEERPIDFD), and with SYS_PTRACE takes the
+/// maker's descriptors by it (pidfd_getfd(2)). A process more for a moment: EAGAIN at a limit of
+/// processes. Not in a program with threads.
 Result<SocketPair> seqpacket_pair();
+Result<std::array<SocketPair, 2>> two_seqpacket_pairs();
 /// Bound below `dir` (through /proc/self/fd, so that the 108 bytes of sun_path never matter).
 Result<UniqueFd> seqpacket_listen_at(FdRef dir, std::string_view name);
 Result<UniqueFd> seqpacket_connect_at(FdRef dir, std::string_view name);

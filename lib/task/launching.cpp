@@ -174,6 +174,11 @@ void Launching::go(FdRef channel) {
 void Launching::close(From from) {
     (from == From::launcher ? launchers_words_ : newborns_words_).end();
     channel(from).reset();
+    // Executed, it would say so (the kernel clears the flag first): a thief has shut the channel
+    // down. Whoever starts it asks the kernel, and its end is told by its pidfd.
+    if (from == From::newborn && init_ != 0 && hand_shake_.is_settled() && !has_executed() &&
+        !has_ended())
+        return;
     // The spawner has ended, or could not clone it.
     const bool never_came =
         !channels_.launcher && !channels_.newborn && std::exchange(awaits_launcher_, false);
@@ -209,9 +214,16 @@ bool Launching::has_executed() const {
     return stat && stat.value().has_executed;
 }
 
+bool Launching::has_ended() const {
+    const auto proc = sys::open_proc();
+    if (!proc) return false;
+    const auto stat = sys::read_stat(proc.value(), init_);
+    return !stat || stat.value().state == 'Z';
+}
+
 void Launching::ask_kernel() {
     if (hand_shake_.is_over() || init_ == 0) return;
-    if (has_executed()) {
+    if (has_executed() || has_ended()) {
         on(launch::Lost{});
         return perform(hand_shake_.ended(From::newborn));
     }

@@ -83,6 +83,7 @@ class Launching {
     void settle();
     /// As the kernel says; false also when it does not tell.
     [[nodiscard]] bool has_executed() const;
+    [[nodiscard]] bool has_ended() const;
     /// Nobody waits for this launch any longer than its init waits at the gate.
     void cancel_deadline();
 

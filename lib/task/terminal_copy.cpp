@@ -85,7 +85,10 @@ void TerminalCopy::resize(std::uint16_t rows, std::uint16_t columns) {
 }
 
 void TerminalCopy::drain() {
-    while (write_pending() && read_some())
+    // What a pty holds at most, several times: who has a slave that was passed on may go on for
+    // ever.
+    constexpr int kMostReads = 64;
+    for (int left = kMostReads; left > 0 && write_pending() && read_some(); --left)
         ;
 }
 

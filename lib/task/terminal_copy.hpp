@@ -19,7 +19,7 @@ class TerminalCopy {
 
     /// The window's size; the kernel tells the program by SIGWINCH.
     void resize(std::uint16_t rows, std::uint16_t columns);
-    /// What the program printed before it ended. Reads until the pty is empty.
+    /// What the program printed before it ended: until the pty is empty, 256 KiB at most.
     void drain();
 
   private:
