@@ -2,6 +2,7 @@
 
 #include "base/id.hpp"
 #include "base/text.hpp"
+#include "cgroup/unmounted.hpp"
 #include "engine/id_blocks.hpp"
 #include "sys/file.hpp"
 #include "sys/landlock.hpp"
@@ -77,6 +78,18 @@ HostCheck check_controllers(const cgroup::Host& host) {
                  missing.empty() ? "cpu, memory and pids can be limited"
                                  : "cannot limit: " + join(missing, ", "),
                  "boot without cgroup_disable=, and delegate the controllers to coveyd's group");
+}
+
+HostCheck check_hierarchies(const cgroup::Host& host) {
+    const auto own = sys::read_file("/proc/self/cgroup").value_or({});
+    const auto missing = cgroup::unmounted_hierarchies(host, own);
+    const auto names = join(missing, " ");
+    return check("cgroup.hierarchies", missing.empty(), Status::warning,
+                 missing.empty() ? "all of the kernel's are mounted here"
+                                 : "not mounted here: " + names +
+                                       ": a container has no group of its own there, and one that "
+                                       "may make a user namespace reaches the host's groups",
+                 "before coveyd starts: mount -t cgroup -o NAME none /sys/fs/cgroup/NAME");
 }
 
 HostCheck check_groups(const cgroup::Host& host) {
@@ -158,10 +171,19 @@ HostCheck check_open_files() {
 }  // namespace
 
 std::vector<HostCheck> check_host(const cgroup::Host& host, const IdSource& ids) {
-    return {
-        check_root(),       check_pidfd(),           check_layout(host), check_controllers(host),
-        check_groups(host), check_capability(),      check_seccomp(),    check_landlock(),
-        check_procfs(),     check_user_namespaces(), check_ids(ids),     check_open_files()};
+    return {check_root(),
+            check_pidfd(),
+            check_layout(host),
+            check_controllers(host),
+            check_hierarchies(host),
+            check_groups(host),
+            check_capability(),
+            check_seccomp(),
+            check_landlock(),
+            check_procfs(),
+            check_user_namespaces(),
+            check_ids(ids),
+            check_open_files()};
 }
 
 }  // namespace covey::daemon

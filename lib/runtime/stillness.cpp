@@ -93,7 +93,7 @@ class Guard {
             return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
         if (group.empty()) return std::nullopt;
-        return task::Members::Found{group, fmt::format("process {}", pid)};
+        return task::Members::Found{group, fmt::format("process {} of cgroup {}", pid, group)};
     }
 
     const cgroup::Host& host_;

@@ -33,7 +33,7 @@ class Groups:
 
     def test_a_group_of_the_hosts_is_neither_seen_nor_written(self):
         """Won in 5 v1 hierarchies of 5, in each mode: a private container froze the canary's group."""
-        name = f"covey-canary-{os.getpid()}"
+        name = f"covey-canary-{os.getpid()}-{self.front.name}"
         for root in ROOTS.values():
             (root / name).mkdir()
         try:
@@ -51,6 +51,7 @@ class Groups:
         finally:
             for root in ROOTS.values():
                 runtime_front.end_group(root / name)
+            self.assertEqual([root for root in ROOTS.values() if (root / name).exists()], [], "the canary's own groups are left")
 
     def test_no_limit_is_lifted(self):
         """Won: 60 processes under a limit of 20, by writing its own pids.max."""

@@ -1,5 +1,7 @@
 """Processes that keep others waiting: whoever reaps, stops, lists or ends them."""
 import subprocess
+import threading
+import time
 
 from hostile_test import DELETE_LIMIT, HostileTest, main, on_both_fronts
 
@@ -41,15 +43,34 @@ class Stalls:
             with self.attack(mode=mode):
                 pod, near, far = self.bystanders()
                 thief = pod.run(["thief", "stop-all", "covey:init"], mode="pod")
-                victim = pod.create(["sleep", "1001"], mode=mode, keep=True)
-                self.note("create", victim.create_call)
-                if victim.create_call.ok and thief.wait_output("GOT", 2):
-                    self.note("start", victim.start(timeout=2))
+                if self.front.name == "coveyd":
+                    self.delete_meanwhile(pod, mode, thief)
+                else:
+                    victim = self.begin(pod, mode)
+                    self.assert_deleted("the victim", victim, thief)
                 self.assert_far_works(far, thief)
-                self.assert_deleted("the victim", victim, thief)
                 self.assert_deleted("the thief", thief, thief)
                 self.assert_near_works(near, thief)
                 self.assert_deleted("the pod", pod, thief)
+
+    def begin(self, pod, mode):
+        victim = pod.create(["sleep", "1001"], mode=mode, keep=True)
+        self.note("create", victim.create_call)
+        if victim.create_call.ok:
+            self.note("start", victim.start(timeout=2))
+        return victim
+
+    def delete_meanwhile(self, pod, mode, thief):
+        """Whoever waits for the create or the start is answered then, too."""
+        name = f"c{self.front.numbers + 1}"
+        beginning = threading.Thread(target=self.begin, args=(pod, mode))
+        beginning.start()
+        thief.wait_output("GOT", 3)
+        time.sleep(0.5)
+        gone = self.note("delete meanwhile", self.front.call("DELETE", f"/v1/containers/{name}?force=true"))
+        beginning.join(DELETE_LIMIT)
+        self.assertTrue(gone.ok and gone.seconds < DELETE_LIMIT, self.story(thief))
+        self.assertFalse(beginning.is_alive(), f"whoever made it still waits\n{self.story(thief)}")
 
     def test_a_fork_bomb_is_deleted(self):
         for mode in ("pod", "nested", "container"):

@@ -1,12 +1,14 @@
 #include "cgroup/detect.hpp"
 
 #include "catch.hpp"
+#include "cgroup/unmounted.hpp"
 #include "covey/error.hpp"
 #include "fake_tree.hpp"
 
 using covey::Error;
 using covey::cgroup::detect_with;
 using covey::cgroup::Layout;
+using covey::cgroup::unmounted_hierarchies;
 using covey::test::FakeTree;
 
 namespace {
@@ -97,6 +99,18 @@ TEST_CASE("a container's copy of the tree is not mistaken for the host's, in eit
         CHECK(host.unified == tree.root() + "/sys/fs/cgroup");
         CHECK(host.identity_root.empty());
     }
+}
+
+TEST_CASE("hierarchies that the kernel has and nobody has mounted here are told of") {
+    covey::cgroup::Host host;
+    host.unified = "/sys/fs/cgroup/unified";
+    host.v1 = {{"cpu", "/c"}, {"cpuacct", "/c"}, {"name=systemd", "/s"}};
+    const std::string own = "4:net_cls,net_prio:/\n3:name=systemd:/a\n2:cpuacct,cpu:/\n0::/a:b\n";
+    CHECK(unmounted_hierarchies(host, own) == std::vector<std::string>{"net_cls,net_prio"});
+    CHECK(unmounted_hierarchies(host, "0::/\nno line\n").empty());
+    host.v1.erase("name=systemd");
+    CHECK(unmounted_hierarchies(host, own) ==
+          std::vector<std::string>{"net_cls,net_prio", "name=systemd"});
 }
 
 TEST_CASE("mount points with spaces are read as they are written") {
