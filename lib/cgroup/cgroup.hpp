@@ -9,6 +9,7 @@
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
 // A container's own processes are in `main` below its group, in the hierarchies whose limits hold
 // for what is below: so who writes to the root of the container's cgroup namespace lifts no limit.
+// The files in there say the same, for whoever reads them where the processes are.
 // The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
 // OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
@@ -123,9 +124,13 @@ class Group {
     /// v2: how deep and how many groups may be below this one, unless somebody has said so already.
     /// What is made below is walked through by Covey; v1 has no such bound.
     void bound_below();
-    /// v2: what is in `main` may limit itself by every controller that the group has: for a
-    /// container that is lent its cgroup. No effect without `main`.
-    void pass_on_controllers() const;
+    /// Makes `main` for its processes, in every hierarchy whose limits hold for what is below. What
+    /// is there already is taken.
+    void make_seats(Forbidden forbidden = Forbidden::refuse);
+    /// v2: `main` has every controller that the group has, or is given by apply(): for a container
+    /// that is lent its cgroup, and an engine that counts where the processes are. No effect
+    /// without `main`.
+    void pass_on_controllers();
     /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
     /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
     /// says so (it was not born there by CLONE_INTO_CGROUP). About 25 µs for each hierarchy.
@@ -177,11 +182,11 @@ class Group {
   private:
     Group(const Host& host, Placement placement, UniqueFd identity);
     void kill_within(const Group* container) const;
-    void make_seats();
     const Host* host_;
     Placement placement_;
     UniqueFd identity_;
     UniqueFd seat_;  // v2: `main`, if it has one
+    bool passes_on_ = false;
 };
 
 /// The caller's own group in the v2 tree, for clone3(CLONE_INTO_CGROUP); invalid where there is

@@ -83,9 +83,9 @@ const std::string& Host::identity_mount() const {
 
 Group::Group(const Host& host, Placement placement, UniqueFd identity)
     : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
-    const auto seat = seat_below(placement_.path);
-    if (host.unified.empty() || seat.empty()) return;
-    if (auto opened = open_group(host.unified, seat)) seat_ = std::move(opened).value();
+    if (host.unified.empty()) return;
+    if (auto opened = open_group(host.unified, seat_below(placement_.path)))
+        seat_ = std::move(opened).value();
 }
 
 Group Group::create(const Host& host, Placement placement) {
@@ -105,7 +105,7 @@ Group Group::create_everywhere(const Host& host, Placement placement) {
     rollback.add([&group] { group.remove(); });
     group.bound_below();
     group.extend_to_v1();
-    group.make_seats();
+    if (is_containers(group.path())) group.make_seats();
     rollback.release();
     return group;
 }
@@ -147,6 +147,7 @@ Group Group::complete_scope(const Host& host, Placement placement, pid_t first) 
     auto group = open(host, placement);
     group.bound_below();
     group.extend_to_v1();
+    group.make_seats();
     if (group.is_frozen()) group.thaw();
     rollback.release();
     return group;
@@ -198,17 +199,20 @@ void Group::bound_below() {
 void Group::join(Identity identity) const {
     const bool v1_only = host_->unified.empty();
     if (identity == Identity::move)
-        move_self(identity_, identity_dir(), v1_only ? "tasks" : "cgroup.procs", Forbidden::refuse);
+        move_self(seat_ ? seat_.ref() : identity_.ref(), identity_dir(),
+                  v1_only ? "tasks" : "cgroup.procs", Forbidden::refuse);
     for (const auto& mount : v1_mounts(*host_)) {
         if (v1_only && mount == host_->identity_mount()) continue;
         // An exec's group, and a container's without limits, has no directory of its own here: the
         // limits that hold for it are those of the nearest group above.
         for (std::string_view path = placement_.in(mount); !path.empty() && path != kDefaultParent;
              path = parent_path(path)) {
-            auto group = open_seat(mount, path);
+            const bool is_above = path.size() != placement_.in(mount).size();
+            // Above, a `main` could be anybody's.
+            auto group =
+                is_above && !is_containers(path) ? open_group(mount, path) : open_seat(mount, path);
             if (!group && group.error() == ENOENT) continue;
             const auto dir = mount + std::string{path};
-            const bool is_above = path.size() != placement_.in(mount).size();
             move_self(std::move(group).or_throw("open cgroup", dir), dir, "tasks",
                       is_above ? Forbidden::skip : Forbidden::refuse);
             break;

@@ -74,7 +74,7 @@ class Creation {
     void choose_scope();
     void make_group();
     void make_class();
-    void await_scope(Pipe gate);
+    void await_scope(Pipe gate, FdRef channel);
     void make_scope(UniqueFd gate);
     void launch();
     [[nodiscard]] HandShake::Input hand_shake_input();
@@ -206,7 +206,7 @@ void Creation::launch() {
     launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                     .or_throw("clone", "launcher");
     if (launcher_.pid == 0) {
-        if (scope_) await_scope(std::move(scope_gate));
+        if (scope_) await_scope(std::move(scope_gate), channels.child.launcher);
         run_launcher(channels.child);
     }
     channels.child = {};
@@ -240,11 +240,19 @@ HandShake::Input Creation::hand_shake_input() {
 
 /// In the launcher. The end without a word is that of the command: then there is nothing to do, and
 /// an empty scope ends by itself.
-void Creation::await_scope(Pipe gate) {
+void Creation::await_scope(Pipe gate, FdRef channel) {
     gate.write.reset();
     const auto path = sys::read_all(gate.read, PATH_MAX);
     if (!path || path.value().empty()) ::_exit(1);
     record_.cgroup = cgroup::Placement{path.value()};
+    // systemd has put this process into the scope itself. A v2 group passes nothing on while it has
+    // processes.
+    try {
+        cgroup::Group::open(*cgroups_, record_.cgroup).join(cgroup::Group::Identity::move);
+    } catch (const Error& error) {
+        launch::send_failed(channel, error);
+        ::_exit(1);
+    }
 }
 
 void Creation::make_scope(UniqueFd gate) {

@@ -1,6 +1,7 @@
 #include "runtime/sub_group.hpp"
 
 #include "base/text.hpp"
+#include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -37,11 +38,15 @@ cgroup::Placement everywhere(const cgroup::Host& host, const cgroup::Placement& 
                              const std::string& flag) {
     const auto below = relative_path(flag, flag);
     if (below.empty()) return container;
-    auto placement = container.below(std::string_view{below}.substr(1));
-    require_group(host.identity_mount(), placement.path);
+    const auto& identity = host.identity_mount();
+    cgroup::Placement placement{cgroup::processes_path(identity, container.path) + below};
+    require_group(identity, placement.path);
     // Where the container has no group of its own there is none to go below.
-    for (const auto& [controller, mount] : host.v1)
-        if (sys::open_dir(mount + container.in(mount))) require_group(mount, placement.in(mount));
+    for (const auto& [controller, mount] : host.v1) {
+        auto path = cgroup::processes_path(mount, container.in(mount)) + below;
+        if (sys::open_dir(mount + container.in(mount))) require_group(mount, path);
+        if (path != placement.path) placement.v1_paths[mount] = std::move(path);
+    }
     return placement;
 }
 
@@ -64,7 +69,8 @@ cgroup::Placement sub_group(const cgroup::Host& host, const cgroup::Placement& c
                 throw bad_flag(flag, fmt::format("no v1 hierarchy has controller '{}'", name));
             if (!named.emplace(name).second)
                 throw bad_flag(flag, fmt::format("controller {} is named twice", name));
-            const auto path = container.in(found->second) + below;
+            const auto path =
+                cgroup::processes_path(found->second, container.in(found->second)) + below;
             require_group(found->second, path);
             placement.v1_paths[found->second] = path;
         }
