@@ -24,6 +24,7 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/children.hpp"
 
 #include <fmt/format.h>
 
@@ -73,6 +74,7 @@ class Creation {
     void choose_group();
     void choose_scope();
     void make_group();
+    void check_nesting() const;
     void make_class();
     void await_scope(Pipe gate, FdRef channel);
     void make_scope(UniqueFd gate);
@@ -101,6 +103,7 @@ class Creation {
     SharedNamespace shared_;
     UniqueFd own_group_;  // this command's
     std::optional<HandShake> hand_shake_;
+    task::OwnChildren before_;  // what this process has brought along
 };
 
 void Creation::read_spec() {
@@ -193,6 +196,15 @@ void Creation::make_group() {
     fault_point("runtime.cgroup");
 }
 
+void Creation::check_nesting() const {
+    if (!shared_.nests || cgroups_) return;
+    // By it a newborn with all privileges is found and ended, whatever becomes of this command.
+    throw Error(Code::failed_precondition,
+                "pid mode nested: the container has no cgroup of its own (cgroups are disabled, or "
+                "this user may not make one)")
+        .with_fix("create it with cgroups, or with annotation covey.dev/pid=pod or container");
+}
+
 void Creation::launch() {
     for (const char* name : {launch::kGateName, launch::kReportName})
         sys::mkfifo_at(folder_->fd(), name, kFifoMode).or_throw("make", name);
@@ -231,6 +243,7 @@ HandShake::Input Creation::hand_shake_input() {
             &spec.hooks,
             shared_.file,
             cgroups_ ? &*cgroups_ : nullptr,
+            group_ ? &*group_ : nullptr,
             record_.cgroup.path,
             expect,
             [this](pid_t pid, const std::string& metadata) {
@@ -321,6 +334,7 @@ void Creation::undo_launch() noexcept {
         if (group_) end_group(*group_);
         // Nothing privileged is left. The process that holds the pod still is a child as well.
         if (hand_shake_) hand_shake_->let_go();
+        before_.kill_others();
         remove_parents(record_.made_parents);
         stop_scope(record_);
         reap_children();
@@ -355,6 +369,7 @@ CreatedContainer Creation::run() {
         NotifySocket::add_to(bundle_.spec, store_->root(), id_);
     }
     make_group();
+    check_nesting();
     make_class();
     launch();
     rollback.add([this] { remove_from_registry(store_->root(), id_); });

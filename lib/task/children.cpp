@@ -1,5 +1,6 @@
 #include "task/children.hpp"
 
+#include "base/text.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
@@ -12,6 +13,7 @@
 
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace covey::task {
 namespace {
@@ -92,6 +94,42 @@ sys::ExitStatus take_status(FdRef ended) {
         return *status;
     if (const auto status = status_of_zombie(number)) return *status;
     return sys::wait_process(ended).or_throw("wait for", "a child");
+}
+
+namespace {
+
+/// Of the only thread. A kernel without the list (PROC_CHILDREN) has all processes looked at.
+std::set<pid_t> list_children() {
+    std::set<pid_t> children;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    constexpr std::size_t kMost = 16U << 20U;
+    if (const auto list = sys::read_file_at(proc, "thread-self/children", kMost)) {
+        for (const auto word : split(list.value(), ' '))
+            if (const auto pid = parse_u32(word)) children.insert(static_cast<pid_t>(*pid));
+        return children;
+    }
+    for (const pid_t pid : sys::list_processes(proc).or_throw("list", "processes"))
+        if (const auto stat = sys::read_stat(proc, pid); stat && stat.value().ppid == ::getpid())
+            children.insert(pid);
+    return children;
+}
+
+}  // namespace
+
+OwnChildren::OwnChildren() : before_(list_children()) {
+}
+
+void OwnChildren::kill_others() const noexcept {
+    try {
+        for (const pid_t pid : list_children()) {
+            if (before_.contains(pid)) continue;
+            // An unreaped child keeps its number.
+            if (const auto child = sys::pidfd_open(pid))
+                (void)sys::pidfd_send_signal(child.value(), SIGKILL);
+        }
+    } catch (const Error&) {
+        // Without a descriptor to look with: who waits for them is told who is left.
+    }
 }
 
 void reap_all_children(std::chrono::milliseconds limit) noexcept {
