@@ -34,16 +34,23 @@ void require_group(const std::string& mount, const std::string& path) {
             .with_fix("make the group below the container's first");
 }
 
+/// A group that the container sees, or one that was made beside its processes' on the host.
+std::string find_below(const std::string& mount, const std::string& container,
+                       const std::string& below) {
+    auto inside = cgroup::processes_path(mount, container) + below;
+    return sys::open_dir(mount + inside) ? std::move(inside) : container + below;
+}
+
 cgroup::Placement everywhere(const cgroup::Host& host, const cgroup::Placement& container,
                              const std::string& flag) {
     const auto below = relative_path(flag, flag);
     if (below.empty()) return container;
     const auto& identity = host.identity_mount();
-    cgroup::Placement placement{cgroup::processes_path(identity, container.path) + below};
+    cgroup::Placement placement{find_below(identity, container.path, below)};
     require_group(identity, placement.path);
     // Where the container has no group of its own there is none to go below.
     for (const auto& [controller, mount] : host.v1) {
-        auto path = cgroup::processes_path(mount, container.in(mount)) + below;
+        auto path = find_below(mount, container.in(mount), below);
         if (sys::open_dir(mount + container.in(mount))) require_group(mount, path);
         if (path != placement.path) placement.v1_paths[mount] = std::move(path);
     }
@@ -69,8 +76,7 @@ cgroup::Placement sub_group(const cgroup::Host& host, const cgroup::Placement& c
                 throw bad_flag(flag, fmt::format("no v1 hierarchy has controller '{}'", name));
             if (!named.emplace(name).second)
                 throw bad_flag(flag, fmt::format("controller {} is named twice", name));
-            const auto path =
-                cgroup::processes_path(found->second, container.in(found->second)) + below;
+            const auto path = find_below(found->second, container.in(found->second), below);
             require_group(found->second, path);
             placement.v1_paths[found->second] = path;
         }

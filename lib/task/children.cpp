@@ -11,6 +11,7 @@
 #include <ctime>
 #include <string>
 
+#include <poll.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ namespace covey::task {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kPatience{1000};  // with a tracer
 
 /// The thread goes on with the signal that it stopped for, as it would without a tracer. A stop
 /// that is not a signal's (an event's) has none.
@@ -90,8 +92,14 @@ void tend_children(pid_t kept) noexcept {
 sys::ExitStatus take_status(FdRef ended) {
     // Asked first: the number is the child's own until it is reaped.
     const auto number = sys::pidfd_number(ended).or_throw("look up", "a child");
-    if (const auto status = sys::try_wait_process(ended).or_throw("wait for", "a child"))
-        return *status;
+    // Most tracers wait for their tracees; then it leaves no zombie to whoever inherits it.
+    constexpr int kAgain = 5;  // milliseconds
+    const auto deadline = Clock::now() + kPatience;
+    do {
+        if (const auto status = sys::try_wait_process(ended).or_throw("wait for", "a child"))
+            return *status;
+        (void)::poll(nullptr, 0, kAgain);
+    } while (Clock::now() < deadline);
     if (const auto status = status_of_zombie(number)) return *status;
     return sys::wait_process(ended).or_throw("wait for", "a child");
 }
