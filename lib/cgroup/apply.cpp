@@ -98,13 +98,18 @@ struct Writing {
     UniqueFd group;
     std::string dir;
     std::vector<Setting> settings;
-    UniqueFd seat;  // v1: where the processes are, if that is below
+    UniqueFd seat;  // where the processes are, if that is below
 };
 
 /// v1 has files that say something of the group alone, where it has `main` of the processes in
-/// there. A budget of real time must never be more below than above, so there it is tried first.
+/// there.
 bool is_of_one_group(const std::string& file) {
     return file == "memory.swappiness" || file.starts_with("cpu.rt_");
+}
+
+/// What v1 never lets be more below than above: tried there first, for it may become less.
+bool is_never_more_below(const std::string& file) {
+    return file.starts_with("cpu.rt_") || file.starts_with("cpu.cfs_");
 }
 
 void check_files(const Host& host, const Writing& writing) {
@@ -113,10 +118,31 @@ void check_files(const Host& host, const Writing& writing) {
             throw refused(host, ENOENT, setting, writing.dir);
 }
 
+/// Whether `main` is told the same. It holds nobody back that the group does not; but whoever reads
+/// the limits where the processes are finds them: an engine by a process's number, a language's
+/// runtime inside by the root of its cgroup namespace.
+bool is_for_readers(const std::string& file) {
+    return holds_for_all_below(file.substr(0, file.find('.')));
+}
+
+/// `main` is the container's to write to, so it may refuse, unless the setting works there alone.
+void write_to_seat(const Host& host, const Writing& writing) {
+    std::vector<const Setting*> later;
+    for (const auto& setting : writing.settings)
+        if (is_for_readers(setting.file) &&
+            !sys::write_existing_at(writing.seat, setting.file, setting.value))
+            later.push_back(&setting);
+    for (const auto* setting : later) {
+        const auto written = sys::write_existing_at(writing.seat, setting->file, setting->value);
+        if (!written && written.error() != ENOENT && is_of_one_group(setting->file))
+            throw refused(host, written.error(), *setting, writing.dir);
+    }
+}
+
 void write_settings(const Host& host, const Writing& writing) {
     std::vector<const Setting*> later;
     const auto write = [&](const Setting& setting, bool again) {
-        if (writing.seat && is_of_one_group(setting.file))
+        if (writing.seat && is_never_more_below(setting.file))
             (void)sys::write_existing_at(writing.seat, setting.file, setting.value);
         const auto written = sys::write_existing_at(writing.group, setting.file, setting.value);
         if (written || (written.error() == ENOENT && setting.may_be_missing)) return;
@@ -128,12 +154,7 @@ void write_settings(const Host& host, const Writing& writing) {
         write(setting, false);
     for (const auto* setting : later)
         write(*setting, true);
-    for (const auto& setting : writing.settings)
-        if (writing.seat && is_of_one_group(setting.file))
-            if (const auto written =
-                    sys::write_existing_at(writing.seat, setting.file, setting.value);
-                !written && (written.error() != ENOENT || !setting.may_be_missing))
-                throw refused(host, written.error(), setting, writing.dir);
+    if (writing.seat) write_to_seat(host, writing);
 }
 
 Reader reader_of(FdRef group) {
@@ -155,8 +176,7 @@ Writing settings_on_v1(const Host& host, const Placement& placement, Controller 
     const auto& path = placement.in(mount);
     Writing writing{{}, mount + path, {}, {}};
     writing.group = ensure_group(mount, path).or_throw("create cgroup", writing.dir);
-    if (const auto seat = seat_below(path); !seat.empty())
-        if (auto opened = open_group(mount, seat)) writing.seat = std::move(opened).value();
+    if (auto opened = open_group(mount, seat_below(path))) writing.seat = std::move(opened).value();
     if (controller == Controller::cpuset) inherit_cpuset(mount, path);
     writing.settings = settings_v1(controller, limits, reader_of(writing.group));
     return writing;
@@ -218,11 +238,13 @@ void Group::apply(const Limits& limits) {
     find_controllers(needs, *host_, identity_dir(), limits);
     find_unified(needs, *host_, placement_.path, limits);
     enable_for(*host_, identity_, placement_.path, needs.to_enable);
+    if (passes_on_) pass_on_controllers();
 
     std::vector<Writing> writings;
     if (!needs.v2.empty() || !limits.unified.empty()) {
         auto& writing = writings.emplace_back(Writing{
             sys::open_dir_at(identity_, ".").or_throw("open", "cgroup"), identity_dir(), {}, {}});
+        if (seat_) writing.seat = sys::open_dir_at(seat_, ".").or_throw("open", "cgroup");
         for (const auto controller : needs.v2)
             for (auto& setting : settings_v2(controller, limits, reader_of(identity_)))
                 writing.settings.push_back(std::move(setting));

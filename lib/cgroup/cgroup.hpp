@@ -9,6 +9,7 @@
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
 // A container's own processes are in `main` below its group, in the hierarchies whose limits hold
 // for what is below: so who writes to the root of the container's cgroup namespace lifts no limit.
+// The files in there say the same, for whoever reads them where the processes are.
 // The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
 // OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
@@ -118,26 +119,25 @@ class Group {
     /// they may be `in` files.
     void restrict_devices(const std::vector<DeviceRule>& rules,
                           DeviceRulesIn in = DeviceRulesIn::files);
-    /// Makes the group in every v1 hierarchy, limits or not, as runc does it (about 60 µs each).
+    /// Makes the group in every v1 hierarchy, limits or not, as runc does it.
     void extend_to_v1(Forbidden forbidden = Forbidden::refuse);
-    /// v2: how deep and how many groups may be below this one, unless somebody has said so already.
-    /// What is made below is walked through by Covey; v1 has no such bound.
+    /// v2: how deep and how many groups may be below, unless somebody has said so. v1 has no bound.
     void bound_below();
-    /// v2: what is in `main` may limit itself by every controller that the group has: for a
-    /// container that is lent its cgroup. No effect without `main`.
-    void pass_on_controllers() const;
+    /// Makes `main` for its processes, in every hierarchy whose limits hold for what is below. What
+    /// is there already is taken.
+    void make_seats(Forbidden forbidden = Forbidden::refuse);
+    /// v2: `main`, if it has one, gets every controller of the group, by apply() too: for who is
+    /// lent its cgroup, and an engine that counts where the processes are.
+    void pass_on_controllers();
     /// Moves the calling process (single-threaded) into every v1 hierarchy in which the group, or
     /// else a group above it (but kDefaultParent), exists; into the identity only when `identity`
     /// says so (it was not born there by CLONE_INTO_CGROUP). About 25 µs for each hierarchy.
     enum class Identity { already_there, move };
     void join(Identity identity) const;
 
-    /// SIGKILL to every process in the group and below, to all its threads, and what holds it is
-    /// thawed: the group's v1 freezer and those that were made below. v2: cgroup.kill, then each
-    /// one that is left by its pidfd; does not wait for them to be gone. Pure v1: freezes, kills
-    /// and thaws until none is left, at most 2 s; below a frozen group they die when that goes on.
-    /// Whoever must know that none is left waits for that, and kills again until then: end(). A
-    /// group that is gone: success.
+    /// SIGKILL to every process in the group and below, all threads, thawed (v1 freezers too). v2:
+    /// cgroup.kill, then each one that is left by its pidfd; does not wait. Pure v1: freezes, kills
+    /// and thaws until none is left, at most 2 s. To know that none is left: end(). Gone: success.
     void kill() const;
     /// kill() of an exec's group below `container`'s, which may have moved the exec's processes
     /// into v1 freezer groups of its own.
@@ -177,11 +177,11 @@ class Group {
   private:
     Group(const Host& host, Placement placement, UniqueFd identity);
     void kill_within(const Group* container) const;
-    void make_seats();
     const Host* host_;
     Placement placement_;
     UniqueFd identity_;
     UniqueFd seat_;  // v2: `main`, if it has one
+    bool passes_on_ = false;
 };
 
 /// The caller's own group in the v2 tree, for clone3(CLONE_INTO_CGROUP); invalid where there is

@@ -26,10 +26,6 @@ std::set<std::string> v1_mounts(const Host& host) {
     return mounts;
 }
 
-bool is_forbidden(int error) {
-    return error == EROFS || error == EACCES || error == EPERM;
-}
-
 /// "0" is the writer itself, whatever PID namespace it is in. By v1's `tasks` a thread moves itself
 /// alone, and for that the kernel takes no lock for which it must wait a grace period of RCU first
 /// (cgroup_procs_write_start; 20 µs instead of 15 ms). The caller has one thread, so it is the
@@ -84,9 +80,9 @@ const std::string& Host::identity_mount() const {
 
 Group::Group(const Host& host, Placement placement, UniqueFd identity)
     : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
-    const auto seat = seat_below(placement_.path);
-    if (host.unified.empty() || seat.empty()) return;
-    if (auto opened = open_group(host.unified, seat)) seat_ = std::move(opened).value();
+    if (host.unified.empty()) return;
+    if (auto opened = open_group(host.unified, seat_below(placement_.path)))
+        seat_ = std::move(opened).value();
 }
 
 Group Group::create(const Host& host, Placement placement) {
@@ -106,7 +102,7 @@ Group Group::create_everywhere(const Host& host, Placement placement) {
     rollback.add([&group] { group.remove(); });
     group.bound_below();
     group.extend_to_v1();
-    group.make_seats();
+    if (is_containers(group.path())) group.make_seats();
     rollback.release();
     return group;
 }
@@ -148,6 +144,7 @@ Group Group::complete_scope(const Host& host, Placement placement, pid_t first) 
     auto group = open(host, placement);
     group.bound_below();
     group.extend_to_v1();
+    group.make_seats();
     if (group.is_frozen()) group.thaw();
     rollback.release();
     return group;
@@ -199,17 +196,20 @@ void Group::bound_below() {
 void Group::join(Identity identity) const {
     const bool v1_only = host_->unified.empty();
     if (identity == Identity::move)
-        move_self(identity_, identity_dir(), v1_only ? "tasks" : "cgroup.procs", Forbidden::refuse);
+        move_self(seat_ ? seat_.ref() : identity_.ref(), identity_dir(),
+                  v1_only ? "tasks" : "cgroup.procs", Forbidden::refuse);
     for (const auto& mount : v1_mounts(*host_)) {
         if (v1_only && mount == host_->identity_mount()) continue;
         // An exec's group, and a container's without limits, has no directory of its own here: the
         // limits that hold for it are those of the nearest group above.
         for (std::string_view path = placement_.in(mount); !path.empty() && path != kDefaultParent;
              path = parent_path(path)) {
-            auto group = open_seat(mount, path);
+            const bool is_above = path.size() != placement_.in(mount).size();
+            // Above, a `main` could be anybody's.
+            auto group =
+                is_above && !is_containers(path) ? open_group(mount, path) : open_seat(mount, path);
             if (!group && group.error() == ENOENT) continue;
             const auto dir = mount + std::string{path};
-            const bool is_above = path.size() != placement_.in(mount).size();
             move_self(std::move(group).or_throw("open cgroup", dir), dir, "tasks",
                       is_above ? Forbidden::skip : Forbidden::refuse);
             break;

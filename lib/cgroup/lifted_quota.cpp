@@ -12,7 +12,10 @@ namespace covey::cgroup {
 LiftedQuota::LiftedQuota(const Host& host, const Group& group) {
     const auto lift_in = [&](const std::string& mount, const std::string& path,
                              const std::string& file, const std::string& unlimited) {
-        if (auto folder = open_group(mount, path)) lift(std::move(folder).value(), file, unlimited);
+        // Above first: v1 has never more below.
+        for (const auto& one : {path, seat_below(path)})
+            if (auto folder = open_group(mount, one))
+                lift(std::move(folder).value(), file, unlimited);
     };
     if (!host.unified.empty()) lift_in(host.unified, group.path(), "cpu.max", "max");
     if (const auto cpu = host.v1.find("cpu"); cpu != host.v1.end())

@@ -39,7 +39,9 @@ std::optional<Group> make_container_group(const Host& host, const Placement& pla
     } catch (const Error& error) {
         if (!is_rootless || !says_forbidden(error)) throw;  // what it took is another's to bound
     }
-    group->extend_to_v1(is_rootless ? Forbidden::skip : Forbidden::refuse);
+    const auto forbidden = is_rootless ? Forbidden::skip : Forbidden::refuse;
+    group->extend_to_v1(forbidden);
+    group->make_seats(forbidden);
     rollback.release();
     return group;
 }
@@ -50,10 +52,13 @@ void remove_remains(const Host& host, const Placement& placement) {
             throw Error::from_errno(removed.error(), "remove cgroup", mount + placement.in(mount));
 }
 
+std::string processes_path(const std::string& mount, const std::string& path) {
+    auto seat = seat_below(path);
+    return open_group(mount, seat) ? std::move(seat) : path;
+}
+
 std::string processes_folder(const std::string& mount, const std::string& path) {
-    const auto seat = seat_below(path);
-    const bool has_seat = !seat.empty() && open_group(mount, seat);
-    return mount + (has_seat ? seat : path);
+    return mount + processes_path(mount, path);
 }
 
 std::vector<GroupFolder> group_folders(const Host& host, const Placement& placement) {

@@ -1,8 +1,8 @@
-// The group of an OCI runtime's container: made as runc makes it, at a path that an engine chose,
-// in every v1 hierarchy as well; or not at all, where that is legal. An absent group is an empty
-// optional everywhere: nothing to join, to limit, to count or to freeze; such a container is killed
-// by its init's pidfd, which takes its PID namespace along.
-// Called by lib/runtime. Thread rule: as cgroup.hpp. Blocks: cgroupfs only.
+// The group of an OCI runtime's container: at a path that an engine chose, in every v1 hierarchy as
+// well, with `main` for its processes; or not at all, where that is legal. An absent group is an
+// empty optional everywhere: nothing to join, to limit, to count or to freeze; such a container is
+// killed by its init's pidfd, which takes its PID namespace along. Called by lib/runtime. Thread
+// rule: as cgroup.hpp. Blocks: cgroupfs only.
 #pragma once
 
 #include "cgroup/cgroup.hpp"
@@ -30,7 +30,9 @@ enum class Rights { root, rootless };
 /// process may be in it (failed_precondition).
 void remove_remains(const Host& host, const Placement& placement);
 
-/// Where the group's processes are, absolute: the container's own to write to.
+/// Where the group's processes are: `main`, if it is there. The container's own to write to. As a
+/// path below the mount, and absolute.
+[[nodiscard]] std::string processes_path(const std::string& mount, const std::string& path);
 [[nodiscard]] std::string processes_folder(const std::string& mount, const std::string& path);
 /// A hierarchy as a container finds it below /sys/fs/cgroup.
 struct GroupFolder {

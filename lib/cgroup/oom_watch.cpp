@@ -1,5 +1,6 @@
 #include "cgroup/oom_watch.hpp"
 
+#include "cgroup/oci_group.hpp"
 #include "cgroup/tree.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
@@ -39,7 +40,8 @@ OomWatch::OomWatch(const Host& host, const Group& group) {
                     "no cgroup hierarchy has the memory controller: nothing tells of its end")
             .with_fix("mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory");
     if (!is_v2_) {
-        watch_v1(v1->second + group.placement().in(v1->second));
+        // v1 tells those whose limit it is and all below them: `main` has limits too.
+        watch_v1(processes_folder(v1->second, group.placement().in(v1->second)));
         return;
     }
     file_ = host.unified + group.path() + "/memory.events";

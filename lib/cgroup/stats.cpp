@@ -29,9 +29,7 @@ void from_v1(const Host& host, const char* controller, const Placement& placemen
 void count_ooms_of_seat(const Host& host, const Placement& placement, Stats& stats) {
     const auto mount = host.v1.find("memory");
     if (!stats.oom_kills || mount == host.v1.end()) return;
-    const auto path = seat_below(placement.in(mount->second));
-    if (path.empty()) return;
-    if (const auto seat = open_group(mount->second, path))
+    if (const auto seat = open_group(mount->second, seat_below(placement.in(mount->second))))
         *stats.oom_kills += keyed(seat.value(), "memory.oom_control", "oom_kill").value_or(0);
 }
 

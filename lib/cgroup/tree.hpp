@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -42,12 +43,14 @@ Result<UniqueFd> open_beneath(FdRef dir, std::string_view relative);
 /// resource_exhausted when there are more groups than a walk visits.
 [[nodiscard]] std::vector<pid_t> processes_of(FdRef group);
 
-/// The group below a container's in which its processes are ("/…/nginx.ctr/main"), if that is one
-/// of Covey's own: other groups' members are their engine's to arrange. Empty: it has none.
+/// The group below a container's in which its processes are ("/…/nginx.ctr/main"), if it is there:
+/// what is directly below a container's group is Covey's to make.
 [[nodiscard]] std::string seat_below(std::string_view path);
-/// Of v1: limits of a group's hold for all below it, so they can stand above `main`. Not so blkio,
+/// Of one of Covey's own containers, by its name.
+[[nodiscard]] bool is_containers(std::string_view path) noexcept;
+/// Limits of a group's hold for all below it, so they can stand above `main`. Not so v1's blkio,
 /// net_cls and net_prio, which know the group alone.
-[[nodiscard]] bool holds_for_all_below(std::string_view v1_controller) noexcept;
+[[nodiscard]] bool holds_for_all_below(std::string_view controller) noexcept;
 /// Opens the seat in that hierarchy if it is there, else the group.
 Result<UniqueFd> open_seat(const std::string& mount, std::string_view path);
 
@@ -77,5 +80,10 @@ inline constexpr std::size_t kLongestTold = 4095;
 /// The number after `key` in a flat keyed file ("populated 1\nfrozen 0\n").
 [[nodiscard]] std::optional<std::uint64_t> keyed_number(std::string_view text,
                                                         std::string_view key);
+
+/// The host lets this caller change nothing there (Forbidden).
+[[nodiscard]] constexpr bool is_forbidden(int error) noexcept {
+    return error == EROFS || error == EACCES || error == EPERM;
+}
 
 }  // namespace covey::cgroup

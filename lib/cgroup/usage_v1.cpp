@@ -42,10 +42,19 @@ std::vector<BlockIoEntry> block_io_lines(FdRef group, std::string_view file) {
 }  // namespace
 
 void read_cpu_v1(FdRef cpu, CpuUsage& usage) {
-    const auto stat = keyed_numbers(read_control(cpu, "cpu.stat").value_or(""));
+    const auto seat = open_beneath(cpu, "main");
+    const auto read = [](FdRef group) {
+        return keyed_numbers(read_control(group, "cpu.stat").value_or(""));
+    };
+    const auto above = read(cpu);
+    const auto below = seat ? read(seat.value()) : above;
+    // Both have the same quota, and one of them ends first.
     const auto value = [&](const char* key) {
-        const auto found = stat.find(key);
-        return found == stat.end() ? 0 : found->second;
+        std::uint64_t most = 0;
+        for (const auto* stat : {&above, &below})
+            if (const auto found = stat->find(key); found != stat->end())
+                most = std::max(most, found->second);
+        return most;
     };
     usage.periods = value("nr_periods");
     usage.throttled_periods = value("nr_throttled");
@@ -89,12 +98,21 @@ void read_cpuset_v1(FdRef group, CpusetUsage& usage) {
 
 void read_memory_v1(FdRef group, MemoryUsage& usage) {
     usage.raw = keyed_numbers(read_control(group, "memory.stat").value_or(""));
+    const auto seat = open_beneath(group, "main");
+    // The processes are below, where the group's own numbers do not count.
+    constexpr std::string_view kTotal = "total_";
+    if (seat)
+        for (const auto& [key, value] : std::map{usage.raw})
+            if (key.starts_with(kTotal)) usage.raw[key.substr(kTotal.size())] = value;
     if (const auto cache = usage.raw.find("cache"); cache != usage.raw.end())
         usage.cache = cache->second;
     usage.usage = counter(group, "memory");
     usage.swap = counter(group, "memory.memsw");
     usage.kernel = counter(group, "memory.kmem");
     usage.kernel_tcp = counter(group, "memory.kmem.tcp");
+    if (!seat) return;
+    usage.usage.failures += number_in(seat.value(), "memory.failcnt");
+    usage.swap.failures += number_in(seat.value(), "memory.memsw.failcnt");
 }
 
 void read_block_io_v1(FdRef group, BlockIoUsage& usage) {

@@ -176,6 +176,8 @@ void Launcher::enter_cgroup() {
     fault_point("launch.cgroup");
     if (input_.cgroups == nullptr) return;
     auto group = cgroup::Group::open(*input_.cgroups, input_.cgroup_path);
+    if (input_.request.namespaces == plan::NamespaceRule::spec || lends_cgroup(plan_))
+        group.pass_on_controllers();
     // Limits are in force before anything of the container can run.
     group.apply(plan_.limits);
     if (is_nested()) quota_ = cgroup::LiftedQuota{*input_.cgroups, group};

@@ -205,12 +205,17 @@ Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, F
     return sources;
 }
 
+bool lends_cgroup(const plan::LaunchPlan& plan) {
+    return std::any_of(plan.operations.begin(), plan.operations.end(), [](const auto& operation) {
+        return std::holds_alternative<plan::MountCgroup>(operation);
+    });
+}
+
 void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
                   const cgroup::Placement& placement, Sources& sources) {
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
         const auto* mount = std::get_if<plan::MountCgroup>(&plan.operations[i]);
         if (mount == nullptr) continue;
-        cgroup::Group::open(host, placement).pass_on_controllers();
         const bool with_v1 = mount->with_v1 && !host.v1.empty();
         if (!with_v1 && (mount->own_namespace || host.unified.empty())) continue;
         auto& trees = sources.cgroups[i];

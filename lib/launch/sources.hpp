@@ -44,6 +44,8 @@ struct Sources {
 /// can be cloned) and is back when this returns, with its root and working directory at "/".
 [[nodiscard]] Result<UniqueFd> clone_root_of(FdRef where, sys::Recursive recursive);
 
+/// The container gets a mount of its cgroup.
+[[nodiscard]] bool lends_cgroup(const plan::LaunchPlan& plan);
 /// For the cgroup mounts of the plan; the container's group is there.
 void open_cgroups(const plan::LaunchPlan& plan, const cgroup::Host& host,
                   const cgroup::Placement& placement, Sources& sources);

@@ -2,6 +2,7 @@
 #include "covey/error.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/group_of.hpp"
+#include "runtime/pod_lock.hpp"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@ int pause(Invocation& call) {
     if (!words) return 0;
     GroupedContainer container{call.globals.root, words->front(), "be paused"};
     container.folder.lock(1);
+    const auto pod = PodLock::shared(container.view.record);
     if (container.view.status != Status::running && container.view.status != Status::created)
         throw Error(Code::failed_precondition, fmt::format("container not running or created: {}",
                                                            status_name(container.view.status)));
@@ -27,6 +29,7 @@ int resume(Invocation& call) {
     if (!words) return 0;
     GroupedContainer container{call.globals.root, words->front(), "be resumed"};
     container.folder.lock(1);
+    const auto pod = PodLock::shared(container.view.record);
     if (container.view.status != Status::paused)
         throw Error(Code::failed_precondition, "container not paused");
     container.group.thaw();

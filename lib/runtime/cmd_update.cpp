@@ -43,6 +43,7 @@ int update(Invocation& call) {
         cgroup::keep_bandwidth(read.limits, container.host, container.group);
     // systemd first: what it writes is coarser than what the files take.
     set_scope_properties(container.view.record, container.host, container.group, read.limits);
+    container.group.pass_on_controllers();
     container.group.apply(read.limits);
     return 0;
 }

@@ -25,6 +25,7 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/children.hpp"
 
 #include <fmt/format.h>
 
@@ -72,8 +73,9 @@ class Creation {
     void choose_group();
     void choose_scope();
     void make_group();
+    void check_nesting() const;
     void make_class();
-    void await_scope(Pipe gate);
+    void await_scope(Pipe gate, FdRef channel);
     void make_scope(UniqueFd gate);
     void launch();
     [[nodiscard]] HandShake::Input hand_shake_input();
@@ -100,6 +102,7 @@ class Creation {
     SharedNamespace shared_;
     UniqueFd own_group_;  // this command's
     std::optional<HandShake> hand_shake_;
+    task::OwnChildren before_;  // what this process has brought along
 };
 
 void Creation::read_spec() {
@@ -192,6 +195,15 @@ void Creation::make_group() {
     fault_point("runtime.cgroup");
 }
 
+void Creation::check_nesting() const {
+    if (!shared_.nests || cgroups_) return;
+    // By it a newborn with all privileges is found and ended, whatever becomes of this command.
+    throw Error(Code::failed_precondition,
+                "pid mode nested: the container has no cgroup of its own (cgroups are disabled, or "
+                "this user may not make one)")
+        .with_fix("create it with cgroups, or with annotation covey.dev/pid=pod or container");
+}
+
 void Creation::launch() {
     store::make_start_gate(folder_->fd());
     store::make_start_report(folder_->fd());
@@ -205,7 +217,7 @@ void Creation::launch() {
     launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                     .or_throw("clone", "launcher");
     if (launcher_.pid == 0) {
-        if (scope_) await_scope(std::move(scope_gate));
+        if (scope_) await_scope(std::move(scope_gate), channels.child.launcher);
         run_launcher(channels.child);
     }
     channels.child = {};
@@ -230,6 +242,7 @@ HandShake::Input Creation::hand_shake_input() {
             &spec.hooks,
             shared_.file,
             cgroups_ ? &*cgroups_ : nullptr,
+            group_ ? &*group_ : nullptr,
             record_.cgroup.path,
             true,
             expect,
@@ -240,11 +253,19 @@ HandShake::Input Creation::hand_shake_input() {
 
 /// In the launcher. The end without a word is that of the command: then there is nothing to do, and
 /// an empty scope ends by itself.
-void Creation::await_scope(Pipe gate) {
+void Creation::await_scope(Pipe gate, FdRef channel) {
     gate.write.reset();
     const auto path = sys::read_all(gate.read, PATH_MAX);
     if (!path || path.value().empty()) ::_exit(1);
     record_.cgroup = cgroup::Placement{path.value()};
+    // systemd has put this process into the scope itself. A v2 group passes nothing on while it has
+    // processes.
+    try {
+        cgroup::Group::open(*cgroups_, record_.cgroup).join(cgroup::Group::Identity::move);
+    } catch (const Error& error) {
+        launch::send_failed(channel, error);
+        ::_exit(1);
+    }
 }
 
 void Creation::make_scope(UniqueFd gate) {
@@ -313,6 +334,7 @@ void Creation::undo_launch() noexcept {
         if (group_) end_group(*group_);
         // Nothing privileged is left. The process that holds the pod still is a child as well.
         if (hand_shake_) hand_shake_->let_go();
+        before_.kill_others();
         remove_parents(record_.made_parents);
         stop_scope(record_);
         reap_children();
@@ -347,6 +369,7 @@ CreatedContainer Creation::run() {
         NotifySocket::add_to(bundle_.spec, store_->root(), id_);
     }
     make_group();
+    check_nesting();
     make_class();
     launch();
     rollback.add([this] { remove_from_registry(store_->root(), id_); });

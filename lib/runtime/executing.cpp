@@ -6,6 +6,7 @@
 #include "launch/seccomp_agent.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/hand_shake.hpp"
+#include "runtime/pod_lock.hpp"
 #include "runtime/resctrl.hpp"
 #include "runtime/sharing.hpp"
 #include "runtime/state_codec.hpp"
@@ -15,6 +16,7 @@
 #include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "sys/socket.hpp"
+#include "task/children.hpp"
 
 #include <fmt/format.h>
 
@@ -60,6 +62,8 @@ class Execution {
     }
 
     ExecutedProcess run() {
+        // Before it is in the pod's sight, and until the pod's standstills see it.
+        const auto pod = PodLock::shared(target_.view.record);
         auto channels = launch::make_channels();
         launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
                         .or_throw("clone", "launcher");
@@ -74,6 +78,8 @@ class Execution {
         } catch (...) {
             (void)sys::pidfd_send_signal(launcher_.pidfd, SIGKILL);
             hand_shake.kill();
+            // A newborn that somebody has stopped has not told its number yet.
+            before_.kill_others();
             reap_children();
             throw;
         }
@@ -133,6 +139,7 @@ class Execution {
                 nullptr,
                 FdRef{-1},
                 cgroups_ ? &*cgroups_ : nullptr,
+                nullptr,
                 placement_.path,
                 false,
                 expect,
@@ -148,6 +155,7 @@ class Execution {
     std::optional<cgroup::Host> cgroups_;
     std::optional<cgroup::Group> group_;
     sys::Child launcher_;
+    task::OwnChildren before_;  // what this process has brought along
 };
 
 }  // namespace

@@ -10,6 +10,9 @@
 #include <csignal>
 #include <utility>
 
+#include <poll.h>
+#include <sys/epoll.h>
+
 namespace covey::runtime {
 namespace {
 
@@ -57,7 +60,7 @@ task::Launching::Callbacks HandShake::callbacks() {
                 },
             .launcher_ended = [this] { stop_when_done(); },
             .neighbours_due = [this] { attempt([this] { hold_still(); }); },
-            .dropped = [this] { let_go(); },
+            .dropped = [this] { end_stillness(); },
             .hooks_due = [this](pid_t told) { attempt([this, told] { run_hooks(told); }); },
             .spawner = [this](launch::KeepSpawner spawner) { spawner_ = std::move(spawner); },
             .agent = [this](launch::SeccompAgent agent) { seccomp_.take(std::move(agent)); },
@@ -77,8 +80,16 @@ void HandShake::attempt(const std::function<void()>& step) {
 }
 
 void HandShake::fail(const Error& error) {
+    // A launch that the guard has given up may end before its word is heard.
+    if (has_bad_news()) return take_bad_news();
     if (!failure_) failure_ = error;
     loop_.stop();
+}
+
+bool HandShake::has_bad_news() const {
+    if (!stillness_) return false;
+    pollfd entry{stillness_->bad_news().get(), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 /// Not before its launcher and the process between are reaped: they would show in the pod.
@@ -87,10 +98,27 @@ void HandShake::stop_when_done() {
 }
 
 void HandShake::hold_still() {
-    std::optional<cgroup::Host> own;
-    if (input_.cgroups == nullptr) own = cgroup::detect();
-    stillness_.emplace(own ? *own : *input_.cgroups, input_.nested_in, input_.record.cgroup.path);
+    stillness_.emplace(*input_.cgroups, input_.nested_in, *input_.newcomer);
+    bad_news_ = owner_.watch(stillness_->bad_news(), EPOLLIN, [this] { take_bad_news(); });
     launching_->all_still();
+}
+
+void HandShake::take_bad_news() {
+    bad_news_.end();
+    if (!failure_) failure_ = stillness_->read_bad_news();
+    loop_.stop();
+}
+
+void HandShake::end_stillness() {
+    if (!stillness_) return;
+    bad_news_.end();
+    stillness_->over();
+    stillness_.reset();
+}
+
+void HandShake::let_go() noexcept {
+    bad_news_.end();
+    stillness_.reset();
 }
 
 void HandShake::run_hooks(pid_t told) {

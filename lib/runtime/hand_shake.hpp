@@ -26,8 +26,10 @@ class HandShake {
         const spec::Hooks* hooks = nullptr;
         /// The PID namespace that init's is made in; invalid: none.
         FdRef nested_in{-1};
-        /// Null: the host's are looked up when the pod is to stand still.
+        /// Null: neither command nor container have to do with cgroups.
         const cgroup::Host* cgroups = nullptr;
+        /// Of a container that nests: its own.
+        const cgroup::Group* newcomer = nullptr;
         std::string group;  // what is launched is born in it, or below; empty: it has none
         bool is_new_group = false;
         launch::HandShake::Expect expect;
@@ -41,8 +43,8 @@ class HandShake {
     /// Ends all that were told of and are not the launcher. The pod stays still: the group may have
     /// others.
     void kill() noexcept;
-    /// The pod goes on.
-    void let_go() noexcept { stillness_.reset(); }
+    /// The pod goes on, as soon as whoever was born there has ended.
+    void let_go() noexcept;
 
     [[nodiscard]] launch::Born& born() noexcept { return born_; }
     /// Of init; invalid: it has none.
@@ -57,6 +59,9 @@ class HandShake {
     void attempt(const std::function<void()>& step);
     void fail(const Error& error);
     void hold_still();
+    void end_stillness();
+    [[nodiscard]] bool has_bad_news() const;
+    void take_bad_news();
     void run_hooks(pid_t told);
     void deliver();
     void stop_when_done();
@@ -73,6 +78,7 @@ class HandShake {
     launch::KeepSpawner spawner_;
     launch::SeccompDelivery seccomp_;
     std::optional<Stillness> stillness_;
+    task::Watch bad_news_;
     std::optional<Error> failure_;
     bool is_done_ = false, hooks_ran_ = false;
 };

@@ -3,13 +3,18 @@
 #include "covey/error.hpp"
 #include "launch/message.hpp"
 #include "runtime/late_hooks.hpp"
+#include "runtime/pod_lock.hpp"
+#include "runtime/status.hpp"
 #include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <functional>
 #include <optional>
@@ -23,6 +28,10 @@
 namespace covey::runtime {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+/// For an init that has been stopped, by whomever; and for one that just does not come to it.
+constexpr std::chrono::seconds kStillLimit{10}, kStartLimit{30};
+
 Error is_gone(const std::string& id) {
     return Error(Code::failed_precondition, "cannot start a container that has stopped: " + id)
         .with_fix("delete it and create it anew");
@@ -34,14 +43,24 @@ Error is_gone(const std::string& id) {
 /// has the last word.
 class Report {
   public:
-    Report(FdRef fifo, const ContainerRecord& record) : fifo_(fifo), record_(record) {}
+    Report(FdRef fifo, const ContainerFolder& folder, const ContainerRecord& record)
+        : fifo_(fifo), folder_(folder), record_(record) {}
 
-    /// `nudge` is called from time to time while init has not executed its program.
+    /// `nudge` is called from time to time while init has not executed its program. Throws timeout
+    /// when it stands still for too long.
     std::string await(const std::function<void()>& nudge) {
         constexpr int kFirst = 100, kSlowest = 2000;  // milliseconds
+        const auto began = Clock::now();
+        auto moved = began;
         for (int wait = kFirst; !take(wait); wait = std::min(wait * 2, kSlowest)) {
             const auto stat = init();
             if (!stat || stat->state == 'Z' || stat->has_executed) break;
+            const auto still = stands_still(*stat);
+            if (still.empty()) moved = Clock::now();
+            if (Clock::now() - moved >= kStillLimit) throw_stands_still(still);
+            // Its own hooks may take their time.
+            if (Clock::now() - began >= kStartLimit && read_hooks(folder_).start_container.empty())
+                throw_stands_still(fmt::format("it is in state {}", stat->state));
             nudge();
         }
         const auto stat = text_.empty() ? std::nullopt : init();
@@ -66,6 +85,25 @@ class Report {
         return false;
     }
 
+    /// Why, in words; empty when it does not.
+    [[nodiscard]] std::string stands_still(const sys::ProcessStat& stat) const {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        const auto status = sys::read_status(proc, record_.pid);
+        if (stat.state == 't' && status && status.value().tracer != 0)
+            return fmt::format("process {} traces it and has stopped it", status.value().tracer);
+        if (stat.state == 't' || stat.state == 'T') return "it has been stopped by a signal";
+        const auto host = cgroup::detect();
+        const auto group = find_group(host, record_);
+        return group && group->is_frozen() ? "its cgroup is frozen" : std::string{};
+    }
+
+    [[noreturn]] void throw_stands_still(const std::string& why) const {
+        throw Error(Code::timeout,
+                    fmt::format("start {}: init (process {}) has not run the program: {}",
+                                record_.id, record_.pid, why))
+            .with_fix("kill whoever holds it, then start again, or delete the container");
+    }
+
     [[nodiscard]] std::optional<sys::ProcessStat> init() const {
         const auto proc = sys::open_proc().or_throw("open", "/proc");
         auto stat = sys::read_stat(proc, record_.pid);
@@ -74,6 +112,7 @@ class Report {
     }
 
     FdRef fifo_;
+    const ContainerFolder& folder_;
     const ContainerRecord& record_;
     std::string text_;
 };
@@ -84,8 +123,12 @@ void start_container(const ContainerFolder& folder, const ContainerRecord& recor
     const auto report = store::open_start_report(folder.fd());
     const auto gate = store::open_start_gate(folder.fd());
     if (!gate) throw is_gone(record.id);
-    store::ring(gate.value());
-    const auto problem = Report{report, record}.await([&] { store::ring(gate.value()); });
+    {
+        // It runs from now on, and a standstill that comes later sees it.
+        const auto pod = PodLock::shared(record);
+        store::ring(gate.value());
+    }
+    const auto problem = Report{report, folder, record}.await([&] { store::ring(gate.value()); });
     store::remove_start_gate(folder.fd());
     if (!problem.empty()) throw launch::decode_failure(problem);
     if (record.has_poststart) run_poststart_hooks(read_hooks(folder), record);

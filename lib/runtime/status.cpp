@@ -1,6 +1,7 @@
 #include "runtime/status.hpp"
 
 #include "cgroup/oci_group.hpp"
+#include "runtime/pod_lock.hpp"
 #include "store/start_gate.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
@@ -60,7 +61,10 @@ ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups
     std::optional<cgroup::Host> own;
     if (cgroups == nullptr && !view.record.cgroup.path.empty())
         cgroups = &own.emplace(cgroup::detect());
-    if (cgroups != nullptr && is_frozen(*cgroups, view.record)) view.status = Status::paused;
+    if (cgroups == nullptr) return view;
+    // A launch in its pod, which holds it still, is waited for, or made good.
+    if (holds_pod_still(view.record)) (void)PodLock::shared(view.record);
+    if (is_frozen(*cgroups, view.record)) view.status = Status::paused;
     return view;
 }
 

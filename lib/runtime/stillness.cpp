@@ -3,6 +3,8 @@
 #include "base/fault.hpp"
 #include "covey/error.hpp"
 #include "launch/message.hpp"
+#include "runtime/failure.hpp"
+#include "runtime/standstill.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
@@ -15,10 +17,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,22 +32,26 @@
 namespace covey::runtime {
 namespace {
 
-// The guard's word, and the command's: its end without that is its death.
+// The guard's word, and the command's: the end of the stream without that is the launch's failure,
+// or the command's death.
 constexpr std::string_view kStill = "still", kOver = "over";
+constexpr int kNewcomerLimit = 5000;  // milliseconds that a command waits for a newcomer's end
 
 /// In the guard process.
 class Guard {
   public:
-    Guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer, FdRef socket)
+    Guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
+          FdRef record, FdRef socket)
         : host_(host),
-          newcomer_(newcomer),
+          newcomer_(cgroup::Group::open(host, newcomer)),
+          record_(record),
           wanted_(sys::namespace_id(pid_namespace).or_throw("stat", "the pod's PID namespace")),
           socket_(socket),
-          stillness_(owner_, host, rules(newcomer)) {}
+          stillness_(owner_, host, rules()) {}
 
-    /// Until the command says that it is over, or has ended: the end of the stream.
+    /// Until the command says that it is over, or the newcomer has ended.
     void run() {
-        end_ = owner_.watch(socket_, EPOLLIN, [this] { on_word(); });
+        word_ = owner_.watch(socket_, EPOLLIN, [this] { on_word(); });
         (void)stillness_.hold([this](const std::optional<Error>& error) {
             if (error) return give_up(*error);
             is_still_ = true;
@@ -53,27 +61,35 @@ class Guard {
     }
 
   private:
-    /// A command that was killed may have left a newborn with all privileges.
+    /// A launch that has failed, or whose command was killed, may have left a newborn with all
+    /// privileges.
     void on_word() {
-        constexpr std::chrono::milliseconds kRest{10};
         const auto word = sys::receive_packet(socket_);
-        if (is_still_ && !newcomer_.empty() && !(word && word.value().data == kOver)) {
-            const auto group = cgroup::Group::open(host_, cgroup::Placement{newcomer_});
-            group.kill();
-            (void)group.wait_empty(kRest);
+        word_.end();
+        if (!is_still_ || (word && word.value().data == kOver)) return loop_.stop();
+        end_newcomer();
+    }
+
+    /// As long as it takes: while it is there, nobody who could reach it goes on.
+    void end_newcomer() {
+        constexpr std::chrono::milliseconds kAgain{2};
+        again_ = owner_.after(kAgain, [this] { end_newcomer(); });
+        try {
+            if (newcomer_.is_empty()) return loop_.stop();
+            newcomer_.kill();
+        } catch (const Error&) {
+            // It is tried again.
         }
-        loop_.stop();
     }
 
-    /// Who is privileged in the pod ends before the others go on.
+    /// The command hears why; who is privileged in the pod is killed now.
     void give_up(const Error& error) {
-        if (is_still_ && !newcomer_.empty())
-            cgroup::Group::open(host_, cgroup::Placement{newcomer_}).kill();
         launch::send_failed(socket_, error);
-        if (!is_still_) loop_.stop();
+        if (!is_still_) return loop_.stop();
+        newcomer_.kill();
     }
 
-    task::Stillness::Rules rules(const std::string& newcomer) {
+    task::Stillness::Rules rules() {
         const auto proc = sys::open_proc().or_throw("open", "/proc");
         const auto members = [this] {
             return std::make_unique<task::Members>(
@@ -82,7 +98,8 @@ class Guard {
         };
         return {[] { return std::vector<task::Members::Found>{}; },
                 members,
-                {cgroup::identity_of(host_, proc, ::getpid()), newcomer}};
+                {cgroup::identity_of(host_, proc, ::getpid()), newcomer_.path()},
+                [this](const cgroup::Group& group) { note_still(record_, group); }};
     }
 
     [[nodiscard]] std::optional<task::Members::Found> judge(FdRef proc, pid_t pid) const {
@@ -97,28 +114,38 @@ class Guard {
     }
 
     const cgroup::Host& host_;
-    std::string newcomer_;
+    cgroup::Group newcomer_;
+    FdRef record_;
     sys::NamespaceId wanted_;
     FdRef socket_;
     bool is_still_ = false;
     task::Loop loop_;
-    task::Owner owner_{loop_, "guard", [this](const Error& error) {
-                           launch::send_failed(socket_, error);
-                           loop_.stop();
-                       }};
-    task::Watch end_;
+    task::Owner owner_{loop_, "guard", [this](const Error& error) { give_up(error); }};
+    task::Watch word_;
+    task::Timer again_;
     task::Stillness stillness_;
 };
 
-int run_guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer,
-              FdRef socket) {
+Error error_in(std::string_view words) {
+    if (words.empty())
+        return Error(Code::failed_precondition,
+                     "pid mode nested: the process that holds the pod still was killed")
+            .with_fix("try again");
+    return launch::decode_failure(words);
+}
+
+int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
+              PodLock& lock, FdRef socket) {
     try {
         (void)sys::set_name("covey:guard");
         // Not to be ended with the command by a signal to its group.
         (void)::setsid();
-        const std::array keep{socket.get(), pid_namespace.get()};
+        const std::array keep{socket.get(), pid_namespace.get(), lock.record().get(),
+                              lock.folder().get()};
         sys::close_all_except(keep).or_throw("close", "the command's descriptors");
-        Guard{host, pid_namespace, newcomer, socket}.run();
+        Guard{host, pid_namespace, newcomer, lock.record(), socket}.run();
+        undo_standstill(lock.record(), host, Newcomer::dropped);
+        lock.let_go();
         return 0;
     } catch (const Error& error) {
         launch::send_failed(socket, error);
@@ -130,26 +157,54 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const std::string& 
 
 }  // namespace
 
-Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const std::string& newcomer) {
+Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer)
+    : host_(host), newcomer_(newcomer), lock_(PodLock::alone(pid_namespace)) {
+    note_newcomer(lock_.record(), newcomer);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     fault_point("runtime.freeze");
     auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "guard");
-    if (child.pid == 0) ::_exit(run_guard(host, pid_namespace, newcomer, sockets.child));
+    if (child.pid == 0)
+        ::_exit(run_guard(host, pid_namespace, newcomer.placement(), lock_, sockets.child));
     guard_ = std::move(child.pidfd);
     socket_ = std::move(sockets.parent);
     sockets.child.reset();
-    const auto answer = sys::receive_packet(socket_).or_throw("receive", "guard's report");
-    if (answer.data == kStill) return;
-    (void)sys::wait_process(guard_);
-    if (answer.data.empty())
-        throw Error(Code::internal, "the process that holds the pod still ended without a word");
-    throw launch::decode_failure(answer.data);
+    const auto answer = sys::receive_packet(socket_);
+    if (answer && answer.value().data == kStill) return;
+    auto error = answer ? error_in(answer.value().data)
+                        : Error::from_errno(answer.error(), "receive", "guard's report");
+    finish(Newcomer::dropped);  // there is none yet
+    throw error;
 }
 
 Stillness::~Stillness() {
+    if (guard_) finish(Newcomer::ends);
+}
+
+void Stillness::over() noexcept {
     (void)sys::send_packet(socket_, kOver);
-    socket_.reset();
-    (void)sys::wait_process(guard_);
+    finish(Newcomer::dropped);
+}
+
+Error Stillness::read_bad_news() const {
+    const auto packet = sys::receive_packet(socket_);
+    return error_in(packet ? std::string_view{packet.value().data} : std::string_view{});
+}
+
+void Stillness::finish(Newcomer newcomer) noexcept {
+    try {
+        socket_.reset();
+        const auto guard = std::move(guard_);
+        if (!sys::wait_ended(guard, kNewcomerLimit))
+            return report_warning(
+                "those who could reach the newborn stand still until it has ended: " +
+                newcomer_.survivors());
+        (void)sys::wait_process(guard);
+        // It was killed.
+        if (is_standstill_noted(lock_.record())) undo_standstill(lock_.record(), host_, newcomer);
+        lock_.let_go();
+    } catch (const std::exception& error) {
+        report_warning(std::string{"letting the pod go on: "} + error.what());
+    }
 }
 
 }  // namespace covey::runtime

@@ -1,6 +1,7 @@
 #include "runtime/sub_group.hpp"
 
 #include "base/text.hpp"
+#include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -33,15 +34,26 @@ void require_there(const std::string& mount, const std::string& path) {
             .with_fix("make the group below the container's first");
 }
 
+/// A group that the container sees, or one that was made beside its processes' on the host.
+std::string find_below(const std::string& mount, const std::string& container,
+                       const std::string& below) {
+    auto inside = cgroup::processes_path(mount, container) + below;
+    return sys::open_dir(mount + inside) ? std::move(inside) : container + below;
+}
+
 cgroup::Placement everywhere(const cgroup::Host& host, const cgroup::Placement& container,
                              const std::string& flag) {
     const auto below = relative_path(flag, flag);
     if (below.empty()) return container;
-    auto placement = container.below(std::string_view{below}.substr(1));
-    require_there(host.identity_mount(), placement.path);
+    const auto& identity = host.identity_mount();
+    cgroup::Placement placement{find_below(identity, container.path, below)};
+    require_there(identity, placement.path);
     // Where the container has no group of its own there is none to go below.
-    for (const auto& [controller, mount] : host.v1)
-        if (sys::open_dir(mount + container.in(mount))) require_there(mount, placement.in(mount));
+    for (const auto& [controller, mount] : host.v1) {
+        auto path = find_below(mount, container.in(mount), below);
+        if (sys::open_dir(mount + container.in(mount))) require_there(mount, path);
+        if (path != placement.path) placement.v1_paths[mount] = std::move(path);
+    }
     return placement;
 }
 
@@ -64,7 +76,7 @@ cgroup::Placement sub_group(const cgroup::Host& host, const cgroup::Placement& c
                 throw bad_flag(flag, fmt::format("no v1 hierarchy has controller '{}'", name));
             if (!named.emplace(name).second)
                 throw bad_flag(flag, fmt::format("controller {} is named twice", name));
-            const auto path = container.in(found->second) + below;
+            const auto path = find_below(found->second, container.in(found->second), below);
             require_there(found->second, path);
             placement.v1_paths[found->second] = path;
         }

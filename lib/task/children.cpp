@@ -1,5 +1,6 @@
 #include "task/children.hpp"
 
+#include "base/text.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
@@ -10,13 +11,16 @@
 #include <ctime>
 #include <string>
 
+#include <poll.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace covey::task {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kPatience{1000};  // with a tracer
 
 /// The thread goes on with the signal that it stopped for, as it would without a tracer. A stop
 /// that is not a signal's (an event's) has none.
@@ -88,10 +92,52 @@ void tend_children(pid_t kept) noexcept {
 sys::ExitStatus take_status(FdRef ended) {
     // Asked first: the number is the child's own until it is reaped.
     const auto number = sys::pidfd_number(ended).or_throw("look up", "a child");
-    if (const auto status = sys::try_wait_process(ended).or_throw("wait for", "a child"))
-        return *status;
+    // Most tracers wait for their tracees; then it leaves no zombie to whoever inherits it.
+    constexpr int kAgain = 5;  // milliseconds
+    const auto deadline = Clock::now() + kPatience;
+    do {
+        if (const auto status = sys::try_wait_process(ended).or_throw("wait for", "a child"))
+            return *status;
+        (void)::poll(nullptr, 0, kAgain);
+    } while (Clock::now() < deadline);
     if (const auto status = status_of_zombie(number)) return *status;
     return sys::wait_process(ended).or_throw("wait for", "a child");
+}
+
+namespace {
+
+/// Of the only thread. A kernel without the list (PROC_CHILDREN) has all processes looked at.
+std::set<pid_t> list_children() {
+    std::set<pid_t> children;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    constexpr std::size_t kMost = 16U << 20U;
+    if (const auto list = sys::read_file_at(proc, "thread-self/children", kMost)) {
+        for (const auto word : split(list.value(), ' '))
+            if (const auto pid = parse_u32(word)) children.insert(static_cast<pid_t>(*pid));
+        return children;
+    }
+    for (const pid_t pid : sys::list_processes(proc).or_throw("list", "processes"))
+        if (const auto stat = sys::read_stat(proc, pid); stat && stat.value().ppid == ::getpid())
+            children.insert(pid);
+    return children;
+}
+
+}  // namespace
+
+OwnChildren::OwnChildren() : before_(list_children()) {
+}
+
+void OwnChildren::kill_others() const noexcept {
+    try {
+        for (const pid_t pid : list_children()) {
+            if (before_.contains(pid)) continue;
+            // An unreaped child keeps its number.
+            if (const auto child = sys::pidfd_open(pid))
+                (void)sys::pidfd_send_signal(child.value(), SIGKILL);
+        }
+    } catch (const Error&) {
+        // Without a descriptor to look with: who waits for them is told who is left.
+    }
 }
 
 void reap_all_children(std::chrono::milliseconds limit) noexcept {

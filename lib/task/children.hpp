@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 
 #include <signal.h>
 #include <sys/types.h>
@@ -34,8 +35,22 @@ bool release_stopped();
 /// For a program that waits for one child: lets tracees go and reaps all who have ended but `kept`.
 void tend_children(pid_t kept) noexcept;
 /// The status of a child whose pidfd says that it has ended. It is reaped, or, if a tracer keeps
-/// it, when that one has gone and this process, or who inherits it, waits for it. Throws.
+/// it for longer than a second, when that one has gone and this process, or who inherits it, waits
+/// for it. Blocks for that second at most. Throws.
 [[nodiscard]] sys::ExitStatus take_status(FdRef ended);
+/// The children that this process has now, and their numbers as long as it does not wait for them:
+/// those that come later are its own doing, or of who is launched by it.
+class OwnChildren {
+  public:
+    OwnChildren();
+    /// SIGKILL to all that have come since, known or not, and what they leave behind: a child that
+    /// was stopped before it told its number too.
+    void kill_others() const noexcept;
+
+  private:
+    std::set<pid_t> before_;
+};
+
 /// Waits for all children until there are none, known or not, but no longer than `limit`; tracees
 /// are let go. Whoever shall end has been killed. Blocks.
 void reap_all_children(std::chrono::milliseconds limit) noexcept;

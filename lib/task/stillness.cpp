@@ -18,6 +18,14 @@ constexpr int kMostRounds = 16;
 // be held. They go on for as long as they were held at least, then it is tried again.
 constexpr int kMostTries = 5;
 constexpr std::chrono::milliseconds kBetweenTries{50};
+/// For the end of a launch that has been killed. Whoever deletes it is told who is left of it.
+constexpr std::chrono::milliseconds kLong{1000};
+
+void tell_long() {
+    log::warning(
+        "those who could reach a newborn of the pod stand still until its launch, which has "
+        "failed, has ended");
+}
 
 }  // namespace
 
@@ -133,6 +141,7 @@ void Stillness::freeze(const Members::Found& one) {
     }
     if (!limit_.is_set()) limit_ = owner_.after(patience(kLimit), [this] { on_limit(); });
     const bool is_paused = group->is_frozen();
+    if (!is_paused && rules_.noted) rules_.noted(*group);
     // First on the list: one that does not stop in time is thawed as well.
     auto& frozen = frozen_.emplace_back(Frozen{one, std::move(*group), !is_paused, nullptr});
     frozen.freezing =
@@ -163,14 +172,14 @@ void Stillness::try_again() {
     next_ = owner_.after(kBetweenTries, [this] { step_later(&Stillness::begin); });
 }
 
-/// The launch is told, and kills who is privileged in the pod; the rest waits for that, but not for
-/// ever. Nobody is there yet before all stood still.
+/// The launch is told, and kills who is privileged in the pod; when nobody of it is left it lets
+/// the others go. Nobody is there yet before all stood still.
 void Stillness::fail(const Error& error) {
     if (holders_.empty()) return thaw_all();
     const auto [id, told] = *holders_.begin();
     const bool is_exposed = still_;
     limit_.cancel();
-    if (is_exposed) next_ = owner_.after(kRest, [this, hold = id] { let_go(hold); });
+    if (is_exposed) next_ = owner_.after(kLong, [] { tell_long(); });
     told(error);
     if (!is_exposed) let_go(id);
 }

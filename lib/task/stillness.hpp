@@ -24,12 +24,11 @@ namespace covey::task {
 
 class Stillness {
   public:
-    /// From the first one that is told to stand still: then the launch is given up, and all go on
-    /// when nobody of it is left, or after the rest.
-    static constexpr std::chrono::milliseconds kLimit{40}, kRest{10};
+    /// From the first one that is told to stand still: then the launch is given up.
+    static constexpr std::chrono::milliseconds kLimit{40};
     /// Nothing: all stand still. An error: they did not, or the time was over before let_go(),
-    /// which is called all the same, after whoever is privileged in the pod has been killed. From
-    /// the loop.
+    /// which is called all the same, but not before whoever is privileged in the pod has been
+    /// killed and is gone: as long as he is there, nobody goes on. From the loop.
     using Told = std::function<void(std::optional<Error>)>;
 
     struct Rules {
@@ -39,6 +38,8 @@ class Stillness {
         std::function<std::unique_ptr<Members>()> others;
         /// Groups that must go on (this program's own): who is in one cannot stand still.
         std::vector<std::string> spared;
+        /// Before a group that is not paused is told to stand still. Null: nobody needs to know.
+        std::function<void(const cgroup::Group&)> noted = {};
     };
     /// `host` is borrowed.
     Stillness(Owner& owner, const cgroup::Host& host, Rules rules);

@@ -16,7 +16,7 @@ HEADING = "## Places"
 # What makes a channel, opens one that somebody else made, sends over one, or takes something from outside.
 CALLS = re.compile(
     r"(?<![\w.>])(?:sys::|std::|::)?"
-    r"(socketpair|seqpacket_pair|make_pipe|mkfifo_at|\w+_listen_at|\w+_connect_at|datagram_bind_at|send_datagram_to|"
+    r"(socketpair|seqpacket_pair|two_seqpacket_pairs|make_pipe|mkfifo_at|\w+_listen_at|\w+_connect_at|datagram_bind_at|send_datagram_to|"
     r"send_packet|memfd_create|pidfd_getfd|join_session_keyring|new_session_keyring|secure_getenv|getenv)\s*\(|"
     r"\b(sys::accept|sd_bus_open_system|sd_bus_open_user)\s*\(|socket\.(connect)\s*\(|(?<![\w.>])(?:::)?(environ)\b|"
     # A descriptor that another program inherits at a fixed number.

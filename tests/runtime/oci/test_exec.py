@@ -87,8 +87,11 @@ class Exec(OciTest):
         self.wait_exit(number)
         return {name: place.removeprefix(own) for _, names, place in lines for name in names.split(",") if place.startswith(own)}
 
-    def make_groups(self, name):
+    def make_groups(self, name, as_seen=False):
+        """Below the container's groups, or as the container sees them: below those of its processes."""
         for group in self.groups():
+            if as_seen and (group / "main").is_dir():
+                group /= "main"
             (group / name).mkdir()
             for file in ("cpuset.cpus", "cpuset.mems"):  # v1: empty at first, and then nobody may join
                 if (group / file).exists() and (group / "tasks").exists():
@@ -98,7 +101,12 @@ class Exec(OciTest):
         self.make_groups("sub")
         inside = self.in_groups("--cgroup", "/sub")
         self.assertEqual(set(inside.values()), {"/sub"}, inside)
-        self.assertTrue(set(self.in_groups().values()) <= {""})
+        self.assertTrue(set(self.in_groups().values()) <= {"", "/main"})
+
+    def test_a_group_as_the_container_sees_it(self):
+        self.make_groups("seen", as_seen=True)
+        inside = self.in_groups("--cgroup", "seen")
+        self.assertTrue(set(inside.values()) <= {"/seen", "/main/seen"}, inside)
 
     @unittest.skipUnless(os.path.isdir("/sys/fs/cgroup/pids"), "needs v1 hierarchies")
     def test_a_group_of_its_own_for_some_controllers(self):

@@ -273,8 +273,7 @@ class Lifecycle(OciTest):
         join = f"/proc/{sandbox_pid}/ns/pid"
         one, pid = self.start("probe", "daemonise", "sleep", "forever", "--", "sleep", "2",
                               change=lambda c: namespace(c, "pid", join))
-        group = next(path for path in self.groups() if path.name == one and (path / "cgroup.procs").exists()
-                     and (path / "cgroup.procs").read_text().split())
+        group = next(path / "main" for path in self.groups() if path.name == one and (path / "main").is_dir())
         both = lambda: len((group / "cgroup.procs").read_text().split()) == 2
         wait_for(both, what="the daemon beside its parent")
         members = {int(number) for number in (group / "cgroup.procs").read_text().split()}

@@ -9,9 +9,9 @@ import subprocess
 import time
 
 import test_exec
-from oci import BIN, RUNTIME, ConsoleSocket, OciTest, main, namespace, only_covey, wait_for
+from oci import BIN, RUNTIME, ConsoleSocket, main, namespace, only_covey, wait_for
+from pods import SANDBOX_ID, TYPE, PodTest
 
-SANDBOX_ID, TYPE = "io.kubernetes.cri.sandbox-id", "io.kubernetes.cri.container-type"
 CRIO_ID, CRIO_TYPE = "io.kubernetes.cri-o.SandboxID", "io.kubernetes.cri-o.ContainerType"
 # In the order of their numbers (capabilities(7)).
 CAPABILITIES = ["CAP_" + name for name in (
@@ -28,28 +28,7 @@ def with_ptrace(config):
 
 
 @only_covey("runc knows nothing of covey.dev")
-class Sharing(OciTest):
-    def setUp(self):
-        super().setUp()
-        self.pod, self.pod_pid = self.start("probe", "sleep", "forever", change=lambda c: c.update(
-            annotations={TYPE: "sandbox", SANDBOX_ID: "c1", "covey.dev/pid": "nested"}))
-
-    def joining(self, annotations, pid="path", change=None):
-        """A change of a bundle: in the pod's PID namespace by path, with annotations."""
-        def apply(config):
-            if pid != "own":
-                namespace(config, "pid", f"/proc/{self.pod_pid}/ns/pid" if pid == "path" else None)
-            namespace(config, "ipc", f"/proc/{self.pod_pid}/ns/ipc")
-            config["annotations"] = {SANDBOX_ID: self.pod, TYPE: "container", **annotations}
-            if change:
-                change(config)
-        return apply
-
-    def member(self, *args, change=None, **annotations):
-        """A running container; annotations with _ for the prefix: pid="nested"."""
-        keys = {f"covey.dev/{key}": value for key, value in annotations.items()}
-        return self.start("probe", *args, change=self.joining(keys, change=change))
-
+class Sharing(PodTest):
     def numbers(self, one):
         """The process numbers that a container's /proc shows."""
         return sorted(int(word) for word in json.loads(self.ok("exec", one, "probe", "ls", "/proc").stdout) if word.isdigit())
@@ -65,12 +44,6 @@ class Sharing(OciTest):
         self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
         self.assertEqual([group.name for group in self.groups() if group.name != self.pod], [])
         self.assertEqual(os.listdir(self.root), [self.pod])
-
-    def assert_nobody_frozen(self):
-        for group in self.groups():
-            events = group / "cgroup.events"
-            if events.exists():
-                self.assertIn("frozen 0", events.read_text(encoding="ascii"), group)
 
     def test_nested_by_the_path_that_the_engine_gives(self):
         sibling, _ = self.member("sleep", "forever")
@@ -237,10 +210,6 @@ class Sharing(OciTest):
             run.wait()
             wait_for(lambda: not self.still(), 5, "the thaw")
             self.ok("delete", "--force", one)
-
-    def still(self):
-        return [group for group in self.groups() if (group / "cgroup.events").exists() and
-                "frozen 1" in (group / "cgroup.events").read_text(encoding="ascii")]
 
     def test_one_who_was_paused_stays_so(self):
         sibling, _ = self.member("sleep", "forever")
