@@ -120,9 +120,11 @@ asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction ac
     require(*container, core::ContainerEvent::exec);
     const auto sandbox = state->registry.sandbox(container->request.sandbox);
     require_open(*sandbox);
-    if (!container->request.debug)
-        refuse_lending(*state, *sandbox, *container,
-                       {action.add_capabilities, action.uid || action.gid});
+    const ExecRights rights{action.add_capabilities, action.uid || action.gid};
+    if (!container->request.debug) refuse_lending(*state, *sandbox, *container, rights);
+    // For good: what it leaves behind has them too.
+    container->exec_rights.capabilities |= rights.capabilities;
+    container->exec_rights.other_user |= rights.other_user;
     const BusyGuard busy(sandbox);
 
     const auto config = exec_config_of(std::move(action));

@@ -56,14 +56,17 @@ class Pod {
     }
 
   private:
+    static void add_rights(AccessFacts& facts, const ExecRights& rights) {
+        facts.permitted |= rights.capabilities;
+        if (rights.other_user) facts.permitted |= kAnyUser;
+    }
+
     void add(const ContainerEntry& entry, const ExecRights& rights, FdRef proc) {
         try {
             auto facts = core::read_access_facts(proc, entry.request.id, entry.facts.pid);
             facts.restricted.inspect = entry.facts.config.access.inspect == spec::Reach::own;
-            if (&entry == &starting_) {
-                facts.permitted |= rights.capabilities;
-                if (rights.other_user) facts.permitted |= kAnyUser;
-            }
+            add_rights(facts, entry.exec_rights);
+            if (&entry == &starting_) add_rights(facts, rights);
             const bool runs =
                 &entry == &starting_ || entry.starting || core::has_started(entry.facts.state);
             members_.push_back({&entry, std::move(facts), runs});

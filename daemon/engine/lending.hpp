@@ -7,15 +7,7 @@
 
 #include "engine/state.hpp"
 
-#include <cstdint>
-
 namespace covey::daemon {
-
-/// What an exec has that its container's main process has not.
-struct ExecRights {
-    std::uint64_t capabilities = 0;
-    bool other_user = false;
-};
 
 /// `starting` is created or runs. Throws failed_precondition naming debugger, neighbour and remedy
 /// when with it somebody in the pod could get what it cannot reach by itself.

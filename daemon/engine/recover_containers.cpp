@@ -31,6 +31,7 @@ void adopt_container(Recovery& recovery, ContainerEntry& container, core::Contai
     const auto& seen = seen_of(recovery, container.request.id);
     container.complete = true;
     container.facts = std::move(facts);
+    container.exec_rights = {container.facts.exec_capabilities, container.facts.exec_other_user};
     // Its files may be half removed: what was told once stays true.
     if (!container.facts.exit) container.facts.exit = seen.exit;
     if (index.must_write(seen.created, container.facts.created_at))

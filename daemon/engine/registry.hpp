@@ -18,6 +18,12 @@
 
 namespace covey::daemon {
 
+/// What an exec has that its container's main process has not.
+struct ExecRights {
+    std::uint64_t capabilities = 0;
+    bool other_user = false;
+};
+
 struct ContainerEntry {
     explicit ContainerEntry(boost::asio::any_io_executor executor) : changed(std::move(executor)) {}
     CreateContainerAction request;  // with its pid mode filled in
@@ -31,7 +37,8 @@ struct ContainerEntry {
     bool last_exec_ended = false;
     /// An exit that came while the start was not answered yet.
     std::optional<core::ExitRecord> early_exit;
-    std::string problem;                       // why its state is or was unknown
+    ExecRights exec_rights;  // of all execs so far: what one has left behind has them too
+    std::string problem;     // why its state is or was unknown
     std::optional<ContainerRecord> unwritten;  // what is to be on disk and is not
     Signal changed;
 };

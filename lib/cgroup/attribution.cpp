@@ -11,19 +11,39 @@
 #include <unistd.h>
 
 namespace covey::cgroup {
-std::optional<std::string> cgroup_of(std::string_view text, std::string_view controller) {
-    constexpr std::string_view kRemoved = " (deleted)";  // a zombie outlives its group
+namespace {
+
+constexpr std::string_view kRemoved = " (deleted)";  // a zombie outlives its group
+
+std::optional<std::string_view> group_as_told(std::string_view text, std::string_view controller) {
     for (const auto line : split(text, '\n')) {
         const auto first = line.find(':');
         const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
         if (second == std::string_view::npos) continue;
         const auto names = split(line.substr(first + 1, second - first - 1), ',');
         if (std::find(names.begin(), names.end(), controller) == names.end()) continue;
-        auto path = line.substr(second + 1);
-        if (path.ends_with(kRemoved)) path.remove_suffix(kRemoved.size());
-        return std::string{path};
+        return line.substr(second + 1);
     }
     return std::nullopt;
+}
+
+std::string_view without_mark(std::string_view path) {
+    if (path.ends_with(kRemoved)) path.remove_suffix(kRemoved.size());
+    return path;
+}
+
+/// A tenant may have given a group of his that very name.
+bool is_a_name(const Host& host, std::string_view path) {
+    return path.ends_with(kRemoved) &&
+           sys::open_dir(host.identity_mount() + below_root(path, host.identity_root)).has_value();
+}
+
+}  // namespace
+
+std::optional<std::string> cgroup_of(std::string_view text, std::string_view controller) {
+    const auto path = group_as_told(text, controller);
+    if (!path) return std::nullopt;
+    return std::string{without_mark(*path)};
 }
 
 std::string below_root(std::string_view path, std::string_view root) {
@@ -42,8 +62,9 @@ std::string identity_of(const Host& host, FdRef proc, pid_t pid) {
     if (!text && text.error() == ENAMETOOLONG) return "/../(longer than PATH_MAX)";
     if (!text && (text.error() == ENOENT || text.error() == ESRCH)) return {};
     if (!text) throw Error::from_errno(text.error(), "read", "/proc/" + name);
-    const auto path = cgroup_of(text.value(), host.unified.empty() ? "freezer" : "");
-    if (!path) return {};
+    const auto told = group_as_told(text.value(), host.unified.empty() ? "freezer" : "");
+    if (!told) return {};
+    const std::optional path{std::string{is_a_name(host, *told) ? *told : without_mark(*told)}};
     // Cut off by the kernel: the group that the last whole component names is above the process's.
     const bool is_cut = path->size() >= kLongestTold;
     return below_root(is_cut ? std::string{parent_path(*path)} : *path, host.identity_root);

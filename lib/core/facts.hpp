@@ -96,6 +96,10 @@ struct ContainerFacts {
     std::int64_t paused_at = 0;  // only in the state paused
     std::optional<ExitRecord> exit;
     bool record_stale = false;  // as the sandbox's
+    /// What execs have been given that the main process has not, for good: who was started by one
+    /// may be there still.
+    std::uint64_t exec_capabilities = 0;
+    bool exec_other_user = false;
 };
 
 struct ExecConfig {

@@ -88,6 +88,8 @@ Json to_json(const ContainerFacts& facts) {
     if (is_paused) json["pausedAt"] = facts.paused_at;
     if (facts.exit) json["exit"] = to_json(*facts.exit);
     if (facts.record_stale) json["recordStale"] = true;
+    if (facts.exec_capabilities != 0) json["execCapabilities"] = facts.exec_capabilities;
+    if (facts.exec_other_user) json["execOtherUser"] = true;
     return json;
 }
 
@@ -113,6 +115,10 @@ ContainerFacts read_container_facts(Fields fields) {
     }
     if (fields.find("exit") != nullptr) facts.exit = read_exit_record(fields.object("exit"));
     if (fields.find("recordStale") != nullptr) facts.record_stale = fields.flag("recordStale");
+    if (fields.find("execCapabilities") != nullptr)
+        facts.exec_capabilities = fields.number<std::uint64_t>("execCapabilities");
+    if (fields.find("execOtherUser") != nullptr)
+        facts.exec_other_user = fields.flag("execOtherUser");
     return facts;
 }
 

@@ -118,13 +118,14 @@ class HandShake {
     [[nodiscard]] bool is_born() const noexcept { return init_ != 0; }
     [[nodiscard]] bool is_over() const noexcept { return over_; }
 
+    /// Nothing is due of the newborn but to execute its program.
+    [[nodiscard]] bool is_settled() const { return said_.ready || (!expect_.gate && init_ != 0); }
+
   private:
     void take_launchers(LauncherMessage message, pid_t sender);
     void take_newborns(NewbornMessage message, pid_t sender);
     void take_settled(sys::Packet packet);
     [[nodiscard]] bool is_launcher(pid_t sender);
-    /// Nothing is due of the newborn but to execute its program.
-    [[nodiscard]] bool is_settled() const { return said_.ready || (!expect_.gate && init_ != 0); }
 
     void on(Prepared message);
     void on(const HooksDue& message, pid_t sender);

@@ -121,6 +121,15 @@ void cgroup(Sections& s, const Item& item) {
     s.add(MountCgroup{item.target, item.options.flags, with_v1, own});
 }
 
+void proc(Sections& s, Item& item) {
+    const auto& access = s.request.access;
+    // An equal user writes oom_score_adj and its like in a neighbour's folder: no domain asks.
+    if (access.see == spec::Reach::pod && access.signal == spec::Reach::own && has_neighbours(s))
+        item.options.flags.set |= MOUNT_ATTR_RDONLY;
+    s.add(
+        MountProc{item.target, proc_options(access, take_data(item.options)), item.options.flags});
+}
+
 /// The last mount before this one at the same place that a remount can change; the operations' size
 /// if there is none. A cgroup mount may be of several filesystems.
 std::size_t mounted_before(const Sections& s, const std::string& target) {
@@ -181,9 +190,7 @@ void compile_mount(Sections& s, Item& item) {
         case MountKind::bind:
             return bind(s, item);
         case MountKind::proc:
-            return s.add(MountProc{item.target,
-                                   proc_options(s.request.access, take_data(item.options)),
-                                   item.options.flags});
+            return proc(s, item);
         case MountKind::cgroup:
             no_data(s, item, "cgroup mount");
             return cgroup(s, item);

@@ -143,6 +143,18 @@ void ContainerStore::remove(const std::string& id) const {
     sys::remove_tree_at(folder_, id).or_throw("remove folder", root_ + "/" + id);
 }
 
+std::vector<std::string> ContainerStore::groups() const {
+    std::vector<std::string> all;
+    for (const auto& id : ids())
+        try {
+            auto path = open_container(id).read().cgroup.path;
+            if (!path.empty()) all.push_back(std::move(path));
+        } catch (const Error&) {
+            // Deleted meanwhile, or damaged.
+        }
+    return all;
+}
+
 std::vector<std::string> ContainerStore::ids() const {
     if (!folder_) return {};
     const auto folder = sys::open_at(folder_, ".", O_RDONLY | O_DIRECTORY).or_throw("open", root_);

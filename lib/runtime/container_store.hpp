@@ -57,6 +57,8 @@ class ContainerStore {
     [[nodiscard]] bool has(const std::string& id) const;
     void remove(const std::string& id) const;
     [[nodiscard]] std::vector<std::string> ids() const;
+    /// Of all containers that have one; a record that cannot be read is passed over.
+    [[nodiscard]] std::vector<std::string> groups() const;
     [[nodiscard]] const std::string& root() const noexcept { return root_; }
 
   private:

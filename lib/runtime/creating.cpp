@@ -243,6 +243,7 @@ HandShake::Input Creation::hand_shake_input() {
             shared_.file,
             cgroups_ ? &*cgroups_ : nullptr,
             group_ ? &*group_ : nullptr,
+            [this] { return store_->groups(); },
             record_.cgroup.path,
             true,
             expect,

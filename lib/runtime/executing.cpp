@@ -140,6 +140,7 @@ class Execution {
                 FdRef{-1},
                 cgroups_ ? &*cgroups_ : nullptr,
                 nullptr,
+                {},
                 placement_.path,
                 false,
                 expect,

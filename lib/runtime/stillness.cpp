@@ -34,15 +34,16 @@ namespace {
 
 // The guard's word, and the command's: the end of the stream without that is the launch's failure,
 // or the command's death.
-constexpr std::string_view kStill = "still", kOver = "over";
+constexpr std::string_view kAllStill = "still", kOver = "over";
 constexpr int kNewcomerLimit = 5000;  // milliseconds that a command waits for a newcomer's end
 
 /// In the guard process.
 class Guard {
   public:
     Guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
-          FdRef record, FdRef socket)
+          const std::vector<std::string>& containers, FdRef record, FdRef socket)
         : host_(host),
+          containers_(containers),
           newcomer_(cgroup::Group::open(host, newcomer)),
           record_(record),
           wanted_(sys::namespace_id(pid_namespace).or_throw("stat", "the pod's PID namespace")),
@@ -55,7 +56,7 @@ class Guard {
         (void)stillness_.hold([this](const std::optional<Error>& error) {
             if (error) return give_up(*error);
             is_still_ = true;
-            sys::send_packet(socket_, kStill).or_throw("send", "report");
+            sys::send_packet(socket_, kAllStill).or_throw("send", "report");
         });
         loop_.run();
     }
@@ -99,6 +100,7 @@ class Guard {
         return {[] { return std::vector<task::Members::Found>{}; },
                 members,
                 {cgroup::identity_of(host_, proc, ::getpid()), newcomer_.path()},
+                [this](const std::string& group) { return container_of(group); },
                 [this](const cgroup::Group& group) { note_still(record_, group); }};
     }
 
@@ -109,11 +111,18 @@ class Guard {
         if (!id || !(id.value() == wanted_) || !task::is_in_own_user_namespace(proc, pid))
             return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
-        if (group.empty()) return std::nullopt;
+        if (group.empty() || task::has_ended(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} of cgroup {}", pid, group)};
     }
 
+    [[nodiscard]] std::string container_of(const std::string& group) const {
+        for (const auto& top : containers_)
+            if (cgroup::is_in_group(group, top)) return top;
+        return group;
+    }
+
     const cgroup::Host& host_;
+    const std::vector<std::string>& containers_;
     cgroup::Group newcomer_;
     FdRef record_;
     sys::NamespaceId wanted_;
@@ -135,7 +144,7 @@ Error error_in(std::string_view words) {
 }
 
 int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
-              PodLock& lock, FdRef socket) {
+              const std::vector<std::string>& containers, PodLock& lock, FdRef socket) {
     try {
         (void)sys::set_name("covey:guard");
         // Not to be ended with the command by a signal to its group.
@@ -143,7 +152,7 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
         const std::array keep{socket.get(), pid_namespace.get(), lock.record().get(),
                               lock.folder().get()};
         sys::close_all_except(keep).or_throw("close", "the command's descriptors");
-        Guard{host, pid_namespace, newcomer, lock.record(), socket}.run();
+        Guard{host, pid_namespace, newcomer, containers, lock.record(), socket}.run();
         undo_standstill(lock.record(), host, Newcomer::dropped);
         lock.let_go();
         return 0;
@@ -157,19 +166,21 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
 
 }  // namespace
 
-Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer)
+Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer,
+                     const std::vector<std::string>& containers)
     : host_(host), newcomer_(newcomer), lock_(PodLock::alone(pid_namespace)) {
     note_newcomer(lock_.record(), newcomer);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     fault_point("runtime.freeze");
     auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "guard");
     if (child.pid == 0)
-        ::_exit(run_guard(host, pid_namespace, newcomer.placement(), lock_, sockets.child));
+        ::_exit(
+            run_guard(host, pid_namespace, newcomer.placement(), containers, lock_, sockets.child));
     guard_ = std::move(child.pidfd);
     socket_ = std::move(sockets.parent);
     sockets.child.reset();
     const auto answer = sys::receive_packet(socket_);
-    if (answer && answer.value().data == kStill) return;
+    if (answer && answer.value().data == kAllStill) return;
     auto error = answer ? error_in(answer.value().data)
                         : Error::from_errno(answer.error(), "receive", "guard's report");
     finish(Newcomer::dropped);  // there is none yet

@@ -13,6 +13,9 @@
 #include "runtime/pod_lock.hpp"
 #include "runtime/standstill.hpp"
 
+#include <string>
+#include <vector>
+
 namespace covey::runtime {
 
 class Stillness {
@@ -21,7 +24,9 @@ class Stillness {
     /// or that does not stop. A group that is frozen already stays so afterwards. When the launch
     /// takes longer than they may stand still, the guard kills the newcomer's group.
     /// `host` and `newcomer`, the group of the container that is being made, are borrowed.
-    Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer);
+    /// `containers`: the topmost groups of all that might be in the pod.
+    Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer,
+              const std::vector<std::string>& containers);
     /// The launch has failed: the newcomer ends, then all go on. Blocks for that, 5 s at most; a
     /// newcomer that has not ended by then keeps the guard, and the pod still, and is named in a
     /// warning.

@@ -52,6 +52,8 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     state->facts.container = facts_.config.id;
     state->facts.exec = id;
     state->facts.cgroup = facts_.cgroup + "/" + id + ".exec";
+    facts_.exec_capabilities |= state->config.add_capabilities;
+    facts_.exec_other_user |= state->config.uid || state->config.gid;
     // For good: what the exec leaves behind has it as well.
     if (in_own_user_namespace_ && task::is_enough_to_reach(state->config.add_capabilities))
         reaches_ = true;

@@ -273,23 +273,37 @@ void Shim::on(core::Shutdown, ReplyTo reply) {
 
 task::Stillness::Rules Shim::stillness_rules() {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
-    return {
-        [this] {
-            std::vector<task::Members::Found> found;
-            for (const auto& [id, entry] : containers_)
-                if (entry->could_reach_newborn() && entry->group() != nullptr)
-                    found.push_back(entry->as_member());
-            return found;
-        },
-        [this] { return strangers_of(host_, *sandbox_, [this] { return container_groups(); }); },
-        {cgroup::identity_of(host_, proc, ::getpid())}};
+    return {[this] {
+                std::vector<task::Members::Found> found;
+                for (const auto& [id, entry] : containers_)
+                    if (entry->could_reach_newborn() && entry->group() != nullptr)
+                        found.push_back(entry->as_member());
+                return found;
+            },
+            [this] {
+                return strangers_of(
+                    host_, *sandbox_, [this] { return container_groups(Reaching::yes); },
+                    [this] { return container_groups(Reaching::no); });
+            },
+            {cgroup::identity_of(host_, proc, ::getpid())},
+            [this](const std::string& group) { return container_of(group); }};
 }
 
-std::vector<const cgroup::Group*> Shim::container_groups() {
+std::vector<const cgroup::Group*> Shim::container_groups(Reaching which) {
     std::vector<const cgroup::Group*> groups;
     for (const auto& [id, entry] : containers_)
-        if (const auto* group = entry->group()) groups.push_back(group);
+        if (const auto* group = entry->group();
+            group != nullptr && entry->could_reach_newborn() == (which == Reaching::yes))
+            groups.push_back(group);
     return groups;
+}
+
+std::string Shim::container_of(const std::string& group) const {
+    for (const auto& [id, entry] : containers_)
+        if (const auto* own = entry->group();
+            own != nullptr && cgroup::is_in_group(group, own->path()))
+            return own->path();
+    return group;
 }
 
 void Shim::forget(const std::string& id) {

@@ -52,7 +52,11 @@ class Shim {
     void give_up_stop();
     void forget(const std::string& id);
     [[nodiscard]] task::Stillness::Rules stillness_rules();
-    [[nodiscard]] std::vector<const cgroup::Group*> container_groups();
+    enum class Reaching { no, yes };
+    /// Of those who could reach a privileged newborn, or of the others.
+    [[nodiscard]] std::vector<const cgroup::Group*> container_groups(Reaching which);
+    /// The topmost group of the container that `group` is in; else `group`.
+    [[nodiscard]] std::string container_of(const std::string& group) const;
 
     task::Loop loop_;
     task::Owner owner_;  // the sandbox

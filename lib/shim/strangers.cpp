@@ -3,6 +3,7 @@
 #include "base/fault.hpp"
 #include "launch/sources.hpp"
 #include "sys/mount.hpp"
+#include "sys/proc.hpp"
 
 #include <fmt/format.h>
 
@@ -22,20 +23,36 @@ UniqueFd open_pod_proc(const Sandbox& sandbox) {
     return sys::finish_filesystem(context, 0).or_throw("create filesystem", "proc");
 }
 
+using Groups = std::function<std::vector<const cgroup::Group*>()>;
+
+bool is_in_one_of(const Groups& groups, const std::string& group) {
+    const auto all = groups();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const auto* one) { return cgroup::is_in_group(group, one->path()); });
+}
+
+/// Somebody in a container that could not reach: its own processes have not what that takes, or see
+/// nothing of the pod's namespace; one that has come from elsewhere may.
+bool could_reach_from_there(FdRef proc, pid_t pid) {
+    const auto status = sys::read_status(proc, pid);
+    if (!status) return false;
+    return status.value().ns_pids.size() == 1 &&
+           task::is_enough_to_reach(status.value().cap_bounding);
+}
+
 }  // namespace
 
-std::unique_ptr<task::Members> strangers_of(
-    const cgroup::Host& host, const Sandbox& sandbox,
-    std::function<std::vector<const cgroup::Group*>()> own) {
+std::unique_ptr<task::Members> strangers_of(const cgroup::Host& host, const Sandbox& sandbox,
+                                            Groups held, Groups others) {
     fault_point("container.freeze_strangers");
-    auto judge = [&host, pause = sandbox.facts().cgroup + "/pause", own = std::move(own)](
-                     FdRef proc, pid_t pid) -> std::optional<task::Members::Found> {
+    auto judge = [&host, pause = sandbox.facts().cgroup + "/pause", held = std::move(held),
+                  others = std::move(others)](FdRef proc,
+                                              pid_t pid) -> std::optional<task::Members::Found> {
         const auto group = cgroup::identity_of(host, proc, pid);
-        if (group.empty() || cgroup::is_in_group(group, pause)) return std::nullopt;
-        const auto groups = own();
-        if (std::any_of(groups.begin(), groups.end(),
-                        [&](const auto* one) { return cgroup::is_in_group(group, one->path()); }))
+        if (group.empty() || task::has_ended(proc, pid) || is_in_one_of(held, group))
             return std::nullopt;
+        if (cgroup::is_in_group(group, pause) && pid == 1) return std::nullopt;
+        if (is_in_one_of(others, group) && !could_reach_from_there(proc, pid)) return std::nullopt;
         if (!task::is_in_own_user_namespace(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} (its number in the pod)", pid)};
     };

@@ -1,6 +1,7 @@
-// Processes of the pod's PID namespace that are in none of Covey's containers: another runtime has
-// put them there by the namespace's path (`POST …/oci`, runc), or somebody with nsenter(1). Found
-// through a procfs of the pod's namespace, by cgroup. Thread rule: the loop's thread.
+// Processes of the pod's PID namespace that could reach a privileged newborn, and are in no
+// container that is known to: another runtime has put them there by the namespace's path (`POST
+// …/oci`, runc), or somebody with nsenter(1), or they have moved into the group of a container that
+// could not. Found through a procfs of the pod's namespace. Thread rule: the loop's thread.
 #pragma once
 
 #include "cgroup/cgroup.hpp"
@@ -13,10 +14,11 @@
 
 namespace covey::shim {
 
-/// Those of them who could reach a privileged newborn. `host` and `sandbox` are borrowed; `own`
-/// gives the groups of all the pod's containers.
+/// `host` and `sandbox` are borrowed; `held` gives the groups of all the pod's containers
+/// that are held still anyway, `others` of the others.
 [[nodiscard]] std::unique_ptr<task::Members> strangers_of(
     const cgroup::Host& host, const Sandbox& sandbox,
-    std::function<std::vector<const cgroup::Group*>()> own);
+    std::function<std::vector<const cgroup::Group*>()> held,
+    std::function<std::vector<const cgroup::Group*>()> others);
 
 }  // namespace covey::shim

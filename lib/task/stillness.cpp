@@ -84,7 +84,7 @@ void Stillness::look() {
     for (const auto& one : std::exchange(found_, {}))
         freeze(one);
     // Again until nobody new is found: who ran meanwhile may have forked or joined.
-    looks_again_ = frozen_.size() != before;
+    looks_again_ = frozen_.size() != before || std::exchange(has_moved_, false);
     if (looks_again_ && ++rounds_ == kMostRounds)
         throw Error(Code::timeout, "the pod's processes keep coming in new cgroups")
             .with_fix("try again when what another runtime does in the pod is over");
@@ -127,7 +127,8 @@ void Stillness::check_spared(const Members::Found& one) const {
         .with_fix("run what is in the pod in cgroups of its own, or use pid mode pod or container");
 }
 
-void Stillness::freeze(const Members::Found& one) {
+void Stillness::freeze(Members::Found one) {
+    if (rules_.top_of) one.group = rules_.top_of(one.group);
     check_spared(one);
     if (std::any_of(frozen_.begin(), frozen_.end(),
                     [&](const auto& frozen) { return frozen.who.group == one.group; }))
@@ -137,13 +138,16 @@ void Stillness::freeze(const Members::Found& one) {
         group.emplace(cgroup::Group::open(host_, cgroup::Placement{one.group}));
     } catch (const Error& error) {
         if (error.code() != Code::not_found) throw;
-        return;  // a zombie's
+        // It was there a moment ago, and so was a process that is no zombie: it has moved.
+        has_moved_ = true;
+        return;
     }
     if (!limit_.is_set()) limit_ = owner_.after(patience(kLimit), [this] { on_limit(); });
     const bool is_paused = group->is_frozen();
     if (!is_paused && rules_.noted) rules_.noted(*group);
     // First on the list: one that does not stop in time is thawed as well.
-    auto& frozen = frozen_.emplace_back(Frozen{one, std::move(*group), !is_paused, nullptr});
+    auto& frozen =
+        frozen_.emplace_back(Frozen{std::move(one), std::move(*group), !is_paused, nullptr});
     frozen.freezing =
         std::make_unique<Freezing>(owner_, frozen.group, patience(kLimit) * 3 / 4,
                                    [this, &frozen](bool stands) { on_stopped(frozen, stands); });
@@ -188,7 +192,7 @@ void Stillness::thaw_all() noexcept {
     next_.cancel();
     limit_.cancel();
     found_.clear();
-    still_ = looks_again_ = false;
+    still_ = looks_again_ = has_moved_ = false;
     for (auto& one : std::exchange(frozen_, {})) {
         one.freezing.reset();
         try {

@@ -38,6 +38,10 @@ class Stillness {
         std::function<std::unique_ptr<Members>()> others;
         /// Groups that must go on (this program's own): who is in one cannot stand still.
         std::vector<std::string> spared;
+        /// The topmost group of the container that a group is in, the same one if it is in none:
+        /// what is below that its processes may name, make, leave and thaw as they like. Null: each
+        /// group is its own.
+        std::function<std::string(const std::string& group)> top_of = {};
         /// Before a group that is not paused is told to stand still. Null: nobody needs to know.
         std::function<void(const cgroup::Group&)> noted = {};
     };
@@ -68,7 +72,7 @@ class Stillness {
     void begin();
     void try_again();
     void look();
-    void freeze(const Members::Found& one);
+    void freeze(Members::Found one);
     void check_spared(const Members::Found& one) const;
     void on_stopped(Frozen& one, bool stands);
     void go_on();
@@ -87,7 +91,7 @@ class Stillness {
     Timer next_, limit_;
     std::uint64_t next_hold_ = 1;
     int rounds_ = 0, tries_ = 0;
-    bool looks_again_ = false, still_ = false;
+    bool looks_again_ = false, has_moved_ = false, still_ = false;
 };
 
 }  // namespace covey::task

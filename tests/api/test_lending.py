@@ -91,6 +91,17 @@ class Lending(DebugTest):
         answer = self.client.post(f"/v1/containers/{thief}/exec?cmd=true&cap=SYS_PTRACE")
         self.assert_problem(answer, "failed_precondition", container, thief, "CAP_SYS_ADMIN")
 
+    def test_an_exec_that_had_more_before_the_debugger_came_counts(self):
+        """Seen lending before: what the exec has left behind traces the debugger. Another coveyd knows it too."""
+        sandbox = self.sandbox(pidMode="pod")
+        self.bare(sandbox, "app", 1001)
+        thief = self.neighbour(sandbox)
+        self.assertEqual(self.run_in(thief, "true", cap="SYS_PTRACE")[0], 0)
+        self.refused(sandbox, f"'{thief}'", "CAP_SYS_ADMIN", target="app", profile="sysadmin")
+        self.daemon.kill()
+        self.daemon.start()
+        self.refused(sandbox, f"'{thief}'", "CAP_SYS_ADMIN", target="app", profile="sysadmin")
+
 
 if __name__ == "__main__":
     main()

@@ -150,7 +150,7 @@ TEST_CASE("a private container lives, execs and ends as any other, in every mode
 TEST_CASE("capabilities that open what access closes are refused") {
     COVEY_REQUIRES("root");
     Lab lab;
-    for (const char* name : {"SYS_ADMIN", "PERFMON"}) {
+    for (const char* name : {"SYS_ADMIN", "PERFMON", "SYS_BOOT"}) {
         for (const char* access : {"private", "observer"}) {
             auto options = with_access(access);
             options.add_capabilities = {name};

@@ -24,8 +24,8 @@ using namespace covey::test;
 namespace {
 
 constexpr int kExecs = 60;
-/// Without CAP_SYS_ADMIN (21) and CAP_PERFMON (38).
-constexpr const char* kAll = "1bfffdfffff";
+/// Without CAP_SYS_ADMIN (21), CAP_SYS_BOOT (22) and CAP_PERFMON (38).
+constexpr const char* kAll = "1bfff9fffff";
 
 /// All that restricted access goes with.
 ContainerOptions thief_in(PidMode mode, const char* access) {
@@ -33,7 +33,7 @@ ContainerOptions thief_in(PidMode mode, const char* access) {
     options.access = access;
     const auto own = sys::get_capabilities().or_throw("read", "own capabilities").permitted;
     for (const auto& name : spec::capability_names_of(own))
-        if (name != "CAP_SYS_ADMIN" && name != "CAP_PERFMON")
+        if (name != "CAP_SYS_ADMIN" && name != "CAP_SYS_BOOT" && name != "CAP_PERFMON")
             options.add_capabilities.push_back(name);
     return options;
 }

@@ -274,6 +274,19 @@ class Sharing(PodTest):
         one, _ = self.member("sleep", "forever", access="observer")
         self.assertIn(1, self.numbers(one))
         self.assertEqual(self.call("exec", one, "probe", "kill", "1", "0").stdout.strip(), "EPERM")
+        # Seen written before: who is ended first when memory is short.
+        written = self.call("exec", one, "probe", "write", "/proc/1/oom_score_adj", "1000").stdout.strip()
+        self.assertEqual(written, "EROFS")
+
+    def test_a_restricted_container_in_the_pod_has_no_sys_boot(self):
+        """reboot(2) kills the first process of the PID namespace: the pod's."""
+        def with_boot(config):
+            for kind in ("bounding", "permitted", "effective"):
+                config["process"]["capabilities"][kind] = ["CAP_KILL", "CAP_SYS_BOOT"]
+            namespace(config, "pid", f"/proc/{self.pod_pid}/ns/pid")
+            config["annotations"] = {"covey.dev/access": "private"}
+        one, bundle = self.bundle("probe", "sleep", "forever", change=with_boot)
+        self.fails("CAP_SYS_BOOT", "create", "--bundle", bundle, one)
 
     def test_the_spawner_ends_with_the_container(self):
         one, pid = self.member("sleep", "forever", access="private")
@@ -298,7 +311,7 @@ class Sharing(PodTest):
         """All capabilities that restricted access goes with."""
         status = pathlib.Path("/proc/self/status").read_text(encoding="ascii").split("CapPrm:")[1].split()[0]
         own = {number for number in range(64) if int(status, 16) >> number & 1}
-        names = [name for number, name in enumerate(CAPABILITIES) if number in own and name not in ("CAP_SYS_ADMIN", "CAP_PERFMON")]
+        names = [name for number, name in enumerate(CAPABILITIES) if number in own and name not in ("CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_PERFMON")]
         config["process"]["capabilities"] = {kind: names for kind in ("bounding", "effective", "permitted")}
         return sum(1 << number for number, name in enumerate(CAPABILITIES) if name in names)
 
