@@ -42,10 +42,12 @@ ContainerOptions thief_in(PidMode mode, const char* access) {
 std::vector<pid_t> sessions_of(const std::string& comm) {
     std::vector<pid_t> found;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        if (text_of(entry.path() / "stat").find("(" + comm + ")") == std::string::npos) continue;
+        // Once more: the kernel reads the session first and the name at last, and a session was
+        // made before the name.
         const auto text = text_of(entry.path() / "stat");
         const auto close = text.rfind(')');
-        if (close == std::string::npos || text.find("(" + comm + ")") == std::string::npos)
-            continue;
+        if (close == std::string::npos) continue;
         std::istringstream rest{text.substr(close + 1)};
         std::string state;
         pid_t parent = 0, group = 0, session = 0;
