@@ -101,6 +101,8 @@ class Lending(DebugTest):
         self.daemon.kill()
         self.daemon.start()
         self.refused(sandbox, f"'{thief}'", "CAP_SYS_ADMIN", target="app", profile="sysadmin")
+        self.warm_up()
+        self.before = self.descriptors_at_rest()
 
 
 if __name__ == "__main__":
