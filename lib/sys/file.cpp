@@ -171,28 +171,6 @@ Result<void> remove_tree_on(FdRef dir, const std::string& name, dev_t device) {
     return {};
 }
 
-template <typename Wanted>
-Result<std::vector<std::string>> list_entries(FdRef dir, Wanted&& wanted) {
-    // A descriptor of its own: fdopendir takes it over, and O_PATH ones cannot be read.
-    auto readable = open_at(dir, ".", O_RDONLY | O_DIRECTORY);
-    if (!readable) return Errno{readable.error()};
-    DIR* stream = ::fdopendir(readable.value().get());
-    if (stream == nullptr) return last_errno();
-    (void)readable.value().release();  // closedir closes it
-    std::vector<std::string> names;
-    errno = 0;
-    while (const dirent* entry = ::readdir(stream)) {
-        const std::string_view name{static_cast<const char*>(entry->d_name)};
-        if (name != "." && name != ".." && wanted(*entry)) names.emplace_back(name);
-        errno = 0;
-    }
-    const int error = errno;
-    ::closedir(stream);
-    if (error != 0) return Errno{error};
-    std::sort(names.begin(), names.end());
-    return names;
-}
-
 }  // namespace
 
 Result<void> remove_tree_at(FdRef dir, std::string_view path) {
@@ -240,15 +218,24 @@ Result<std::string> readlink_at(FdRef dir, std::string_view path) {
 }
 
 Result<std::vector<std::string>> list_dir(FdRef dir) {
-    return list_entries(dir, [](const dirent&) { return true; });
-}
-
-Result<std::vector<std::string>> list_folders(FdRef dir) {
-    return list_entries(dir, [&](const dirent& entry) {
-        if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
-        const auto status = stat_at(dir, static_cast<const char*>(entry.d_name));
-        return status && S_ISDIR(status.value().st_mode);
-    });
+    // A descriptor of its own: fdopendir takes it over, and O_PATH ones cannot be read.
+    auto readable = open_at(dir, ".", O_RDONLY | O_DIRECTORY);
+    if (!readable) return Errno{readable.error()};
+    DIR* stream = ::fdopendir(readable.value().get());
+    if (stream == nullptr) return last_errno();
+    (void)readable.value().release();  // closedir closes it
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream)) {
+        const std::string_view name{static_cast<const char*>(entry->d_name)};
+        if (name != "." && name != "..") names.emplace_back(name);
+        errno = 0;
+    }
+    const int error = errno;
+    ::closedir(stream);
+    if (error != 0) return Errno{error};
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 Result<void> try_lock(FdRef fd) {

@@ -71,9 +71,6 @@ Result<std::uint64_t> filesystem_magic_of(const std::string& path);
 Result<std::string> readlink_at(FdRef dir, std::string_view path);
 /// Names in the folder but "." and "..", sorted.
 Result<std::vector<std::string>> list_dir(FdRef dir);
-/// Those of them that are folders themselves (no symlinks). On filesystems that tell an entry's
-/// type in the list, as cgroupfs does, a call for the whole folder and none for each entry.
-Result<std::vector<std::string>> list_folders(FdRef dir);
 
 /// flock(2) LOCK_EX|LOCK_NB; EWOULDBLOCK when another has it. Held until the descriptor is closed.
 Result<void> try_lock(FdRef fd);

@@ -175,7 +175,7 @@ class Leaks:
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+                with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
                     in_group = self.daemon.parent in file.read()
                 with open(f"/proc/{pid}/cmdline", "rb") as file:
                     command = file.read()
