@@ -222,12 +222,6 @@ class Podman(EngineTest):
         self.assertIn("sleep 1000", self.podman("top", "main", "pid", "args")[0])
         private.wait_for(lambda: self.podman("logs", "main")[0] == "line\n", 5, "the log")
 
-    def test_the_end_of_memory_is_told(self):
-        """conmon waits for it in the group that init is in."""
-        self.start_busybox("hog", "tail", "/dev/zero", flags=["--memory", "24m", "--memory-swap", "24m"])
-        self.assertEqual(self.podman("wait", "hog")[0], "137\n")
-        self.assertEqual(self.inspect("hog", "{{.State.OOMKilled}}"), "true")
-
     def test_stop(self):
         self.start_busybox("kind", "sh", "-c", "trap 'exit 9' TERM; trap 'exit 8' USR1; echo ready; while true; do sleep 0.1; done")
         private.wait_for(lambda: self.podman("logs", "kind")[0] == "ready\n", 5, "ready")
