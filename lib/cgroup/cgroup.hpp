@@ -9,7 +9,7 @@
 // A group's path is the same in each hierarchy: `/covey/<sandbox>.pod/<container>.ctr/<exec>.exec`.
 // A container's own processes are in `main` below its group, in the hierarchies whose limits hold
 // for what is below: so who writes to the root of the container's cgroup namespace lifts no limit.
-// The files in there say the same, for whoever reads them where the processes are.
+// Its files say the same, for whoever reads them there.
 // The suffixes keep ids clear of the kernel's own file names ("memory.max" is a valid id). Only an
 // OCI runtime's group, below its caller's cgroup, can have others (placement.hpp).
 //
@@ -123,8 +123,7 @@ class Group {
     void extend_to_v1(Forbidden forbidden = Forbidden::refuse);
     /// v2: how deep and how many groups may be below, unless somebody has said so. v1 has no bound.
     void bound_below();
-    /// Makes `main` for its processes, in every hierarchy whose limits hold for what is below. What
-    /// is there already is taken.
+    /// Makes `main`, or takes it, in every hierarchy whose limits hold for what is below.
     void make_seats(Forbidden forbidden = Forbidden::refuse);
     /// v2: `main`, if it has one, gets every controller of the group, by apply() too: for who is
     /// lent its cgroup, and an engine that counts where the processes are.
@@ -150,8 +149,7 @@ class Group {
     void signal(int signal) const;
     /// Tells all to stand still and does not wait: stands_still() says when they do.
     void begin_freeze() const;
-    /// Every task that begin_freeze() told has stopped (a group that is gone: true). On v1 those
-    /// that were forked meanwhile are told again.
+    /// All whom begin_freeze() told have stopped, or are gone. v1 tells again who was forked since.
     [[nodiscard]] bool stands_still() const;
     /// Blocks until every task is stopped, at most 2 s; then thaws and throws timeout.
     void freeze() const;
@@ -168,8 +166,7 @@ class Group {
     /// Processes in the group and below, host numbers.
     [[nodiscard]] std::vector<pid_t> processes() const;
     [[nodiscard]] Stats stats() const;
-    /// Removes the group and all below it from every hierarchy. All must be empty; waits up to 100
-    /// ms for dying tasks. Not there: success.
+    /// In every hierarchy, with all below, all empty; waits 100 ms for dying tasks. Gone: success.
     void remove();
     /// One try, of some milliseconds: false while something in it is ending, or much is below it.
     [[nodiscard]] bool try_remove();
@@ -179,8 +176,7 @@ class Group {
     void kill_within(const Group* container) const;
     const Host* host_;
     Placement placement_;
-    UniqueFd identity_;
-    UniqueFd seat_;  // v2: `main`, if it has one
+    UniqueFd identity_, seat_;  // seat_: v2, `main`, if it has one
     bool passes_on_ = false;
 };
 

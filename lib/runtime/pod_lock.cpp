@@ -39,6 +39,11 @@ std::string lock_name(FdRef pid_namespace) {
 }
 
 [[noreturn]] void throw_is_kept(FdRef record) {
+    if (!is_standstill_noted(record))
+        throw Error(Code::failed_precondition,
+                    fmt::format("a start, exec, pause or resume in the pod has not ended for {} s",
+                                kLockLimit.count()))
+            .with_fix("wait for it, or end that command");
     const auto who = who_keeps_still(record, cgroup::detect());
     throw Error(Code::failed_precondition,
                 fmt::format("a launch in pid mode nested holds the pod still for more than {} s{}",
@@ -50,18 +55,11 @@ std::string lock_name(FdRef pid_namespace) {
 
 }  // namespace
 
-bool holds_pod_still(const ContainerRecord& record) {
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    const auto file = sys::open_namespace(proc, record.pid, "pid");
-    if (!file) return false;
-    const auto status = sys::stat_at(sys::kCwd, folder_name() + "/" + lock_name(file.value()));
-    return status && status.value().st_size > 0;
-}
-
 /// Until the file that is locked is the one that has the name.
 class LockTaking {
   public:
-    LockTaking(FdRef pid_namespace, FdRef folder) : folder_(folder) {
+    LockTaking(FdRef pid_namespace, FdRef folder, std::chrono::milliseconds limit = kLockLimit)
+        : folder_(folder), limit_(limit) {
         lock_.name_ = lock_name(pid_namespace);
         lock_.folder_ = sys::duplicate(folder).or_throw("dup", "folder of the pods' locks");
     }
@@ -94,7 +92,7 @@ class LockTaking {
         lock_.file_ =
             sys::open_at(folder_, lock_.name_, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, kMode)
                 .or_throw("open", "lock of the pod");
-        const auto locked = sys::lock_file(lock_.file_, kind, kLockLimit);
+        const auto locked = sys::lock_file(lock_.file_, kind, limit_);
         if (!locked && locked.error() == EWOULDBLOCK) throw_is_kept(lock_.file_);
         locked.or_throw("lock", "the pod");
         if (sys::stat_fd(lock_.file_).or_throw("stat", "lock of the pod").st_nlink == 0)
@@ -102,8 +100,24 @@ class LockTaking {
     }
 
     FdRef folder_;
+    std::chrono::milliseconds limit_;
     PodLock lock_;
 };
+
+void make_good_standstill(const ContainerRecord& record) noexcept {
+    constexpr std::chrono::milliseconds kLook{100};
+    try {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        const auto file = sys::open_namespace(proc, record.pid, "pid");
+        const auto folder = sys::open_dir(folder_name());
+        if (!file || !folder) return;
+        const auto status = sys::stat_at(folder.value(), lock_name(file.value()));
+        if (status && status.value().st_size > 0)
+            (void)LockTaking{file.value(), folder.value(), kLook}.take(sys::Lock::shared);
+    } catch (const std::exception& error) {
+        log::debug("the pod stands still", {{"error", error.what()}});
+    }
+}
 
 PodLock PodLock::shared(FdRef pid_namespace) {
     std::optional<store::StateDir> folder;

@@ -15,15 +15,16 @@
 
 namespace covey::runtime {
 
-/// A launch in mode nested is under way in the PID namespace of the container's init, or was killed
-/// there. Does not block.
-[[nodiscard]] bool holds_pod_still(const ContainerRecord& record);
+/// For who only looks: a launch in mode nested that was killed in the PID namespace of the
+/// container's init is made good, and one that is under way is waited for, some 100 ms at most.
+/// Whoever cannot do that sees the pod as it is.
+void make_good_standstill(const ContainerRecord& record) noexcept;
 
 class PodLock {
   public:
     /// No launch in mode nested is under way there as long as the object lives; many may have it at
-    /// once. Throws failed_precondition with who keeps that launch when it takes longer. An empty
-    /// one for a caller who may not make the folder: nor may he launch there.
+    /// once. Throws failed_precondition with who keeps that launch when it takes longer than 10 s.
+    /// An empty one for a caller who may not make the folder: nor may he launch there.
     [[nodiscard]] static PodLock shared(FdRef pid_namespace);
     /// The same, of the namespace in which the container's init is, which lives.
     [[nodiscard]] static PodLock shared(const ContainerRecord& record);

@@ -62,8 +62,7 @@ ContainerView look_at(const ContainerFolder& folder, const cgroup::Host* cgroups
     if (cgroups == nullptr && !view.record.cgroup.path.empty())
         cgroups = &own.emplace(cgroup::detect());
     if (cgroups == nullptr) return view;
-    // A launch in its pod, which holds it still, is waited for, or made good.
-    if (holds_pod_still(view.record)) (void)PodLock::shared(view.record);
+    make_good_standstill(view.record);
     if (is_frozen(*cgroups, view.record)) view.status = Status::paused;
     return view;
 }

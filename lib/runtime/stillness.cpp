@@ -152,6 +152,7 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
         const std::array keep{socket.get(), pid_namespace.get(), lock.record().get(),
                               lock.folder().get()};
         sys::close_all_except(keep).or_throw("close", "the command's descriptors");
+        note_newcomer(lock.record(), cgroup::Group::open(host, newcomer));
         Guard{host, pid_namespace, newcomer, containers, lock.record(), socket}.run();
         undo_standstill(lock.record(), host, Newcomer::dropped);
         lock.let_go();
@@ -169,7 +170,6 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
 Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer,
                      const std::vector<std::string>& containers)
     : host_(host), newcomer_(newcomer), lock_(PodLock::alone(pid_namespace)) {
-    note_newcomer(lock_.record(), newcomer);
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     fault_point("runtime.freeze");
     auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "guard");

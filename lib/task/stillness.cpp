@@ -106,6 +106,9 @@ void Stillness::go_on() {
 }
 
 void Stillness::on_limit() {
+    // On a busy machine its own time is over later: it is that one, not the launch.
+    for (auto& one : frozen_)
+        if (!still_ && one.freezing != nullptr) return on_stopped(one, false);
     fail(
         Error(Code::timeout,
               fmt::format("pid mode nested: those in the pod who could look into a newborn stood "
@@ -157,9 +160,9 @@ void Stillness::on_stopped(Frozen& one, bool stands) {
     if (!stands && ++tries_ < kMostTries) return try_again();
     if (!stands)
         return fail(Error(Code::failed_precondition,
-                          fmt::format("pid mode nested: {} could look into a newborn of the pod, "
-                                      "and does not stand still for the launch: {}",
-                                      one.who.name, one.group.survivors()))
+                          fmt::format("pid mode nested: {} (cgroup {}) could look into a newborn "
+                                      "of the pod, and does not stand still for the launch: {}",
+                                      one.who.name, one.group.path(), one.group.survivors()))
                         .with_fix("one that waits in the kernel (state D), also for a tracer of "
                                   "its own, cannot be frozen: end it, or use pid mode pod or "
                                   "container"));

@@ -1,4 +1,5 @@
 """covey-runtime as a front of tests/hostile (fronts.py)."""
+import contextlib
 import json
 import os
 import pathlib
@@ -13,16 +14,28 @@ import oci
 from helpers import wait_for
 
 
+COMMANDS = set()  # under way, perhaps in several threads: each waits for its own
+
+
 def wait_reaping(command, timeout):
     """The command's status; others who end meanwhile are waited for at once, as an engine's monitor does."""
+    COMMANDS.add(command.pid)
+    try:
+        return wait_among(command, timeout)
+    finally:
+        COMMANDS.discard(command.pid)
+
+
+def wait_among(command, timeout):
     end = time.monotonic() + timeout
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             ended = None
-        if ended is not None and ended.si_pid != command.pid:
-            os.waitpid(ended.si_pid, 0)
+        if ended is not None and ended.si_pid not in COMMANDS:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(ended.si_pid, 0)
         elif command.poll() is not None:
             return command.returncode
         elif time.monotonic() > end:

@@ -18,6 +18,7 @@ using covey::cgroup::Host;
 using covey::cgroup::Limits;
 using covey::cgroup::make_container_group;
 using covey::cgroup::Placement;
+using covey::cgroup::processes_folder;
 using covey::cgroup::Rights;
 using covey::test::CgroupTree;
 using namespace std::chrono_literals;
@@ -69,9 +70,12 @@ TEST_CASE("a container of an OCI runtime is in every hierarchy, and leaves none 
     REQUIRE(group);
     const pid_t child = CgroupTree::spawn(*group, CgroupTree::sleep_for_ever);
     const auto want = v1_mounts(host) + (host.unified.empty() ? 0 : 1);
-    CHECK(hierarchies_with(child, group->path()) == want);
+    const auto below = hierarchies_with(child, group->path() + "/main");
+    CHECK(below > 0);
+    CHECK(hierarchies_with(child, group->path()) + below == want);
     for (const auto& [name, mount] : host.v1)
-        CHECK(file_text(mount + group->path() + "/cgroup.procs") == std::to_string(child) + "\n");
+        CHECK(file_text(processes_folder(mount, group->path()) + "/cgroup.procs") ==
+              std::to_string(child) + "\n");
     CHECK(group->processes() == std::vector<pid_t>{child});
     group->kill();
     CHECK(CgroupTree::wait_for(child) == 128 + SIGKILL);
@@ -81,6 +85,47 @@ TEST_CASE("a container of an OCI runtime is in every hierarchy, and leaves none 
         CHECK(is_there(mount + tree.path("engine")));  // parents stay, as with runc
     }
     CHECK_FALSE(covey::cgroup::find_container_group(host, tree.path("engine/c1")));
+}
+
+TEST_CASE("limits hold above the processes of an engine's container, and can be read beside them") {
+    COVEY_REQUIRES("root");
+    COVEY_EACH_VIEW(view);
+    const CgroupTree tree{view};
+    const auto& host = tree.host();
+    auto group = make_container_group(host, tree.path("engine/c1"), Rights::root, {});
+    REQUIRE(group);
+    group->pass_on_controllers();
+    struct File {
+        std::string v1_controller, v1, v2;
+    };
+    const std::vector<File> files{{"pids", "pids.max", "pids.max"},
+                                  {"memory", "memory.limit_in_bytes", "memory.max"},
+                                  {"cpu", "cpu.cfs_quota_us", "cpu.max"}};
+    // Less, more, less again: v1's quota must never be more below than above.
+    for (const std::int64_t factor : {4, 1, 8, 2}) {
+        Limits limits;
+        limits.pids_max = 10 * factor;
+        limits.memory_max = (factor * 16) << 20;
+        limits.cpu_quota = 10'000 * factor;
+        limits.cpu_period = 100'000;
+        group->apply(limits);
+        for (const auto& file : files) {
+            const auto v1 = host.v1.find(file.v1_controller);
+            const auto& mount = v1 == host.v1.end() ? host.unified : v1->second;
+            const auto& name = v1 == host.v1.end() ? file.v2 : file.v1;
+            const auto above = file_text(mount + group->path() + "/" + name);
+            CAPTURE(mount, name, factor);
+            CHECK(above != "");
+            CHECK(above != "max\n");
+            CHECK(file_text(mount + group->path() + "/main/" + name) == above);
+        }
+    }
+    // What is written there lifts nothing.
+    const auto pids = host.v1.find("pids");
+    const auto mount = pids == host.v1.end() ? host.unified : pids->second;
+    covey::sys::write_existing(mount + group->path() + "/main/pids.max", "max").or_throw("write");
+    CHECK(file_text(mount + group->path() + "/pids.max") == "20\n");
+    group->remove();
 }
 
 TEST_CASE("an empty group that is there is taken, one with processes is refused") {
@@ -151,7 +196,7 @@ TEST_CASE("a placement may differ from hierarchy to hierarchy") {
     CHECK(file_text(host.v1.at("pids") + tree.path("c1/pids.max")) == "5\n");
     CHECK_FALSE(is_there(memory + tree.path("c1")));
     const pid_t child = CgroupTree::spawn(*group, CgroupTree::sleep_for_ever);
-    CHECK(hierarchies_with(child, tree.path("elsewhere/c1")) == 1);
+    CHECK(hierarchies_with(child, tree.path("elsewhere/c1/main")) == 1);
     CHECK(group->stats().memory_current.has_value());
     group->kill();
     CHECK(CgroupTree::wait_for(child) == 128 + SIGKILL);
