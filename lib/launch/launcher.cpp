@@ -257,16 +257,16 @@ void Launcher::launch_alone() {
 }
 
 void Launcher::launch_nested() {
+    NestedLaunch nested{*builder_, channel_, opens_proc_};
     namespaces_.enter_pid();
     tell_prepared();
     fault_point("launch.clone");
-    NestedLaunch{*builder_, channel_, opens_proc_}.launch({[this](const NestedEnd& end) {
-                                                               auto input = init_input();
-                                                               input.nested = &end;
-                                                               run_init(input);
-                                                           },
-                                                           [this] { quota_.restore(); },
-                                                           quota_.descriptors()});
+    nested.launch({[this](const NestedEnd& end) {
+                       auto input = init_input();
+                       input.nested = &end;
+                       run_init(input);
+                   },
+                   [this] { quota_.restore(); }, quota_.descriptors()});
 }
 
 /// What init has no use for once its streams are in place.

@@ -56,12 +56,17 @@ Error namespace_limit_error(std::string_view instead) {
                               instead));
 }
 
-void NestedLaunch::launch(const Steps& steps) {
+NestedLaunch::NestedLaunch(RootBuilder& builder, FdRef channel, bool opens_proc)
+    : builder_(builder), channel_(channel), opens_proc_(opens_proc) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     socket_ = std::move(sockets.parent);
+    childs_socket_ = std::move(sockets.child);
+}
+
+void NestedLaunch::launch(const Steps& steps) {
     fault_point("nested.freeze");
     ask_for_stillness(channel_);
-    const auto between = clone_between(std::move(sockets.child), steps);
+    const auto between = clone_between(std::move(childs_socket_), steps);
     try {
         finish(between, steps);
     } catch (const Error& error) {

@@ -31,9 +31,8 @@ struct NestedEnd {
 class NestedLaunch {
   public:
     /// `builder` has pivoted and not yet run what lies on the container's /proc; `channel` is the
-    /// launcher's, which the others do without.
-    NestedLaunch(RootBuilder& builder, FdRef channel, bool opens_proc)
-        : builder_(builder), channel_(channel), opens_proc_(opens_proc) {}
+    /// launcher's, which the others do without. Before the launcher enters the pod's PID namespace.
+    NestedLaunch(RootBuilder& builder, FdRef channel, bool opens_proc);
 
     struct Steps {
         /// In init; does not return.
@@ -59,7 +58,7 @@ class NestedLaunch {
     RootBuilder& builder_;
     FdRef channel_;
     bool opens_proc_, dropped_ = false;
-    UniqueFd socket_, init_, proc_context_;
+    UniqueFd socket_, childs_socket_, init_, proc_context_;
     UniqueFd pid_namespace_;
 };
 

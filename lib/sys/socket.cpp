@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace covey::sys {
 namespace {
@@ -59,10 +60,12 @@ struct MadePairs {
     std::size_t count = 0;
     std::array<std::array<int, 2>, 2> ends{};
     int error = 0;
+    pid_t number = 0;  // as the child sees it
 };
 
 int make_pairs(void* shared) {
     auto& made = *static_cast<MadePairs*>(shared);
+    made.number = ::getpid();
     for (std::size_t i = 0; i < made.count; ++i)
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, made.ends.at(i).data()) < 0) {
             made.error = errno;
@@ -87,6 +90,8 @@ Result<std::array<SocketPair, 2>> made_by_nobody(std::size_t count) {
     for (std::size_t i = 0; i < pairs.size(); ++i)
         pairs.at(i) = {UniqueFd{made.ends.at(i)[0]}, UniqueFd{made.ends.at(i)[1]}};
     if (made.error != 0) return Errno{made.error};
+    // Born in another PID namespace, it was in the sight of that one, with all that the caller has.
+    if (made.number != child) return Errno{EXDEV};
     return pairs;
 }
 

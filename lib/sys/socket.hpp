@@ -33,7 +33,8 @@ inline constexpr std::size_t kMostPacketFds = 16;
 /// Connected pairs, made by a process that has ended when this returns: whoever comes to hold an
 /// end may ask the kernel for a pidfd of its maker (SO_PEERPIDFD), and with SYS_PTRACE takes the
 /// maker's descriptors by it (pidfd_getfd(2)). A process more for a moment: EAGAIN at a limit of
-/// processes. Not in a program with threads.
+/// processes. After a setns(2) into another PID namespace it would be born there, with all that the
+/// caller has: EXDEV, and a fault of the caller. Not in a program with threads.
 Result<SocketPair> seqpacket_pair();
 Result<std::array<SocketPair, 2>> two_seqpacket_pairs();
 /// Bound below `dir` (through /proc/self/fd, so that the 108 bytes of sun_path never matter).

@@ -199,7 +199,6 @@ TEST_CASE("an end that only the shim knows of is asked for") {
     CHECK(daemon.event_lines(4) == Lines{"container.exited nginx", "container.deleted nginx"});
 }
 
-// Seen failing with a delete that answers success and leaves the group, of which nobody knows.
 TEST_CASE("a sandbox with neither record is not deleted while a group of its name is there") {
     Left left;
     auto& world = left.world;
