@@ -9,9 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -83,4 +87,30 @@ TEST_CASE("a FIFO that another writer fills keeps no loop waiting, and loses not
     }));
     CHECK(all.size() == noise + words.size());
     CHECK(std::count(all.begin(), all.end(), 'x') == static_cast<std::ptrdiff_t>(words.size()));
+}
+
+// A drain() that reads until the pty is empty ends with the flood, as long as that keeps up.
+TEST_CASE("who floods a terminal that was passed on keeps no end waiting") {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::seconds kFlood{3};
+    Pty pty;
+    task::Loop loop;
+    task::Owner owner{loop, "owner", [](const Error& error) { FAIL(error.detail()); }};
+    task::TerminalCopy copy{owner, std::move(pty.master),
+                            sys::open("/dev/null", O_WRONLY).or_throw("open", "/dev/null")};
+    sys::set_nonblocking(pty.slave, true).or_throw("fcntl", "pty");
+    std::atomic<bool> over = false, begun = false;
+    std::thread flood{[&] {
+        const std::string words(4096, 'x');
+        for (const auto until = Clock::now() + kFlood; !over && Clock::now() < until; begun = true)
+            (void)!::write(pty.slave.get(), words.data(), words.size());
+    }};
+    while (!begun)
+        ::poll(nullptr, 0, 1);
+    const auto began = Clock::now();
+    copy.drain();
+    const auto took = Clock::now() - began;
+    over = true;
+    flood.join();
+    CHECK(took < kFlood / 2);
 }
