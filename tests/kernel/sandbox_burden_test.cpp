@@ -168,6 +168,7 @@ TEST_CASE("a record that cannot be written ends nobody, and is written when it c
 
 TEST_CASE("a shim without a free descriptor loses nobody, and goes on when it has some again") {
     COVEY_REQUIRES("root");
+    COVEY_REQUIRES("plain_program");
     Lab lab;
     auto other = lab.start("other", probe_bundle({"sleep", "forever"}));
     auto one = lab.start("one", probe_bundle({"sleep", "forever"}));

@@ -90,8 +90,20 @@ Reason no_landlock() {
 
 /// Where a launch takes a hundred times as long, no bound of milliseconds can be kept.
 Reason no_own_speed() {
-    if (std::getenv("COVEY_EMULATED") == nullptr) return {};
-    return "this processor is emulated";
+    if (std::getenv("COVEY_EMULATED") != nullptr) return "this processor is emulated";
+    if (const char* times = std::getenv("COVEY_PATIENCE"); times != nullptr)
+        return "all bounds are " + std::string{times} + " times as long (COVEY_PATIENCE)";
+    return {};
+}
+
+/// UBSan opens a pipe to look at an object whose type it does not know yet, and without a
+/// descriptor takes it for none.
+Reason no_plain_program() {
+#ifdef __SANITIZE_ADDRESS__
+    return "a sanitizer needs descriptors of its own";
+#else
+    return {};
+#endif
 }
 
 /// ABI 6, Linux 6.12: domains that hold back signals and leave files alone.
@@ -167,6 +179,7 @@ Reason missing(const std::string& word) {
         {"idmapped_tmpfs", no_idmapped_tmpfs},
         {"faults", no_faults},
         {"own_speed", no_own_speed},
+        {"plain_program", no_plain_program},
         {"runc", no_runc},
     };
     const auto probe = probes.find(word);
