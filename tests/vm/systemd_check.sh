@@ -25,12 +25,12 @@ is "delegated" yes "$(show covey-web.scope Delegate)"
 is "no limit, and not systemd's own" infinity "$(show covey-web.scope TasksMax)"
 is "collected" inactive-or-failed "$(show covey-web.scope CollectMode)"
 is "no default dependencies" no "$(show covey-web.scope DefaultDependencies)"
-is "init's group" "0::$group" "$(cat /proc/"$(cat /run/pid)"/cgroup)"
-is "its processes" "$(cat /run/pid)" "$(file $group/cgroup.procs)"
+is "init's group" "0::$group/main" "$(cat /proc/"$(cat /run/pid)"/cgroup)"
+is "its processes" "$(cat /run/pid)" "$(file $group/main/cgroup.procs)"
 is "controllers" "cpuset cpu io memory pids" "$(file $group/cgroup.controllers)"
 has "record" '"systemdUnit":"covey-web.scope"' "$(cat /run/covey/runtime/web/record.json)"
 ok exec web /bin/busybox cat /proc/self/cgroup
-is "exec's group" "0::$group" "$(cat /run/out)"
+is "exec's group" "0::$group/main" "$(cat /run/out)"
 ok events --stats web
 has "statistics" '"pids":{"current":1' "$(cat /run/out)"
 ok pause web
@@ -240,9 +240,9 @@ sed -i 's|{"type": "pid"}|{"type": "user"}, {"type": "pid"}|; s|"linux": {|&"uid
 own=/user.slice/user-1000.slice/user@1000.service
 is "rootless: its log" "ok
 $own/app.slice/shell.scope
-0::$own/user.slice/covey-mine.scope
+0::$own/user.slice/covey-mine.scope/main
 55
-0::$own/user.slice/covey-mine.scope
+0::$own/user.slice/covey-mine.scope/main
 44
 /run/user/1000/covey/runtime:
 

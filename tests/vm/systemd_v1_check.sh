@@ -35,12 +35,15 @@ is "group" $group "$(show $unit ControlGroup)"
 is "delegated" yes "$(show $unit Delegate)"
 is "no limit" infinity "$(show $unit TasksMax)"
 is "no limit in the file" max "$(file pids pids.max)"
-is "init's groups, all" $group "$(groups_of "$(cat /run/pid)")"
-for controller in systemd freezer cpuset memory; do
+is "init's groups, all" "$group
+$group/main" "$(groups_of "$(cat /run/pid)")"
+for controller in systemd freezer cpuset; do
     is "its processes in $controller" "$(cat /run/pid)" "$(file $controller cgroup.procs)"
 done
+is "its processes in memory, below its limits" "$(cat /run/pid)" "$(file memory main/cgroup.procs)"
 ok exec web /bin/busybox cut -d: -f3 /proc/self/cgroup
-is "exec's groups, all" $group "$(sort -u /run/out)"
+is "exec's groups, all" "$group
+$group/main" "$(sort -u /run/out)"
 ok events --stats web
 has "statistics" '"pids":{"current":1' "$(cat /run/out)"
 ok pause web
