@@ -33,7 +33,7 @@ unit=libpod-$id.scope group=/machine.slice/$unit
 is "unit" active "$(show "$unit" ActiveState)"
 is "slice" machine.slice "$(show "$unit" Slice)"
 is "group" "$group" "$(show "$unit" ControlGroup)"
-is "init's group" 1 "$(cut -d: -f3 /proc/"$(podman inspect --format '{{.State.Pid}}' main)"/cgroup | sort -u | grep -cx "$group")"
+is "init's group" 1 "$(cut -d: -f3 /proc/"$(podman inspect --format '{{.State.Pid}}' main)"/cgroup | sort -u | grep -cx "$group/main")"
 is "TasksMax" 50 "$(show "$unit" TasksMax)"
 is "pids.max" 50 "$(file pids pids.max)"
 is "the unit's memory" 67108864 "$(show "$unit" "$(either MemoryMax MemoryLimit)")"
