@@ -92,6 +92,8 @@ class OciTest(unittest.TestCase):
         self.ids = []
         self.number = 0
         self.env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COVEY_REGISTRY": str(self.registry)}
+        # Under a sanitizer (cmake/test.sh).
+        self.env.update({name: os.environ[name] for name in ("COVEY_PATIENCE",) if name in os.environ})
         self.rootfs = self.folder / "rootfs"
         for name in ("bin", "proc", "dev", "tmp", "etc"):
             (self.rootfs / name).mkdir(parents=True)
