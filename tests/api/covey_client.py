@@ -66,11 +66,13 @@ class Daemon:
         self.process = None
 
     def start(self):
+        # Under a sanitizer (cmake/test.sh).
+        patience = {name: os.environ[name] for name in ("COVEY_PATIENCE",) if name in os.environ}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(BIN / "coveyd"), "--root", self.root, "--socket", self.socket, "--log-level", "debug"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={"COVEY_REGISTRY": self.registry, **self.environment})
+                env={"COVEY_REGISTRY": self.registry, **patience, **self.environment})
         wait_for(self.is_ready, 20, "coveyd's start\n" + self.log())
         return self
 
