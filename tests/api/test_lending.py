@@ -101,6 +101,7 @@ class Lending(DebugTest):
         self.daemon.kill()
         self.daemon.start()
         self.refused(sandbox, f"'{thief}'", "CAP_SYS_ADMIN", target="app", profile="sysadmin")
+        self.client.delete(f"/v1/sandboxes/{sandbox}?force=true")
         self.warm_up()
         self.before = self.descriptors_at_rest()
 

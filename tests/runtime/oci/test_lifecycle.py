@@ -135,7 +135,7 @@ class Lifecycle(OciTest):
         def little(config):
             config["linux"]["resources"] = {"memory": {"limit": 65536}}
         one, bundle = self.bundle("probe", "exit", "0", change=little)
-        self.fails("memory limit", "create", "--bundle", bundle, one)
+        self.fails("memory.limit", "create", "--bundle", bundle, one)
 
     def test_delete_force_of_nobody_succeeds_and_delete_does_not(self):
         self.ok("delete", "--force", "nobody")
