@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/no_sigpipe.hpp"
 #include "sys/process.hpp"
 
 #include <fmt/format.h>
@@ -140,23 +141,11 @@ class HookRun {
     sys::ExitStatus status_;
 };
 
-/// SIGPIPE ignored for as long as it lives.
-class NoSigpipe {
-  public:
-    NoSigpipe() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
-    ~NoSigpipe() { std::signal(SIGPIPE, before_); }
-    NoSigpipe(const NoSigpipe&) = delete;
-    NoSigpipe& operator=(const NoSigpipe&) = delete;
-
-  private:
-    void (*before_)(int);
-};
-
 }  // namespace
 
 void run_hook(const spec::Hook& hook, std::string_view kind, std::size_t number,
               const std::string& state) {
-    const NoSigpipe no_sigpipe;
+    const sys::NoSigpipe no_sigpipe;
     const auto name = fmt::format("{} hook #{} ({})", kind, number, hook.path);
     HookRun run{hook, state};
     if (!run.wait())

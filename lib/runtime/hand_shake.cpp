@@ -112,8 +112,12 @@ void HandShake::take_bad_news() {
 void HandShake::end_stillness() {
     if (!stillness_) return;
     bad_news_.end();
-    stillness_->over();
+    const auto bad_news = stillness_->over();
     stillness_.reset();
+    if (!bad_news) return;
+    // The newcomer is being killed: why is known here alone.
+    if (!failure_) failure_ = bad_news;
+    loop_.stop();
 }
 
 void HandShake::let_go() noexcept {

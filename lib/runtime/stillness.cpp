@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -183,17 +184,28 @@ Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup
     if (answer && answer.value().data == kAllStill) return;
     auto error = answer ? error_in(answer.value().data)
                         : Error::from_errno(answer.error(), "receive", "guard's report");
+    socket_.reset();
     finish(Newcomer::dropped);  // there is none yet
     throw error;
 }
 
 Stillness::~Stillness() {
+    socket_.reset();
     if (guard_) finish(Newcomer::ends);
 }
 
-void Stillness::over() noexcept {
+std::optional<Error> Stillness::over() noexcept {
     (void)sys::send_packet(socket_, kOver);
     finish(Newcomer::dropped);
+    pollfd entry{socket_.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 0) <= 0) return std::nullopt;
+    try {
+        const auto packet = sys::receive_packet(socket_);
+        if (packet && !packet.value().data.empty()) return error_in(packet.value().data);
+    } catch (const std::exception&) {
+        // Nothing that it could say is worth more than the launch.
+    }
+    return std::nullopt;
 }
 
 Error Stillness::read_bad_news() const {
@@ -203,7 +215,6 @@ Error Stillness::read_bad_news() const {
 
 void Stillness::finish(Newcomer newcomer) noexcept {
     try {
-        socket_.reset();
         const auto guard = std::move(guard_);
         if (!sys::wait_ended(guard, kNewcomerLimit))
             return report_warning(

@@ -13,6 +13,7 @@
 #include "runtime/pod_lock.hpp"
 #include "runtime/standstill.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ class Stillness {
     Stillness(const Stillness&) = delete;
     Stillness& operator=(const Stillness&) = delete;
 
-    /// The newcomer has no privileges any more: all go on, at once. Blocks until they do.
-    void over() noexcept;
+    /// The newcomer has no privileges any more: all go on, at once. Blocks until they do. What the
+    /// guard has given up for, if it was faster.
+    [[nodiscard]] std::optional<Error> over() noexcept;
     /// Readable when the guard has given up, or has ended, before it was told so.
     [[nodiscard]] FdRef bad_news() const noexcept { return socket_; }
     /// What it is.

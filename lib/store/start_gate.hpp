@@ -24,7 +24,7 @@ Result<UniqueFd> open_start_gate(FdRef folder);
 [[nodiscard]] UniqueFd open_start_report(FdRef folder);
 /// init waits: it holds the gate until it has executed its program.
 [[nodiscard]] bool is_waited_at(FdRef folder);
-/// Lets init go. Again is harmless, and more than enough is, too. Throws.
+/// Lets init go. Again is harmless, and so is one that has ended meanwhile. Throws.
 void ring(FdRef gate);
 
 /// Their work is done. What is not there is no error.
