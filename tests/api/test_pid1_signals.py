@@ -47,7 +47,8 @@ class Pid1Signals(CoveyTest):
         # By the processes of the main process too, again and again.
         for _ in range(50):
             self.run_in("app", "kill", "-0", "1")
-        self.assertEqual(self.run_in("app", "kill", "-TERM", "1"), (0, ""))
+        # Who ends its own container may be ended with it before it has ended by itself.
+        self.assertIn(self.run_in("app", "kill", "-TERM", "1"), ((0, ""), (137, "")))
         answer = self.client.get("/v1/containers/app/wait").json
         self.assertEqual(answer["exitCode"], 5)
         self.assertEqual(self.client.get(f"/v1/sandboxes/{sandbox}").json["state"], "ready")
