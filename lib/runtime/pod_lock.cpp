@@ -1,6 +1,7 @@
 #include "runtime/pod_lock.hpp"
 
 #include "base/log.hpp"
+#include "base/patience.hpp"
 #include "cgroup/cgroup.hpp"
 #include "covey/error.hpp"
 #include "runtime/container_store.hpp"
@@ -113,7 +114,7 @@ void make_good_standstill(const ContainerRecord& record) noexcept {
         if (!file || !folder) return;
         const auto status = sys::stat_at(folder.value(), lock_name(file.value()));
         if (status && status.value().st_size > 0)
-            (void)LockTaking{file.value(), folder.value(), kLook}.take(sys::Lock::shared);
+            (void)LockTaking{file.value(), folder.value(), patience(kLook)}.take(sys::Lock::shared);
     } catch (const std::exception& error) {
         log::debug("the pod stands still", {{"error", error.what()}});
     }
