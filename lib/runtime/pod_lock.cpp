@@ -106,7 +106,8 @@ class LockTaking {
 };
 
 void make_good_standstill(const ContainerRecord& record) noexcept {
-    constexpr std::chrono::milliseconds kLook{100};
+    constexpr std::chrono::milliseconds kLook{
+        1000};  // five tries of a launch to hold the pod still
     try {
         const auto proc = sys::open_proc().or_throw("open", "/proc");
         const auto file = sys::open_namespace(proc, record.pid, "pid");
