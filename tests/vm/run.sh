@@ -10,7 +10,7 @@
 # console is shown when something fails.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-limit=900 test_limit=240 words="" with=()
+limit=540 test_limit=240 words="" with=()
 while [[ ${1:-} == --* ]]; do
     case $1 in
     --timeout) limit=$2 ;;

@@ -9,7 +9,7 @@
 namespace covey::test {
 
 inline bool turn_until(task::Loop& loop, const std::function<bool()>& done) {
-    constexpr std::chrono::seconds kLong{30};
+    constexpr std::chrono::seconds kLong{5};
     const auto deadline = task::Loop::Clock::now() + kLong;
     while (!done()) {
         if (task::Loop::Clock::now() > deadline) return false;
