@@ -46,27 +46,30 @@ class Thief {
     }
 
   private:
-    void meet(pid_t pid) {
+    /// Whoever has been stopped goes on: at once, or as a newborn in its time. A program that its
+    /// own container stops for ever would be no news.
+    void meet(pid_t pid, bool is_stopped = false) {
         newest_ = std::max(newest_, pid);
         Newborn who;
-        if (!is_newborn(pid, who)) return;
+        // A stop that came during execve(2) is the program's.
+        if (!is_newborn(pid, who)) {
+            if (is_stopped) kill(pid, SIGCONT);
+            return;
+        }
         auto& victim = victims_[who.key];
         victim.who = who;
         // What it holds changes on its way to the gate: thrice.
-        if (victim.times++ >= 3) return;
-        if (stop_ms_ > 0 && victim.stopped == 0 && kill(pid, SIGSTOP) == 0) victim.stopped = now();
-        rob(victim);
+        const bool is_robbed = victim.times++ < 3;
+        if (!is_stopped && is_robbed && stop_ms_ > 0 && victim.stopped == 0)
+            is_stopped = kill(pid, SIGSTOP) == 0;
+        if (is_stopped) victim.stopped = now();
+        if (is_robbed) rob(victim);
     }
     /// The next numbers are where the next process will appear: try them before /proc shows them.
     void ambush() {
         for (int tries = 0; tries < 300; ++tries)
             for (pid_t pid = newest_ + 1; pid <= newest_ + 4; ++pid)
-                if (kill(pid, SIGSTOP) == 0) {
-                    Newborn who;
-                    // Too late: a program that its own container stops for ever would be no news.
-                    if (!is_newborn(pid, who)) kill(pid, SIGCONT);
-                    return meet(pid);
-                }
+                if (kill(pid, SIGSTOP) == 0) return meet(pid, true);
     }
     void let_go() {
         for (auto& [key, victim] : victims_)
