@@ -45,7 +45,7 @@ EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host&
     const auto stat = sys::read_stat(proc, container.pid);
     // Not by its state: a zombie is also a process whose first thread has ended before the others.
     const bool alive = process && stat && stat.value().start_time == container.start_time &&
-                       !sys::wait_ended(process.value(), 0);
+                       !sys::wait_ended(process.value(), 0) && !sys::is_ending(proc, container.pid);
     if (!alive) return {};
     if (!container.cgroup.empty()) {
         const auto group = cgroup::identity_of(host, proc, container.pid);

@@ -9,6 +9,7 @@
 #include "runtime/resctrl.hpp"
 #include "runtime/spawner.hpp"
 #include "runtime/systemd.hpp"
+#include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "task/children.hpp"
 
@@ -23,7 +24,8 @@ namespace covey::runtime {
 namespace {
 
 constexpr std::chrono::seconds kEndLimit{4};
-constexpr std::chrono::seconds kKillLimit{2};  // for the proof that nobody is left
+constexpr int kReapedIn = 500, kLookAgain = 20;  // milliseconds
+constexpr std::chrono::seconds kKillLimit{2};    // for the proof that nobody is left
 
 Error not_running(const std::string& id) {
     return Error(Code::failed_precondition, fmt::format("container not running: {}", id));
@@ -32,10 +34,16 @@ Error not_running(const std::string& id) {
 void end_init(const ContainerView& view) {
     if (!view.init) return;
     (void)sys::pidfd_send_signal(view.init, SIGKILL);
-    const int limit = static_cast<int>(std::chrono::milliseconds{kEndLimit}.count());
-    if (!sys::wait_ended(view.init, limit))
-        throw Error(Code::timeout, fmt::format("init of container {} does not end", view.record.id))
-            .with_fix("look at its state in /proc: it waits in the kernel (state D)");
+    if (sys::wait_ended(view.init, kReapedIn)) return;
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
+    const auto deadline = std::chrono::steady_clock::now() + kEndLimit;
+    // One that is ending and is not reaped waits for a process of its PID namespace that a tracer
+    // outside keeps. Nobody is in its group: there is nothing of it that could be waited for.
+    while (!sys::is_ending(proc, view.record.pid) && !sys::wait_ended(view.init, kLookAgain))
+        if (std::chrono::steady_clock::now() > deadline)
+            throw Error(Code::timeout,
+                        fmt::format("init of container {} does not end", view.record.id))
+                .with_fix("look at its state in /proc: it waits in the kernel (state D)");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "covey/error.hpp"
 #include "runtime/relay.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
 #include "task/children.hpp"
 
 #include <array>
@@ -62,6 +63,7 @@ sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef t
     std::optional<Relay> relay;
     if (terminal.valid()) relay.emplace(terminal);
     const auto number = sys::pidfd_number(process).or_throw("look up", "the container's process");
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
     while (true) {
         std::vector<pollfd> entries{{process.get(), POLLIN, 0},
                                     {signals.fd().get(), POLLIN, 0},
@@ -71,7 +73,7 @@ sys::ExitStatus run_in_foreground(const Signals& signals, FdRef process, FdRef t
         const int ready = ::poll(entries.data(), entries.size(), kLook);
         if (ready < 0 && errno != EINTR)
             throw Error::from_errno(errno, "wait for", "the container's process");
-        const bool is_kept = ready == 0 && task::has_wholly_ended(number);
+        const bool is_kept = ready == 0 && sys::is_ending(proc, number);
         // It may have made children and tracees of this one's; a traced thread would keep it.
         task::tend_children(number);
         auto* const terminal_relay = relay ? &*relay : nullptr;

@@ -22,8 +22,8 @@ UniqueFd open_init(const ContainerRecord& record) {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto stat = sys::read_stat(proc, record.pid);
     // Not by its state: a zombie is also a process whose first thread has ended before the others.
-    const bool alive =
-        stat && stat.value().start_time == record.start_time && !sys::wait_ended(pidfd.value(), 0);
+    const bool alive = stat && stat.value().start_time == record.start_time &&
+                       !sys::wait_ended(pidfd.value(), 0) && !sys::is_ending(proc, record.pid);
     return alive ? std::move(pidfd).value() : UniqueFd{};
 }
 

@@ -111,6 +111,7 @@ class Container {
     /// when the process began.
     void explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const;
     void on_main_exit(sys::ExitStatus status);
+    void look_at_end_of_main();
     void finish_if_empty();
     /// Looks again later: kills who is left, and ends what is over.
     void recheck_later();
@@ -191,7 +192,7 @@ class Container {
     std::vector<ReplyTo> remove_replies_;
     std::optional<core::ExitRecord> end_;  // told when its group is gone
     std::chrono::steady_clock::time_point emptied_at_;
-    task::Timer recheck_, sweep_, removal_, removal_deadline_;
+    task::Timer recheck_, sweep_, removal_, removal_deadline_, main_look_;
     int rechecks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
 };

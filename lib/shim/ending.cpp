@@ -148,9 +148,19 @@ void Container::on_main_exit(sys::ExitStatus status) {
     finish_if_empty();
 }
 
+/// Nobody is left, and still it has not been reaped: a tracer outside keeps its end to itself, or
+/// the end of one in its PID namespace, before which its own is not over.
+void Container::look_at_end_of_main() {
+    if (!main_ || main_exit_ || !group_->is_empty()) return;
+    main_end_.look();
+    if (main_exit_ || !sys::is_ending(sys::open_proc().or_throw("open", "/proc"), facts_.pid))
+        return;
+    constexpr std::chrono::milliseconds kReapedIn{300};
+    main_look_ = owner_.after(kReapedIn, [this] { main_end_.look(task::End::begun); });
+}
+
 void Container::finish_if_empty() {
-    // Nobody is left, and still one has not been reaped: a tracer outside keeps its end to itself.
-    if (main_ && !main_exit_ && group_->is_empty()) main_end_.look();
+    look_at_end_of_main();
     for (const auto& [id, exec] : execs_)
         if (exec->process && !exec->exit && exec->group->is_empty()) {
             exec->end.look();

@@ -108,6 +108,20 @@ Result<ProcessStat> read_stat(FdRef proc, pid_t pid) {
     return parse_stat(text.value());
 }
 
+bool is_ending(FdRef proc, pid_t pid) {
+    const auto first = read_stat(proc, pid);
+    if (!first) return first.error() == ENOENT || first.error() == ESRCH;
+    if (!first.value().is_exiting) return false;
+    const auto threads = open_dir_at(proc, path_of(pid, "task"));
+    if (!threads) return threads.error() == ENOENT;
+    const auto numbers = list_processes(threads.value());
+    return numbers &&
+           std::all_of(numbers.value().begin(), numbers.value().end(), [&](pid_t thread) {
+               const auto stat = read_stat(threads.value(), thread);
+               return !stat || stat.value().is_exiting;
+           });
+}
+
 Result<ProcessStatus> parse_status(std::string_view text) {
     ProcessStatus status;
     for (const auto line : split(text, '\n')) {

@@ -34,6 +34,10 @@ struct ProcessStat {
     unsigned threads = 0;
 };
 Result<ProcessStat> read_stat(FdRef proc, pid_t pid);
+/// The end of all its threads has begun (PF_EXITING), or they are gone: none runs a line of its
+/// program again. The first process of a PID namespace stays so until all others of it have been
+/// reaped (pid_namespaces(7)), which a tracer outside can keep from being for ever.
+[[nodiscard]] bool is_ending(FdRef proc, pid_t pid);
 /// For tests and other readers: the text of /proc/<pid>/stat.
 Result<ProcessStat> parse_stat(std::string_view text);
 

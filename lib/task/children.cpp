@@ -53,27 +53,14 @@ bool release_stopped() {
     return stopped.has_value();
 }
 
-std::optional<sys::ExitStatus> status_of_zombie(pid_t pid) {
+std::optional<sys::ExitStatus> status_of_ended(pid_t pid, End how_far) {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto stat = sys::read_stat(proc, pid).or_throw("read stat of", "a child");
-    if (stat.state != 'Z' && stat.state != 'X') return std::nullopt;
+    const bool is_zombie = stat.state == 'Z' || stat.state == 'X';
+    if (!is_zombie && !(how_far == End::begun && stat.is_exiting)) return std::nullopt;
     const int how = stat.exit_code;  // as wait(2) has it
     if (WIFSIGNALED(how)) return sys::ExitStatus{128 + WTERMSIG(how), WTERMSIG(how)};
     return sys::ExitStatus{WEXITSTATUS(how), 0};
-}
-
-bool has_wholly_ended(pid_t pid) {
-    const auto proc = sys::open_proc().or_throw("open", "/proc");
-    const auto first = sys::read_stat(proc, pid);
-    if (!first || first.value().state != 'Z') return false;
-    const auto threads = sys::open_dir_at(proc, std::to_string(pid) + "/task");
-    if (!threads) return false;
-    const auto numbers = sys::list_processes(threads.value());
-    return numbers &&
-           std::all_of(numbers.value().begin(), numbers.value().end(), [&](pid_t thread) {
-               const auto stat = sys::read_stat(threads.value(), thread);
-               return !stat || stat.value().state == 'Z' || stat.value().state == 'X';
-           });
 }
 
 void tend_children(pid_t kept) noexcept {
@@ -100,7 +87,7 @@ sys::ExitStatus take_status(FdRef ended) {
             return *status;
         (void)::poll(nullptr, 0, kAgain);
     } while (Clock::now() < deadline);
-    if (const auto status = status_of_zombie(number)) return *status;
+    if (const auto status = status_of_ended(number, End::begun)) return *status;
     return sys::wait_process(ended).or_throw("wait for", "a child");
 }
 

@@ -24,13 +24,11 @@ namespace covey::task {
 [[nodiscard]] sys::ExitStatus status_of(const siginfo_t& info);
 /// One that has stopped for a tracer, which is this process, goes on without. False: none has.
 bool release_stopped();
-/// What a child has come to that has ended, though a tracer keeps it; nothing: it has not ended.
-/// Throws on what else /proc answers.
-[[nodiscard]] std::optional<sys::ExitStatus> status_of_zombie(pid_t pid);
-
-/// Every thread of the child has ended: its pidfd does not say so while a tracer keeps one that is
-/// not the first.
-[[nodiscard]] bool has_wholly_ended(pid_t pid);
+enum class End { reapable, begun };
+/// What a child has come to that has ended, though a tracer keeps it, or (`begun`) whose
+/// end the kernel has begun; nothing: it has not. Throws on what else /proc answers. All threads of
+/// it have come so far, the caller knows that from its pidfd, from its group, or from is_ending().
+[[nodiscard]] std::optional<sys::ExitStatus> status_of_ended(pid_t pid, End how_far);
 
 /// For a program that waits for one child: lets tracees go and reaps all who have ended but `kept`.
 void tend_children(pid_t kept) noexcept;

@@ -53,11 +53,11 @@ void Reaper::Child::forget() noexcept {
     std::erase_if(reaper->expected_, [&](const auto& entry) { return entry.second.id == id_; });
 }
 
-void Reaper::Child::look() {
+void Reaper::Child::look(End how_far) {
     if (reaper_ == nullptr) return;
     const auto found = std::find_if(reaper_->expected_.begin(), reaper_->expected_.end(),
                                     [&](const auto& entry) { return entry.second.id == id_; });
-    if (found != reaper_->expected_.end()) reaper_->give_zombie(found->first);
+    if (found != reaper_->expected_.end()) reaper_->give_ended(found->first, how_far);
 }
 
 Reaper::Listener& Reaper::Listener::operator=(Listener&& other) noexcept {
@@ -85,16 +85,17 @@ Reaper::Child Reaper::expect(FdRef pidfd, Owner& owner, Ended ended) {
     const auto number = sys::pidfd_number(pidfd).or_throw("look up a child of", owner.name());
     const auto id = next_id_++;
     // Edge-triggered: it tells once, and most often when SIGCHLD has told already.
-    auto watch = owner_.watch(pidfd, EPOLLIN | EPOLLET, [this, number] { give_zombie(number); });
+    auto watch = owner_.watch(pidfd, EPOLLIN | EPOLLET,
+                              [this, number] { give_ended(number, End::reapable); });
     expected_.emplace(number, Expected{id, &owner, std::move(ended), std::move(watch)});
     return {*this, id};
 }
 
 /// Perhaps one that a tracer keeps.
-void Reaper::give_zombie(pid_t pid) {
+void Reaper::give_ended(pid_t pid, End how_far) {
     sweep();
     if (!expected_.contains(pid)) return;
-    if (const auto status = status_of_zombie(pid)) give(pid, *status);
+    if (const auto status = status_of_ended(pid, how_far)) give(pid, *status);
 }
 
 Reaper::Listener Reaper::listen_first(Owner& owner, Hears listen) {

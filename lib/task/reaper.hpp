@@ -8,6 +8,7 @@
 
 #include "base/unique_fd.hpp"
 #include "sys/process.hpp"
+#include "task/children.hpp"
 #include "task/loop.hpp"
 
 #include <cstdint>
@@ -41,8 +42,9 @@ class Reaper {
         ~Child() { forget(); }
         void forget() noexcept;
         /// All of it has ended, its group says so: told now, even if a tracer keeps a thread of it
-        /// that has ended to itself.
-        void look();
+        /// that has ended to itself. `begun`: even if the kernel is not through with its
+        /// end, which it may never be (sys::is_ending); it is reaped when it is.
+        void look(End how_far = End::reapable);
         [[nodiscard]] explicit operator bool() const noexcept { return reaper_ != nullptr; }
 
       private:
@@ -99,7 +101,7 @@ class Reaper {
     bool has_heard_all();
     bool reap(pid_t pid);
     void give(pid_t pid, sys::ExitStatus status);
-    void give_zombie(pid_t pid);
+    void give_ended(pid_t pid, End how_far);
 
     Owner owner_;
     UniqueFd signals_;

@@ -1,9 +1,9 @@
 """Kind 1: whoever is visible in the pod holds nothing by which its maker believes more than it must."""
 from hostile_test import HostileTest, main, on_both_fronts
 
-FEW = ("spawner", "born", "still", "hold", "babble")
+FEW = ("spawner", "born", "still", "hold", "babble", "keep")
 LIES = ("hold", "spawner", "born", "twice", "listener", "still", "flood", "swallow", "garbage", "fill", "empty", "shutdown", "recv",
-        "terminal", "failed", "flags", "babble", "puppet")
+        "terminal", "failed", "flags", "babble", "puppet", "keep")
 
 
 @on_both_fronts

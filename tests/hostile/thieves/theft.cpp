@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ struct Victim {
 class Thief {
   public:
     Thief(const std::string& lie, int stop_ms)
-        : lies_(lie), puppet_(lie == "puppet"), stop_ms_(stop_ms) {}
+        : lies_(lie), puppet_(lie == "puppet"), keeps_(lie == "keep"), stop_ms_(stop_ms) {}
 
     void go_round() {
         for (const auto& name : list("/proc"))
@@ -80,6 +81,9 @@ class Thief {
     }
     void rob(const Victim& victim) {
         const auto who = std::to_string(victim.who.pid) + " " + victim.who.name;
+        // Never waited for: when it has ended, it stays a zombie that nobody else can reap.
+        if (keeps_ && ptrace(PTRACE_SEIZE, victim.who.pid, nullptr, nullptr) == 0)
+            say("GOT a seat in " + who);
         const int process = open_process(victim.who.pid);
         if (process < 0) return;
         constexpr int kMost = 64;
@@ -114,6 +118,7 @@ class Thief {
 
     Lies lies_;
     bool puppet_;
+    bool keeps_;
     int stop_ms_;
     pid_t newest_ = 0;
     std::map<std::string, Victim> victims_;

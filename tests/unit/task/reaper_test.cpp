@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "sys/file.hpp"
+#include "sys/proc.hpp"
 #include "sys/process.hpp"
 #include "task/children.hpp"
 #include "unit/task/lab.hpp"
@@ -218,7 +219,8 @@ TEST_CASE("who waits without a loop takes the status of a child that a tracer ke
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("a child has wholly ended though a tracer keeps one of its threads") {
+TEST_CASE("a child is ending though a tracer keeps one of its threads") {
+    const auto proc = sys::open_proc().or_throw("open", "/proc");
     auto told = sys::make_pipe().or_throw("pipe");
     const auto child = child_that([&] {
         std::thread{[&] {
@@ -236,11 +238,11 @@ TEST_CASE("a child has wholly ended though a tracer keeps one of its threads") {
     });
     char ready = 0;
     REQUIRE(::read(told.read.get(), &ready, 1) == 1);
-    CHECK_FALSE(task::has_wholly_ended(child.pid));
+    CHECK_FALSE(sys::is_ending(proc, child.pid));
     sys::pidfd_send_signal(child.pidfd, SIGKILL).or_throw("signal");
     // What this is for: the kernel does not say so.
     CHECK_FALSE(sys::wait_ended(child.pidfd, 200));
-    CHECK(task::has_wholly_ended(child.pid));
+    CHECK(sys::is_ending(proc, child.pid));
     CHECK(task::take_status(child.pidfd).signal == SIGKILL);
     sys::pidfd_send_signal(tracer.pidfd, SIGKILL).or_throw("signal");
     task::reap_all_children(std::chrono::seconds{5});
