@@ -17,18 +17,18 @@ using Json = nlohmann::ordered_json;
 
 Json engine_container_json(const EngineContainerView& view) {
     const auto& facts = view.facts;
-    const bool stopped = view.now.state == core::EngineContainerState::stopped;
-    Json document{{"id", facts.id},
+    const bool stopped = view.now.state == core::ContainerState::stopped;
+    Json document{{"id", facts.record.id},
                   {"engine", facts.engine},
                   {"root", facts.root},
                   {"sandbox", facts.pod},
                   {"name", facts.name},
                   {"state", core::state_name(view.now.state)},
-                  {"pid", stopped ? 0 : facts.pid},
-                  {"bundle", facts.bundle},
+                  {"pid", stopped ? 0 : facts.record.pid},
+                  {"bundle", facts.record.bundle},
                   {"command", view.now.command},
-                  {"cgroup", facts.cgroup},
-                  {"createdAt", facts.created_at},
+                  {"cgroup", facts.record.cgroup.path},
+                  {"createdAt", facts.record.created},
                   {"resourceVersion", view.resource_version}};
     return document;
 }

@@ -95,7 +95,7 @@ void EngineContainers::catch_up() {
         known.emplace(link, &container);
         Entry entry;
         entry.facts.root = key.first;
-        entry.facts.id = key.second;
+        entry.facts.record.id = key.second;
         entry.facts.engine = container.newest.engine;
         entry.facts.pod = container.newest.sandbox;
         entry.resource_version = container.newest.seq;
@@ -139,10 +139,10 @@ void EngineContainers::read_link(const std::string& link) {
     auto facts = core::read_engine_container(registry, link, wiring_.boot_id);
     const auto now = core::look_at(facts, wiring_.host, proc_);
     auto known = links_.find(link);
-    if (known != links_.end() && known->second.facts.pid != 0) {
+    if (known != links_.end() && known->second.facts.record.pid != 0) {
         // A container of the same name in the same root, after the one that we know of.
-        if (known->second.facts.start_time == facts.start_time &&
-            known->second.facts.pid == facts.pid)
+        if (known->second.facts.record.start_time == facts.record.start_time &&
+            known->second.facts.record.pid == facts.record.pid)
             return;
         drop_link(link);
         known = links_.end();
@@ -156,7 +156,7 @@ void EngineContainers::read_link(const std::string& link) {
     if (is_new) publish(entry, "engine.created");
     watch_start(entry);
     watch_end(link, entry);
-    if (now.state == core::EngineContainerState::stopped) note_end(entry);
+    if (now.state == core::ContainerState::stopped) note_end(entry);
 }
 
 void EngineContainers::drop_link(const std::string& link) {
@@ -176,23 +176,23 @@ void EngineContainers::drop_link(const std::string& link) {
 /// covey-runtime removes the start gate when the program was executed.
 void EngineContainers::watch_start(Entry& entry) {
     if (entry.started || entry.exited) return;
-    const auto folder =
-        sys::open(entry.facts.root + "/" + entry.facts.id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const auto folder = sys::open(entry.facts.root + "/" + entry.facts.record.id,
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!folder) return;  // deleted meanwhile: the link goes as well
     const FdRef watch{watch_->native_handle()};
     const auto number = sys::watch_folder(watch, folder.value(), sys::Watched::removals);
     if (number) entry.watch_number = number.value();
     // Asked after the watch began: started before it or after it, never unseen.
     const auto now = core::look_at(entry.facts, wiring_.host, proc_);
-    if (now.state == core::EngineContainerState::running) note_start(entry);
+    if (now.state == core::ContainerState::running) note_start(entry);
 }
 
 void EngineContainers::watch_end(const std::string& link, Entry& entry) {
     if (entry.exited) return;
-    auto pidfd = sys::pidfd_open(entry.facts.pid);
+    auto pidfd = sys::pidfd_open(entry.facts.record.pid);
     // Read after the pidfd was opened: the number cannot have changed hands in between unseen.
-    const auto stat = sys::read_stat(proc_, entry.facts.pid);
-    if (!pidfd || !stat || stat.value().start_time != entry.facts.start_time) {
+    const auto stat = sys::read_stat(proc_, entry.facts.record.pid);
+    if (!pidfd || !stat || stat.value().start_time != entry.facts.record.start_time) {
         note_end(entry);
         return;
     }
@@ -234,9 +234,9 @@ void EngineContainers::publish(Entry& entry, const std::string& type) {
     event.type = type;
     event.engine = entry.facts.engine;
     event.root = entry.facts.root;
-    event.container = entry.facts.id;
+    event.container = entry.facts.record.id;
     event.sandbox = entry.facts.pod;
-    event.pid = entry.facts.pid;
+    event.pid = entry.facts.record.pid;
     entry.resource_version = wiring_.events->append(std::move(event));
 }
 
@@ -248,8 +248,8 @@ void EngineContainers::report(const std::string& link, const std::exception& pro
 std::optional<EngineContainerView> EngineContainers::view(const std::string& link, Entry& entry) {
     try {
         auto now = core::look_at(entry.facts, wiring_.host, proc_);
-        if (now.state == core::EngineContainerState::running) note_start(entry);
-        if (now.state == core::EngineContainerState::stopped) note_end(entry);
+        if (now.state == core::ContainerState::running) note_start(entry);
+        if (now.state == core::ContainerState::stopped) note_end(entry);
         return EngineContainerView{entry.facts, std::move(now), entry.resource_version};
     } catch (const std::exception& problem) {
         if (!std::exchange(entry.reported, true)) report(link, problem);
@@ -267,14 +267,15 @@ std::vector<EngineContainerView> EngineContainers::list() {
 std::vector<EngineContainerView> EngineContainers::find(const std::string& id) {
     std::vector<EngineContainerView> views;
     for (auto& [link, entry] : links_)
-        if (entry.facts.id == id)
+        if (entry.facts.record.id == id)
             if (auto one = view(link, entry)) views.push_back(std::move(*one));
     return views;
 }
 
 const core::EngineContainer* EngineContainers::owner_of(std::string_view group) const {
     for (const auto& [link, entry] : links_)
-        if (!entry.facts.cgroup.empty() && cgroup::is_in_group(group, entry.facts.cgroup))
+        if (!entry.facts.record.cgroup.path.empty() &&
+            cgroup::is_in_group(group, entry.facts.record.cgroup.path))
             return &entry.facts;
     return nullptr;
 }
@@ -282,7 +283,8 @@ const core::EngineContainer* EngineContainers::owner_of(std::string_view group) 
 std::vector<std::string> EngineContainers::groups() const {
     std::vector<std::string> paths;
     for (const auto& [link, entry] : links_)
-        if (!entry.facts.cgroup.empty() && !entry.exited) paths.push_back(entry.facts.cgroup);
+        if (!entry.facts.record.cgroup.path.empty() && !entry.exited)
+            paths.push_back(entry.facts.record.cgroup.path);
     return paths;
 }
 

@@ -45,7 +45,7 @@ bool attribute(const EngineState& state, const std::string& group, ProcessView& 
     }
     const auto* container = state.engine_containers->owner_of(group);
     if (container == nullptr) return false;
-    view.process.container = container->id;
+    view.process.container = container->record.id;
     view.sandbox = container->pod;
     view.engine = container->engine;
     return true;

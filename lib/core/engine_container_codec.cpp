@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,28 +22,26 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kRecordName = "record.json";  // lib/runtime/container_store.cpp writes it
-
 Error unbelievable(const std::string& what) {
     return Error(Code::failed_precondition, what)
         .with_fix("covey-runtime delete --force the container, or remove the link");
 }
 
 template <typename T>
-T field(const Json& json, const char* key, std::string_view where) {
+T field(const Json& json, const char* key) {
     try {
         if (const auto found = json.find(key); found != json.end()) return found->get<T>();
     } catch (const Json::exception&) {
         // Said below, with the field's name.
     }
-    throw unbelievable(fmt::format("{} has no good field '{}'", where, key));
+    throw unbelievable(fmt::format("the link has no good field '{}'", key));
 }
 
-Json whole_record(FdRef folder, const std::string& name, std::string_view boot_id) {
-    const auto record = store::read_record(folder, name, boot_id);
+std::string whole_record(FdRef folder, const std::string& name, std::string_view boot_id) {
+    auto record = store::read_record(folder, name, boot_id);
     if (record.state == store::RecordState::absent) throw Error(Code::not_found, record.problem);
     if (record.state != store::RecordState::valid) throw unbelievable(record.problem);
-    return Json::parse(record.body);
+    return std::move(record.body);
 }
 
 /// What others could have written is no evidence.
@@ -84,34 +83,29 @@ void read_words(const std::map<std::string, std::string>& annotations, EngineCon
 
 EngineContainer read_engine_container(FdRef registry, const std::string& link,
                                       std::string_view boot_id) {
-    const Json pointer = whole_record(registry, link, boot_id);
+    const auto pointer = Json::parse(whole_record(registry, link, boot_id));
     EngineContainer container;
-    container.root = field<std::string>(pointer, "root", "the link");
-    container.id = field<std::string>(pointer, "id", "the link");
-    if (!container.root.starts_with('/') || !is_valid_container_id(container.id))
+    container.root = field<std::string>(pointer, "root");
+    const auto id = field<std::string>(pointer, "id");
+    if (!container.root.starts_with('/') || !is_valid_container_id(id))
         throw unbelievable("its root or id is none");
-    if (store::engine_link_name(container.root, container.id) != link)
-        throw unbelievable(fmt::format("it speaks of container {} in {}, but is not called so",
-                                       container.id, container.root));
+    if (store::engine_link_name(container.root, id) != link)
+        throw unbelievable(fmt::format("it speaks of container {} in {}, but is not called so", id,
+                                       container.root));
     const auto root = open_private(sys::kCwd, container.root, container.root);
-    const auto path = container.root + "/" + container.id;
-    const auto folder = open_private(root, container.id, path);
-    Json record;
+    const auto path = container.root + "/" + id;
+    const auto folder = open_private(root, id, path);
+    auto& record = container.record;
     try {
-        record = whole_record(folder, kRecordName, boot_id);
+        record = decode_record(whole_record(folder, kContainerRecordName, boot_id));
     } catch (const Error& error) {
         throw unbelievable(fmt::format("{}: {}", path, error.detail()));
     }
-    if (field<std::string>(record, "id", path) != container.id)
+    if (record.id != id)
         throw unbelievable(fmt::format("the record in {} is of another container", path));
-    container.bundle = field<std::string>(record, "bundle", path);
-    container.cgroup = field<std::string>(record, "cgroup", path);
-    container.created_at = field<std::string>(record, "created", path);
-    container.pid = field<pid_t>(record, "pid", path);
-    container.start_time = field<std::uint64_t>(record, "startTime", path);
-    if (container.pid <= 1) throw unbelievable(fmt::format("{}: it has no init", path));
-    const auto annotations = field<std::map<std::string, std::string>>(record, "annotations", path);
-    container.engine = engine_of(annotations, container.root, container.bundle);
+    if (record.pid <= 1) throw unbelievable(fmt::format("{}: it has no init", path));
+    const auto annotations = std::exchange(record.annotations, {});
+    container.engine = engine_of(annotations, container.root, record.bundle);
     read_words(annotations, container);
     return container;
 }

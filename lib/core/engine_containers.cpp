@@ -1,33 +1,17 @@
 #include "core/engine_containers.hpp"
 
-#include "cgroup/oci_group.hpp"
+#include "core/container_look.hpp"
 #include "core/patient_reading.hpp"
 #include "covey/error.hpp"
-#include "store/start_gate.hpp"
 #include "sys/file.hpp"
-#include "sys/proc.hpp"
-#include "sys/process.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include <fcntl.h>
-
 namespace covey::core {
 namespace {
-
-bool waits_at_gate(const EngineContainer& container) {
-    const auto folder = sys::open_dir(container.root + "/" + container.id);
-    return folder && store::is_waited_at(folder.value());
-}
-
-bool is_frozen(const EngineContainer& container, const cgroup::Host& host) {
-    if (container.cgroup.empty()) return false;
-    const auto group = cgroup::find_container_group(host, container.cgroup);
-    return group && group->is_frozen();
-}
 
 struct Mark {
     std::string_view text, engine;
@@ -35,33 +19,23 @@ struct Mark {
 
 }  // namespace
 
-std::string_view state_name(EngineContainerState state) noexcept {
-    constexpr std::array<std::string_view, 4> kNames{"created", "running", "paused", "stopped"};
-    return kNames.at(static_cast<std::size_t>(state));
-}
-
 EngineContainerNow look_at(const EngineContainer& container, const cgroup::Host& host, FdRef proc) {
-    const auto process = sys::pidfd_open(container.pid);
-    const auto stat = sys::read_stat(proc, container.pid);
-    // Not by its state: a zombie is also a process whose first thread has ended before the others.
-    const bool alive = process && stat && stat.value().start_time == container.start_time &&
-                       !sys::wait_ended(process.value(), 0) && !sys::is_ending(proc, container.pid);
-    if (!alive) return {};
-    if (!container.cgroup.empty()) {
-        const auto group = cgroup::identity_of(host, proc, container.pid);
-        if (!group.empty() && !cgroup::is_in_group(group, container.cgroup))
+    const auto& record = container.record;
+    if (!open_init(record, proc)) return {};
+    if (!record.cgroup.path.empty()) {
+        const auto group = cgroup::identity_of(host, proc, record.pid);
+        if (!group.empty() && !cgroup::is_in_group(group, record.cgroup.path))
             throw Error(
                 Code::failed_precondition,
                 fmt::format("its record says process {} in cgroup {}, but that one is in {}",
-                            container.pid, container.cgroup, group))
+                            record.pid, record.cgroup.path, group))
                 .with_fix("covey-runtime delete --force the container");
     }
     EngineContainerNow now;
-    now.state =
-        waits_at_gate(container) ? EngineContainerState::created : EngineContainerState::running;
-    if (is_frozen(container, host)) now.state = EngineContainerState::paused;
-    if (auto shown = read_patiently(proc, container.pid, 0))
-        now.command = std::move(shown->command);
+    const auto folder = sys::open_dir(container.root + "/" + record.id);
+    now.state = folder ? state_of_living(folder.value(), find_group(host, record))
+                       : ContainerState::running;
+    if (auto shown = read_patiently(proc, record.pid, 0)) now.command = std::move(shown->command);
     return now;
 }
 

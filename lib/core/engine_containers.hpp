@@ -7,25 +7,22 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "core/container_record.hpp"
+#include "core/facts.hpp"
 
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <sys/types.h>
-
 namespace covey::core {
 
 struct EngineContainer {
-    std::string id, root;  // the id is unique in its root only
-    std::string engine;    // "containerd", "podman", …; "oci" when nothing tells
-    std::string pod;       // the engine's id of its pod; empty: none, or it does not say
-    std::string name;      // as the engine calls it; empty: it does not say
-    std::string bundle, cgroup, created_at;
-    pid_t pid = 0;  // of its init, host number
-    std::uint64_t start_time = 0;
+    std::string root;        // its id is unique in its root only
+    std::string engine;      // "containerd", "podman", …; "oci" when nothing tells
+    std::string pod;         // the engine's id of its pod; empty: none, or it does not say
+    std::string name;        // as the engine calls it; empty: it does not say
+    ContainerRecord record;  // without annotations: they are anybody's words
 };
 
 /// `link` is a name in the folder `registry`. Throws failed_precondition saying what about it, or
@@ -33,11 +30,8 @@ struct EngineContainer {
 [[nodiscard]] EngineContainer read_engine_container(FdRef registry, const std::string& link,
                                                     std::string_view boot_id);
 
-enum class EngineContainerState { created, running, paused, stopped };
-[[nodiscard]] std::string_view state_name(EngineContainerState state) noexcept;
-
 struct EngineContainerNow {
-    EngineContainerState state = EngineContainerState::stopped;
+    ContainerState state = ContainerState::stopped;
     std::vector<std::string> command;  // of its init; empty when it is stopped
 };
 /// Throws failed_precondition when the process that lives under the record's number is not in the

@@ -32,11 +32,12 @@ void delete_container(const ContainerStore& store, const std::string& id, bool f
     folder.lock(kDeleteLockSeconds);
     if (!has_readable_record(folder, force)) return destroy_remains(store, folder);
     const auto view = look_at(folder);
-    const bool ends_by_itself = view.status == Status::stopped || view.status == Status::created;
+    const bool ends_by_itself =
+        view.state == core::ContainerState::stopped || view.state == core::ContainerState::created;
     if (!force && !ends_by_itself)
         throw Error(Code::failed_precondition,
                     fmt::format("cannot delete container {} that is not stopped: {}", id,
-                                status_name(view.status)))
+                                core::state_name(view.state)))
             .with_fix("kill it first, or delete --force");
     destroy_container(store, folder, view);
 }

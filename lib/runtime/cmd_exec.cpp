@@ -125,9 +125,9 @@ spec::Process read_process(const ContainerFolder& folder, const ExecOptions& o,
 }
 
 void check(const ContainerView& view, const ExecOptions& o) {
-    if (view.status == Status::stopped || view.status == Status::creating)
+    if (view.state == core::ContainerState::stopped || view.state == core::ContainerState::creating)
         throw Error(Code::failed_precondition, "cannot exec in a stopped container");
-    if (view.status == Status::paused && !o.ignore_paused)
+    if (view.state == core::ContainerState::paused && !o.ignore_paused)
         throw Error(Code::failed_precondition,
                     "cannot exec in a paused container (use --ignore-paused to override)");
 }
@@ -185,7 +185,7 @@ std::vector<std::string> words_anywhere(const Globals& globals, ExecOptions o,
 }
 
 /// Only the spawner's child is in the domain, whatever the environment says.
-bool is_seated(const ContainerRecord& record) {
+bool is_seated(const core::ContainerRecord& record) {
     return ::getppid() == record.spawner && open_spawner(record).valid();
 }
 

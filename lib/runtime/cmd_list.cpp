@@ -63,8 +63,8 @@ int list(Invocation& call) {
     const auto views = look_at_all(store);
     std::vector<ShownState> states;
     for (const auto& view : views)
-        states.push_back({&view.record, status_name(view.status), view.init ? view.record.pid : 0,
-                          owner_name(view.record.owner)});
+        states.push_back({&view.record, core::state_name(view.state),
+                          view.init ? view.record.pid : 0, owner_name(view.record.owner)});
     if (format == "json")
         std::puts(encode_list(states).c_str());
     else

@@ -16,9 +16,10 @@ int pause(Invocation& call) {
     GroupedContainer container{call.globals.root, words->front(), "be paused"};
     container.folder.lock(1);
     const auto pod = PodLock::shared(container.view.record);
-    if (container.view.status != Status::running && container.view.status != Status::created)
+    if (container.view.state != core::ContainerState::running &&
+        container.view.state != core::ContainerState::created)
         throw Error(Code::failed_precondition, fmt::format("container not running or created: {}",
-                                                           status_name(container.view.status)));
+                                                           core::state_name(container.view.state)));
     container.group.freeze();
     return 0;
 }
@@ -30,7 +31,7 @@ int resume(Invocation& call) {
     GroupedContainer container{call.globals.root, words->front(), "be resumed"};
     container.folder.lock(1);
     const auto pod = PodLock::shared(container.view.record);
-    if (container.view.status != Status::paused)
+    if (container.view.state != core::ContainerState::paused)
         throw Error(Code::failed_precondition, "container not paused");
     container.group.thaw();
     return 0;

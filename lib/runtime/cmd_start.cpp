@@ -16,24 +16,25 @@ namespace {
 constexpr int kStartLockSeconds = 10;
 
 [[noreturn]] void refuse_start(const ContainerView& view) {
-    switch (view.status) {
-        case Status::stopped:
+    switch (view.state) {
+        case core::ContainerState::stopped:
             throw Error(
                 Code::failed_precondition,
                 fmt::format("cannot start a container that has stopped: {}", view.record.id))
                 .with_fix("delete it and create it anew");
-        case Status::running:
+        case core::ContainerState::running:
             throw Error(
                 Code::failed_precondition,
                 fmt::format("cannot start an already running container: {}", view.record.id));
-        case Status::creating:
-        case Status::created:
-        case Status::paused:
+        case core::ContainerState::creating:
+        case core::ContainerState::created:
+        case core::ContainerState::paused:
+        case core::ContainerState::unknown:
             break;
     }
     throw Error(Code::failed_precondition,
                 fmt::format("cannot start a container in the {} state: {}",
-                            status_name(view.status), view.record.id));
+                            core::state_name(view.state), view.record.id));
 }
 
 int start(Invocation& call) {
@@ -44,7 +45,7 @@ int start(Invocation& call) {
     auto folder = store.open_container(words->front());
     folder.lock(kStartLockSeconds);
     const auto view = look_at(folder);
-    if (view.status != Status::created) refuse_start(view);
+    if (view.state != core::ContainerState::created) refuse_start(view);
     std::optional<NotifySocket> notify;
     if (NotifySocket::is_wanted() && NotifySocket::has_folder(folder.fd()))
         notify.emplace(folder.fd(), view.record.pid);

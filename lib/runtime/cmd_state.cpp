@@ -16,8 +16,8 @@ int state(Invocation& call) {
     if (!words) return 0;
     const auto store = ContainerStore::open_existing(call.globals.root);
     const auto view = look_at(store.open_container(words->front()));
-    const ShownState shown{&view.record, status_name(view.status), view.init ? view.record.pid : 0,
-                           owner_name(view.record.owner)};
+    const ShownState shown{&view.record, core::state_name(view.state),
+                           view.init ? view.record.pid : 0, owner_name(view.record.owner)};
     std::puts(encode_state(shown).c_str());
     return 0;
 }

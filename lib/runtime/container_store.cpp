@@ -21,7 +21,6 @@
 namespace covey::runtime {
 namespace {
 
-constexpr const char* kRecordName = "record.json";
 constexpr const char* kLockName = "lock";
 constexpr mode_t kFolderMode = 0700;
 
@@ -71,22 +70,23 @@ bool ContainerFolder::is_locked_by_other() const {
     return file && !sys::try_lock(file.value());
 }
 
-void ContainerFolder::write(const ContainerRecord& record) const {
-    store::write_record(folder_, kRecordName, encode_record(record),
+void ContainerFolder::write(const core::ContainerRecord& record) const {
+    store::write_record(folder_, core::kContainerRecordName, core::encode_record(record),
                         sys::boot_id().or_throw("read", "boot id"));
 }
 
 store::RecordResult ContainerFolder::read_raw() const {
-    return store::read_record(folder_, kRecordName, sys::boot_id().or_throw("read", "boot id"));
+    return store::read_record(folder_, core::kContainerRecordName,
+                              sys::boot_id().or_throw("read", "boot id"));
 }
 
-ContainerRecord ContainerFolder::read(bool* of_this_boot) const {
+core::ContainerRecord ContainerFolder::read(bool* of_this_boot) const {
     const auto record = read_raw();
     switch (record.state) {
         case store::RecordState::valid:
         case store::RecordState::foreign_boot:
             if (of_this_boot != nullptr) *of_this_boot = record.state == store::RecordState::valid;
-            return decode_record(record.body);
+            return core::decode_record(record.body);
         case store::RecordState::absent:
         case store::RecordState::damaged:
         case store::RecordState::newer_schema:

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "runtime/record.hpp"
+#include "core/container_record.hpp"
 #include "store/record.hpp"
 
 #include <string>
@@ -31,12 +31,12 @@ class ContainerFolder {
     void unlock() noexcept { lock_.reset(); }
     [[nodiscard]] bool is_locked_by_other() const;
 
-    void write(const ContainerRecord& record) const;
+    void write(const core::ContainerRecord& record) const;
     /// As the store reads it: `state` says whether it is of this boot, damaged, absent.
     [[nodiscard]] store::RecordResult read_raw() const;
     /// Throws not_found ("… does not exist"), or failed_precondition for a damaged one.
     /// `of_this_boot` is set when asked for: after a reboot the record's pid means nothing.
-    [[nodiscard]] ContainerRecord read(bool* of_this_boot = nullptr) const;
+    [[nodiscard]] core::ContainerRecord read(bool* of_this_boot = nullptr) const;
 
   private:
     std::string id_;

@@ -90,7 +90,7 @@ class Creation {
     PidFile pid_file_;
     UniqueFd console_, pidfd_socket_;
     launch::Bundle bundle_;
-    ContainerRecord record_;
+    core::ContainerRecord record_;
     std::optional<ContainerStore> store_;
     std::optional<ContainerFolder> folder_;
     std::optional<cgroup::Host> cgroups_;

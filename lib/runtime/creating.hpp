@@ -38,7 +38,7 @@ void add_create_flags(Flags& flags, CreateOptions& options);
 
 /// A container whose init waits at the gate.
 struct CreatedContainer {
-    ContainerRecord record;
+    core::ContainerRecord record;
     ContainerFolder folder;  // locked
     UniqueFd init;           // pidfd; init is this process's child
     UniqueFd terminal;       // pty master, unless it went to a console socket

@@ -1,6 +1,7 @@
 #include "runtime/ending.hpp"
 
 #include "cgroup/oci_group.hpp"
+#include "core/container_look.hpp"
 #include "covey/error.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/group_parents.hpp"
@@ -73,7 +74,7 @@ void signal_all(const ContainerView& view, int signal) {
         return;
     }
     const auto host = cgroup::detect();
-    const auto group = find_group(host, view.record);
+    const auto group = core::find_group(host, view.record);
     if (!group) return;
     if (signal == SIGKILL)
         group->end(kKillLimit);
@@ -87,7 +88,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     if (view.record.has_poststop && view.record.pid != 0) hooks = read_hooks(folder);
     if (!view.record.cgroup.path.empty()) {
         const auto host = cgroup::detect();
-        if (auto group = find_group(host, view.record))
+        if (auto group = core::find_group(host, view.record))
             end_group(*group);
         else if (!view.record.systemd_unit.empty())
             cgroup::remove_remains(host, view.record.cgroup);

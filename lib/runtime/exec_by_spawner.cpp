@@ -59,7 +59,8 @@ Error no_spawner(const ContainerFolder& folder, const std::string& why) {
 }
 
 /// The kernel says who sent the first word: the process that `create` recorded, which lives.
-void require_spawner(FdRef socket, const ContainerFolder& folder, const ContainerRecord& record) {
+void require_spawner(FdRef socket, const ContainerFolder& folder,
+                     const core::ContainerRecord& record) {
     const auto process = open_spawner(record);
     if (!process) throw no_spawner(folder, "has ended");
     pollfd entry{socket.get(), POLLIN, 0};

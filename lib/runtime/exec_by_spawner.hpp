@@ -5,9 +5,9 @@
 // has ended.
 #pragma once
 
+#include "core/container_record.hpp"
 #include "runtime/console.hpp"
 #include "runtime/container_store.hpp"
-#include "runtime/record.hpp"
 
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@
 namespace covey::runtime {
 
 struct SpawnedExec {
-    const ContainerRecord& record;
+    const core::ContainerRecord& record;
     /// The command line that the spawner is to execute; names in it are absolute.
     std::vector<std::string> words;
     bool detach = false;

@@ -1,5 +1,6 @@
 #include "runtime/group_of.hpp"
 
+#include "core/container_look.hpp"
 #include "covey/error.hpp"
 
 #include <fmt/format.h>
@@ -12,9 +13,9 @@ namespace {
 cgroup::Group require_group(const cgroup::Host& host, const ContainerView& view,
                             std::string_view wish) {
     const auto& id = view.record.id;
-    if (view.status == Status::stopped)
+    if (view.state == core::ContainerState::stopped)
         throw Error(Code::failed_precondition, fmt::format("container not running: {}", id));
-    auto group = find_group(host, view.record);
+    auto group = core::find_group(host, view.record);
     if (!group)
         throw Error(Code::failed_precondition,
                     fmt::format("container {} has no cgroup, so it cannot {}", id, wish))

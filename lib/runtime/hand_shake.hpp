@@ -5,9 +5,9 @@
 // at most; hooks may take their time.
 #pragma once
 
+#include "core/container_record.hpp"
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
-#include "runtime/record.hpp"
 #include "runtime/stillness.hpp"
 #include "spec/types.hpp"
 #include "task/launching.hpp"
@@ -22,7 +22,7 @@ namespace covey::runtime {
 class HandShake {
   public:
     struct Input {
-        const ContainerRecord& record;  // outlives the hand-shake
+        const core::ContainerRecord& record;  // outlives the hand-shake
         const spec::Hooks* hooks = nullptr;
         /// The PID namespace that init's is made in; invalid: none.
         FdRef nested_in{-1};

@@ -29,11 +29,11 @@ spec::Hooks read_hooks(const ContainerFolder& folder) {
     return spec::load(text).hooks;
 }
 
-void run_poststart_hooks(const spec::Hooks& hooks, const ContainerRecord& record) {
+void run_poststart_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record) {
     run_each(hooks.poststart, "poststart", encode_hook_state(record, "running", record.pid));
 }
 
-void run_poststop_hooks(const spec::Hooks& hooks, const ContainerRecord& record) {
+void run_poststop_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record) {
     run_each(hooks.poststop, "poststop", encode_hook_state(record, "stopped", 0));
 }
 

@@ -10,7 +10,7 @@ namespace covey::runtime {
 
 /// The hooks of the configuration that the container was created with.
 [[nodiscard]] spec::Hooks read_hooks(const ContainerFolder& folder);
-void run_poststart_hooks(const spec::Hooks& hooks, const ContainerRecord& record);
-void run_poststop_hooks(const spec::Hooks& hooks, const ContainerRecord& record);
+void run_poststart_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record);
+void run_poststop_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record);
 
 }  // namespace covey::runtime

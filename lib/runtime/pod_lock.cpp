@@ -105,7 +105,7 @@ class LockTaking {
     PodLock lock_;
 };
 
-void make_good_standstill(const ContainerRecord& record) noexcept {
+void make_good_standstill(const core::ContainerRecord& record) noexcept {
     constexpr std::chrono::milliseconds kLook{
         1000};  // five tries of a launch to hold the pod still
     try {
@@ -134,7 +134,7 @@ PodLock PodLock::shared(FdRef pid_namespace) {
     return LockTaking{pid_namespace, folder->fd()}.take(sys::Lock::shared);
 }
 
-PodLock PodLock::shared(const ContainerRecord& record) {
+PodLock PodLock::shared(const core::ContainerRecord& record) {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto file = sys::open_namespace(proc, record.pid, "pid");
     // It has ended just now: whoever asks will find that.

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
-#include "runtime/record.hpp"
+#include "core/container_record.hpp"
 
 #include <string>
 
@@ -18,7 +18,7 @@ namespace covey::runtime {
 /// For who only looks: a launch in mode nested that was killed in the PID namespace of the
 /// container's init is made good, and one that is under way is waited for, some 100 ms at most.
 /// Whoever cannot do that sees the pod as it is.
-void make_good_standstill(const ContainerRecord& record) noexcept;
+void make_good_standstill(const core::ContainerRecord& record) noexcept;
 
 class PodLock {
   public:
@@ -27,7 +27,7 @@ class PodLock {
     /// An empty one for a caller who may not make the folder: nor may he launch there.
     [[nodiscard]] static PodLock shared(FdRef pid_namespace);
     /// The same, of the namespace in which the container's init is, which lives.
-    [[nodiscard]] static PodLock shared(const ContainerRecord& record);
+    [[nodiscard]] static PodLock shared(const core::ContainerRecord& record);
     /// For such a launch.
     [[nodiscard]] static PodLock alone(FdRef pid_namespace);
 

@@ -151,12 +151,12 @@ void Resctrl::check_counters(const spec::IntelRdt& wanted) const {
     if (wanted.enable_mbm) require("enableMBM", "mbm_");
 }
 
-ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::string& id,
-                             const std::set<std::string>& made_by_us) const {
+core::ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::string& id,
+                                   const std::set<std::string>& made_by_us) const {
     const auto schemata = schemata_of(wanted);
     check_resources(schemata);
     check_counters(wanted);
-    ResctrlPlace place;
+    core::ResctrlPlace place;
     place.group = root_ + "/" + (wanted.clos_id.empty() ? id : wanted.clos_id);
     if (wanted.enable_cmt || wanted.enable_mbm) place.monitor = place.group + "/mon_groups/" + id;
     if (!exists(place.group)) {
@@ -184,13 +184,13 @@ ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::string& id
     return place;
 }
 
-void Resctrl::make(const ResctrlPlace& place) const {
+void Resctrl::make(const core::ResctrlPlace& place) const {
     if (exists(place.group)) return;
     if (const auto made = sys::mkdir_at(sys::kCwd, place.group, kGroupMode); !made)
         throw refused(made.error(), "make resctrl group", place.group);
 }
 
-void Resctrl::configure(const ResctrlPlace& place, const spec::IntelRdt& wanted) const {
+void Resctrl::configure(const core::ResctrlPlace& place, const spec::IntelRdt& wanted) const {
     const auto schemata = schemata_of(wanted);
     const auto file = place.group + "/" + std::string{kSchemata};
     if (!is_met(schemata, sys::read_file(file).value_or({})))
@@ -234,7 +234,7 @@ std::set<std::string> made_classes(const ContainerStore& store, const std::strin
     return made;
 }
 
-void join_class(const ResctrlPlace& place, pid_t process) {
+void join_class(const core::ResctrlPlace& place, pid_t process) {
     // A monitoring group takes only who is in its class already.
     for (const auto& group : {place.group, place.monitor})
         if (!group.empty())
@@ -242,7 +242,7 @@ void join_class(const ResctrlPlace& place, pid_t process) {
                 .or_throw("join resctrl group", group);
 }
 
-void remove_class(const ResctrlPlace& place, const ContainerStore& store,
+void remove_class(const core::ResctrlPlace& place, const ContainerStore& store,
                   const std::string& id) noexcept {
     if (place.group.empty()) return;
     try {
@@ -255,7 +255,7 @@ void remove_class(const ResctrlPlace& place, const ContainerStore& store,
     }
 }
 
-void remove_own_class(const ResctrlPlace& place) {
+void remove_own_class(const core::ResctrlPlace& place) {
     if (!place.monitor.empty()) remove_folder(place.monitor);
     // rmdir(2) would move who is still in it to the root's class.
     if (place.is_made && !has_living(place.group)) remove_folder(place.group);

@@ -32,12 +32,12 @@ class Resctrl {
     /// What the container will have; nothing is made yet. `made_by_us`: classes of other
     /// containers that this runtime made. Throws when the specification's rules forbid it, and for
     /// a resource or counter that the processor has not.
-    [[nodiscard]] ResctrlPlace choose(const spec::IntelRdt& wanted, const std::string& id,
-                                      const std::set<std::string>& made_by_us) const;
+    [[nodiscard]] core::ResctrlPlace choose(const spec::IntelRdt& wanted, const std::string& id,
+                                            const std::set<std::string>& made_by_us) const;
     /// The group, unless it is there.
-    void make(const ResctrlPlace& place) const;
+    void make(const core::ResctrlPlace& place) const;
     /// Its share, unless it has it, and the monitoring group.
-    void configure(const ResctrlPlace& place, const spec::IntelRdt& wanted) const;
+    void configure(const core::ResctrlPlace& place, const spec::IntelRdt& wanted) const;
 
   private:
     [[nodiscard]] Error refused(int error, std::string_view operation,
@@ -58,12 +58,12 @@ class Resctrl {
 [[nodiscard]] std::set<std::string> made_classes(const ContainerStore& store,
                                                  const std::string& id);
 /// The process, 0 for the caller, and all that it will make. Nothing when there is no class.
-void join_class(const ResctrlPlace& place, pid_t process);
+void join_class(const core::ResctrlPlace& place, pid_t process);
 /// The container has ended: its monitoring group goes, and its class if this runtime made it and
 /// neither another container of the store nor any process has it. What fails is a warning.
-void remove_class(const ResctrlPlace& place, const ContainerStore& store,
+void remove_class(const core::ResctrlPlace& place, const ContainerStore& store,
                   const std::string& id) noexcept;
 /// The second half, for a class that no other container has.
-void remove_own_class(const ResctrlPlace& place);
+void remove_own_class(const core::ResctrlPlace& place);
 
 }  // namespace covey::runtime

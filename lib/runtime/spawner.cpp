@@ -146,7 +146,7 @@ int run_spawner() {
 }
 
 void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef init,
-                 ContainerRecord& record) {
+                 core::ContainerRecord& record) {
     const auto listener = sys::seqpacket_listen_at(state_folder, kSpawnerSocket)
                               .or_throw("listen at", kSpawnerSocket);
     const std::array fds{listener.ref(), init};
@@ -157,7 +157,7 @@ void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef i
         sys::read_stat(proc, record.spawner).or_throw("read stat of", "spawner").start_time;
 }
 
-UniqueFd open_spawner(const ContainerRecord& record) {
+UniqueFd open_spawner(const core::ContainerRecord& record) {
     if (record.spawner <= 0) return {};
     auto process = sys::pidfd_open(record.spawner);
     if (!process) return {};
@@ -168,7 +168,7 @@ UniqueFd open_spawner(const ContainerRecord& record) {
     return is_it ? std::move(process).value() : UniqueFd{};
 }
 
-void end_spawner(const ContainerRecord& record) {
+void end_spawner(const core::ContainerRecord& record) {
     const auto process = open_spawner(record);
     if (!process) return;
     (void)sys::pidfd_send_signal(process, SIGKILL);

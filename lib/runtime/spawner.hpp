@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "core/container_record.hpp"
 #include "launch/hand_shake.hpp"
-#include "runtime/record.hpp"
 
 #include <string_view>
 
@@ -25,10 +25,10 @@ inline constexpr std::string_view kSpawnerSocket = "spawner.sock";
 /// In create: from now on the spawner takes execs, until `init` ends. Its identity goes into
 /// `record`.
 void put_to_work(const launch::KeepSpawner& spawner, FdRef state_folder, FdRef init,
-                 ContainerRecord& record);
+                 core::ContainerRecord& record);
 /// The process that the record means, if it lives still: a pidfd, or invalid.
-[[nodiscard]] UniqueFd open_spawner(const ContainerRecord& record);
+[[nodiscard]] UniqueFd open_spawner(const core::ContainerRecord& record);
 /// In delete: kills it if it is there still, and waits for its end (at most 10 s).
-void end_spawner(const ContainerRecord& record);
+void end_spawner(const core::ContainerRecord& record);
 
 }  // namespace covey::runtime

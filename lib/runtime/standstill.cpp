@@ -20,7 +20,7 @@ namespace covey::runtime {
 namespace {
 
 constexpr std::string_view kNewcomer = "newcomer", kStill = "still";
-constexpr std::size_t kMost = 16U << 20U;
+constexpr std::size_t kLargestRecord = 16U << 20U;
 constexpr std::chrono::milliseconds kLeftoverLimit{2000};
 
 struct Line {
@@ -49,7 +49,8 @@ std::optional<Line> parse(std::string_view line) {
 std::vector<Line> read_lines(FdRef record) {
     if (::lseek(record.get(), 0, SEEK_SET) < 0)
         throw Error::from_errno(errno, "read", "record of who stands still");
-    const auto text = sys::read_all(record, kMost).or_throw("read", "record of who stands still");
+    const auto text =
+        sys::read_all(record, kLargestRecord).or_throw("read", "record of who stands still");
     std::vector<Line> lines;
     std::string_view left = text;
     for (auto end = left.find('\n'); end != left.npos; end = left.find('\n')) {

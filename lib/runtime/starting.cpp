@@ -1,5 +1,6 @@
 #include "runtime/starting.hpp"
 
+#include "core/container_look.hpp"
 #include "covey/error.hpp"
 #include "launch/message.hpp"
 #include "runtime/late_hooks.hpp"
@@ -43,7 +44,7 @@ Error is_gone(const std::string& id) {
 /// has the last word.
 class Report {
   public:
-    Report(FdRef fifo, const ContainerFolder& folder, const ContainerRecord& record)
+    Report(FdRef fifo, const ContainerFolder& folder, const core::ContainerRecord& record)
         : fifo_(fifo), folder_(folder), record_(record) {}
 
     /// `nudge` is called from time to time while init has not executed its program. Throws timeout
@@ -93,7 +94,7 @@ class Report {
             return fmt::format("process {} traces it and has stopped it", status.value().tracer);
         if (stat.state == 't' || stat.state == 'T') return "it has been stopped by a signal";
         const auto host = cgroup::detect();
-        const auto group = find_group(host, record_);
+        const auto group = core::find_group(host, record_);
         return group && group->is_frozen() ? "its cgroup is frozen" : std::string{};
     }
 
@@ -113,13 +114,13 @@ class Report {
 
     FdRef fifo_;
     const ContainerFolder& folder_;
-    const ContainerRecord& record_;
+    const core::ContainerRecord& record_;
     std::string text_;
 };
 
 }  // namespace
 
-void start_container(const ContainerFolder& folder, const ContainerRecord& record) {
+void start_container(const ContainerFolder& folder, const core::ContainerRecord& record) {
     const auto report = store::open_start_report(folder.fd());
     const auto gate = store::open_start_gate(folder.fd());
     if (!gate) throw is_gone(record.id);

@@ -2,13 +2,13 @@
 // until init has executed the container's program, or could not.
 #pragma once
 
+#include "core/container_record.hpp"
 #include "runtime/container_store.hpp"
-#include "runtime/record.hpp"
 
 namespace covey::runtime {
 
 /// The folder is locked and init waits at the gate. Throws what init says when it cannot execute
 /// the program. The poststart hooks have run then; one that fails is a warning.
-void start_container(const ContainerFolder& folder, const ContainerRecord& record);
+void start_container(const ContainerFolder& folder, const core::ContainerRecord& record);
 
 }  // namespace covey::runtime

@@ -19,7 +19,7 @@ Json state_json(const ShownState& shown) {
     return json;
 }
 
-Json short_state(const ContainerRecord& record, std::string_view status, pid_t pid) {
+Json short_state(const core::ContainerRecord& record, std::string_view status, pid_t pid) {
     Json json{{"ociVersion", kOciVersion}, {"id", record.id}, {"status", status}};
     if (pid != 0) json["pid"] = pid;
     json["bundle"] = record.bundle;
@@ -29,12 +29,13 @@ Json short_state(const ContainerRecord& record, std::string_view status, pid_t p
 
 }  // namespace
 
-std::string encode_hook_state(const ContainerRecord& record, std::string_view status, pid_t pid) {
+std::string encode_hook_state(const core::ContainerRecord& record, std::string_view status,
+                              pid_t pid) {
     return short_state(record, status, pid).dump(-1, ' ', false, kReplace);
 }
 
-std::string encode_process_state(const ContainerRecord& record, std::string_view status, pid_t main,
-                                 pid_t pid, std::string_view metadata) {
+std::string encode_process_state(const core::ContainerRecord& record, std::string_view status,
+                                 pid_t main, pid_t pid, std::string_view metadata) {
     Json json{{"ociVersion", kOciVersion}, {"fds", Json::array({"seccompFd"})}, {"pid", pid}};
     if (!metadata.empty()) json["metadata"] = metadata;
     json["state"] = short_state(record, status, main);

@@ -2,7 +2,7 @@
 // Thread rule: pure functions. Do not block.
 #pragma once
 
-#include "runtime/record.hpp"
+#include "core/container_record.hpp"
 
 #include <string>
 #include <string_view>
@@ -17,18 +17,18 @@ inline constexpr std::string_view kOciVersion = "1.2.1";
 
 /// One container as it is shown.
 struct ShownState {
-    const ContainerRecord* record = nullptr;
+    const core::ContainerRecord* record = nullptr;
     std::string_view status;
     pid_t pid = 0;
     std::string owner;  // a name, or the number
 };
 
 /// The specification's five keys, compact: what hooks read.
-[[nodiscard]] std::string encode_hook_state(const ContainerRecord& record, std::string_view status,
-                                            pid_t pid);
+[[nodiscard]] std::string encode_hook_state(const core::ContainerRecord& record,
+                                            std::string_view status, pid_t pid);
 /// What a seccomp agent gets beside a filter's listener (config-linux.md, "The Container Process
 /// State"): about process `pid` of the container whose main process is `main`.
-[[nodiscard]] std::string encode_process_state(const ContainerRecord& record,
+[[nodiscard]] std::string encode_process_state(const core::ContainerRecord& record,
                                                std::string_view status, pid_t main, pid_t pid,
                                                std::string_view metadata);
 /// With rootfs, created and owner, indented.

@@ -5,20 +5,15 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "core/container_record.hpp"
+#include "core/facts.hpp"
 #include "runtime/container_store.hpp"
-#include "runtime/record.hpp"
-
-#include <optional>
-#include <string_view>
 
 namespace covey::runtime {
 
-enum class Status { creating, created, running, paused, stopped };
-[[nodiscard]] std::string_view status_name(Status status) noexcept;
-
 struct ContainerView {
-    ContainerRecord record;
-    Status status = Status::stopped;
+    core::ContainerRecord record;
+    core::ContainerState state = core::ContainerState::stopped;
     /// Of init, while it lives; invalid when it has ended (a zombie has ended).
     UniqueFd init;
 };
@@ -27,8 +22,5 @@ struct ContainerView {
 /// are needed.
 [[nodiscard]] ContainerView look_at(const ContainerFolder& folder,
                                     const cgroup::Host* cgroups = nullptr);
-/// The container's group, if it has one and it is there.
-[[nodiscard]] std::optional<cgroup::Group> find_group(const cgroup::Host& host,
-                                                      const ContainerRecord& record);
 
 }  // namespace covey::runtime

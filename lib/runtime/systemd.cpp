@@ -134,7 +134,7 @@ ScopeRequest::ScopeRequest(const spec::Spec& spec, const std::string& id, const 
     program_ = open_driver();
 }
 
-void ScopeRequest::start(pid_t process, ContainerRecord& record) const {
+void ScopeRequest::start(pid_t process, core::ContainerRecord& record) const {
     const bool user = scope_.manager == cgroup::Manager::user;
     auto args = arguments("start", user, scope_.name);
     args.push_back(std::to_string(process));
@@ -149,7 +149,7 @@ void ScopeRequest::start(pid_t process, ContainerRecord& record) const {
     record.cgroup = cgroup::Placement{std::move(group)};
 }
 
-void set_scope_properties(const ContainerRecord& record, const cgroup::Host& host,
+void set_scope_properties(const core::ContainerRecord& record, const cgroup::Host& host,
                           const cgroup::Group& group, const cgroup::Limits& limits) {
     if (record.systemd_unit.empty()) return;
     const auto properties = cgroup::limit_properties(limits, host, &group);
@@ -166,7 +166,7 @@ void set_scope_properties(const ContainerRecord& record, const cgroup::Host& hos
     (void)ask_systemd(open_driver(), std::move(args));
 }
 
-void stop_scope(const ContainerRecord& record) noexcept {
+void stop_scope(const core::ContainerRecord& record) noexcept {
     if (record.systemd_unit.empty()) return;
     try {
         (void)ask_systemd(open_driver(),

@@ -6,7 +6,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/systemd.hpp"
-#include "runtime/record.hpp"
+#include "core/container_record.hpp"
 #include "spec/types.hpp"
 
 #include <optional>
@@ -28,7 +28,7 @@ class ScopeRequest {
     ScopeRequest(const spec::Spec& spec, const std::string& id, const cgroup::Host& host);
     /// The scope, with that process in it. Writes unit and group into the record. Throws when
     /// systemd refuses; then nothing is left.
-    void start(pid_t process, ContainerRecord& record) const;
+    void start(pid_t process, core::ContainerRecord& record) const;
 
   private:
     cgroup::Scope scope_;
@@ -38,10 +38,10 @@ class ScopeRequest {
 
 /// Nothing when the container has no scope. Where there is no v2 tree the container stands still
 /// meanwhile (timeout when it does not).
-void set_scope_properties(const ContainerRecord& record, const cgroup::Host& host,
+void set_scope_properties(const core::ContainerRecord& record, const cgroup::Host& host,
                           const cgroup::Group& group, const cgroup::Limits& limits);
 /// The group is empty or gone. What fails is a warning: systemd forgets an empty scope by itself.
-void stop_scope(const ContainerRecord& record) noexcept;
+void stop_scope(const core::ContainerRecord& record) noexcept;
 
 /// covey-systemd is installed.
 [[nodiscard]] bool has_systemd_driver();

@@ -4,8 +4,8 @@
 
 #include "base/json.hpp"
 #include "catch.hpp"
+#include "core/container_record.hpp"
 #include "covey/error.hpp"
-#include "runtime/record.hpp"
 #include "unit/cgroup/fake_tree.hpp"
 
 #include <functional>
@@ -139,7 +139,7 @@ TEST_CASE("a class in which a process lives is left alone") {
     const Classes classes;
     classes.resctrl().make({classes.root() + "/web", "", true});
     classes.add("/web/tasks", std::to_string(::getpid()) + "\n");
-    const ResctrlPlace place{classes.root() + "/web", "", true};
+    const core::ResctrlPlace place{classes.root() + "/web", "", true};
     CHECK_NOTHROW(remove_own_class(place));
     CHECK(classes.has("/web"));
     // One that has ended and was not waited for is nobody: the folder is removed, as far as that
@@ -184,7 +184,7 @@ TEST_CASE("what the processor does not allot is named, and the kernel's own word
     CHECK(error.code() == Code::unsupported_by_host);
     CHECK(error.detail().find("no L2") != std::string::npos);
     classes.add("/info/last_cmd_status", "mask f1 has non-consecutive 1-bits\n");
-    const ResctrlPlace gone{classes.root() + "/gone", "", true};
+    const core::ResctrlPlace gone{classes.root() + "/gone", "", true};
     const auto refused = error_of([&] { classes.resctrl().configure(gone, rdt("", "L3:0=f1")); });
     CHECK(refused.causes().front().find("non-consecutive") != std::string::npos);
     CHECK(refused.detail().find("L3:0=f1") != std::string::npos);
@@ -199,14 +199,14 @@ TEST_CASE("resctrl is found by its filesystem in mountinfo") {
 }
 
 TEST_CASE("a record without a class, of an older version, is read") {
-    ContainerRecord record;
+    core::ContainerRecord record;
     record.resctrl = {"/sys/fs/resctrl/gold", "/sys/fs/resctrl/gold/mon_groups/x", true};
-    auto json = nlohmann::json::parse(encode_record(record));
-    const auto same = decode_record(json.dump());
+    auto json = nlohmann::json::parse(core::encode_record(record));
+    const auto same = core::decode_record(json.dump());
     CHECK(same.resctrl.group == record.resctrl.group);
     CHECK(same.resctrl.monitor == record.resctrl.monitor);
     CHECK(same.resctrl.is_made);
     for (const char* name : {"resctrlGroup", "resctrlMonitor", "resctrlMade"})
         REQUIRE(json.erase(name) == 1);
-    CHECK(decode_record(json.dump()).resctrl.group.empty());
+    CHECK(core::decode_record(json.dump()).resctrl.group.empty());
 }

@@ -1,7 +1,7 @@
-// What covey-runtime keeps of a container: one record in its folder. Facts that were decided once;
-// what changes (is it running, paused, gone) is asked of the kernel each time (status.hpp). Written
-// first as an intent, before anything exists, so that `delete --force` finds what a killed `create`
-// left. Thread rule: values. Do not block.
+// What covey-runtime keeps of a container: one record in its folder, which coveyd reads too. Facts
+// that were decided once; what changes (is it running, paused, gone) is asked of the kernel each
+// time (container_look.hpp). Written first as an intent, before anything exists, so that `delete
+// --force` finds what a killed `create` left. Thread rule: values. Do not block.
 #pragma once
 
 #include "cgroup/placement.hpp"
@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-namespace covey::runtime {
+namespace covey::core {
 
 /// Its group of the resctrl filesystem (resctrl.hpp).
 struct ResctrlPlace {
@@ -22,6 +22,8 @@ struct ResctrlPlace {
     std::string monitor;   // the monitoring group in it, absolute; "": none
     bool is_made = false;  // by this runtime: it goes when nobody uses it any more
 };
+
+constexpr const char* kContainerRecordName = "record.json";  // in its folder
 
 struct ContainerRecord {
     std::string id;
@@ -53,4 +55,4 @@ struct ContainerRecord {
 /// Throws Code::internal naming the field that is missing or wrong.
 [[nodiscard]] ContainerRecord decode_record(std::string_view body);
 
-}  // namespace covey::runtime
+}  // namespace covey::core

@@ -1,8 +1,8 @@
 #include "base/json.hpp"
+#include "core/container_record.hpp"
 #include "covey/error.hpp"
-#include "runtime/record.hpp"
 
-namespace covey::runtime {
+namespace covey::core {
 namespace {
 
 using RecordJson = nlohmann::json;
@@ -81,4 +81,4 @@ ContainerRecord decode_record(std::string_view body) {
     return record;
 }
 
-}  // namespace covey::runtime
+}  // namespace covey::core
