@@ -117,6 +117,9 @@ PLACES = [
     ("inline constexpr int kShimListenFd = 3;", {"lib/a.cpp: kShimListenFd": 1}),
     ("constexpr const char* kOwnFile = nullptr;", {}),
     ("state_->socket.connect(endpoint);", {"lib/a.cpp: connect": 1}),
+    ("sys::spawn({file}); spawn(exec); spawner.spawn(x);", {"lib/a.cpp: spawn": 1}),
+    ("app.add_option(a)->envname(\"COVEY_A\");", {"lib/a.cpp: envname": 1}),
+    ("asio::signal_set signals{io, SIGTERM}; ::signalfd(-1, &set, 0);", {"lib/a.cpp: signal_set": 1, "lib/a.cpp: signalfd": 1}),
 ]
 CODE = {"lib/a.cpp: send_packet": 2}
 # Rows of channels, rows of places, what must be said ("" is right).
