@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include <linux/capability.h>
@@ -81,10 +82,28 @@ class Pod {
                neighbour.runs && (debugger.entry == &starting_ || neighbour.entry == &starting_);
     }
 
+    /// As if it had a number for the debugger, if a third one has, which is no debugger and may
+    /// hand over a procfs or a pidfd. `but`: not by that one.
+    [[nodiscard]] AccessFacts with_what_is_handed(const Member& neighbour, const Member& debugger,
+                                                  std::string_view but) const {
+        const auto& seen_from = debugger.facts.pid_namespaces;
+        const auto sees = [&](const Member& one) {
+            return !one.entry->request.debug && one.entry->request.id != but &&
+                   std::find(seen_from.begin(), seen_from.end(),
+                             one.facts.pid_namespaces.front()) != seen_from.end();
+        };
+        auto facts = neighbour.facts;
+        if (std::any_of(members_.begin(), members_.end(), sees)) facts.pid_namespaces = seen_from;
+        return facts;
+    }
+
     void check_pair(const Member& debugger, const Member& neighbour) const {
         const auto& target = debugger.entry->request.debug->target;
         const bool shows = !target.empty() && target != neighbour.entry->request.id;
-        if (shows && may(neighbour.facts, core::at_least(debugger.facts), Action::read_root) &&
+        // The target may show its root to whom it likes.
+        if (shows &&
+            may(with_what_is_handed(neighbour, debugger, target), core::at_least(debugger.facts),
+                Action::read_root) &&
             !reaches(neighbour, target))
             refuse(debugger, neighbour,
                    fmt::format("the root of container '{}', which is its /target and which '{}' "
@@ -92,7 +111,8 @@ class Pod {
                                target, neighbour.entry->request.id));
         // In the host's own namespace the host's processes are in reach, which have as much.
         if (neighbour.facts.pid_namespaces.size() == 1) return;
-        if (!may(neighbour.facts, debugger.facts, Action::ptrace)) return;
+        if (!may(with_what_is_handed(neighbour, debugger, {}), debugger.facts, Action::ptrace))
+            return;
         if (const auto more = debugger.facts.permitted & ~within_reach(neighbour); more != 0) {
             const auto names = spec::capability_names_of(more);
             refuse(debugger, neighbour, fmt::format("{}", fmt::join(names, ", ")));
@@ -120,16 +140,15 @@ class Pod {
         const auto& id = neighbour.entry->request.id;
         const auto& debugger_id = debugger.entry->request.id;
         throw Error(Code::failed_precondition,
-                    fmt::format("debugger '{}' would lend container '{}' {}: '{}' sees it in its "
-                                "PID namespace and may inspect it",
+                    fmt::format("debugger '{}' would lend container '{}' {}: '{}' may inspect it",
                                 debugger_id, id, what, id))
             .with_fix(
                 debugger.entry == &starting_
-                    ? fmt::format("give '{}' the access observer or private, or pid mode "
-                                  "nested; or end it first; or debug with another profile",
+                    ? fmt::format("give '{}' the access observer or private, or end it first; or "
+                                  "debug with another profile",
                                   id)
                     : fmt::format("end debugger '{}' first (covey rm -f {}), or give '{}' the "
-                                  "access observer or private, or pid mode nested",
+                                  "access observer or private",
                                   debugger_id, debugger_id, id));
     }
 

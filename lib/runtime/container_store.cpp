@@ -143,12 +143,11 @@ void ContainerStore::remove(const std::string& id) const {
     sys::remove_tree_at(folder_, id).or_throw("remove folder", root_ + "/" + id);
 }
 
-std::vector<std::string> ContainerStore::groups() const {
-    std::vector<std::string> all;
+std::vector<core::ContainerRecord> ContainerStore::records() const {
+    std::vector<core::ContainerRecord> all;
     for (const auto& id : ids())
         try {
-            auto path = open_container(id).read().cgroup.path;
-            if (!path.empty()) all.push_back(std::move(path));
+            all.push_back(open_container(id).read());
         } catch (const Error&) {
             // Deleted meanwhile, or damaged.
         }

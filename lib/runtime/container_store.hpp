@@ -57,8 +57,8 @@ class ContainerStore {
     [[nodiscard]] bool has(const std::string& id) const;
     void remove(const std::string& id) const;
     [[nodiscard]] std::vector<std::string> ids() const;
-    /// Of all containers that have one; a record that cannot be read is passed over.
-    [[nodiscard]] std::vector<std::string> groups() const;
+    /// Of all containers; one that cannot be read is passed over.
+    [[nodiscard]] std::vector<core::ContainerRecord> records() const;
     [[nodiscard]] const std::string& root() const noexcept { return root_; }
 
   private:

@@ -243,7 +243,7 @@ HandShake::Input Creation::hand_shake_input() {
             shared_.file,
             cgroups_ ? &*cgroups_ : nullptr,
             group_ ? &*group_ : nullptr,
-            [this] { return store_->groups(); },
+            [this] { return neighbours_of(record_, store_->records()); },
             record_.cgroup.path,
             true,
             expect,

@@ -98,7 +98,7 @@ void HandShake::stop_when_done() {
 }
 
 void HandShake::hold_still() {
-    stillness_.emplace(*input_.cgroups, input_.nested_in, *input_.newcomer, input_.containers());
+    stillness_.emplace(*input_.cgroups, input_.nested_in, *input_.newcomer, input_.neighbours());
     bad_news_ = owner_.watch(stillness_->bad_news(), EPOLLIN, [this] { take_bad_news(); });
     launching_->all_still();
 }

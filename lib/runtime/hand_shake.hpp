@@ -30,9 +30,8 @@ class HandShake {
         const cgroup::Host* cgroups = nullptr;
         /// Of a container that nests: its own.
         const cgroup::Group* newcomer = nullptr;
-        /// The topmost groups of all containers that this one's pod might have; asked when the pod
-        /// is to stand still.
-        std::function<std::vector<std::string>()> containers;
+        /// Asked when the pod is to stand still.
+        std::function<Neighbours()> neighbours;
         std::string group;  // what is launched is born in it, or below; empty: it has none
         bool is_new_group = false;
         launch::HandShake::Expect expect;

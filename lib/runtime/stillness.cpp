@@ -5,6 +5,7 @@
 #include "launch/message.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/standstill.hpp"
+#include "spec/engine_annotations.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
@@ -16,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -42,12 +44,13 @@ constexpr int kNewcomerLimit = 5000;  // milliseconds that a command waits for a
 class Guard {
   public:
     Guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
-          const std::vector<std::string>& containers, FdRef record, FdRef socket)
+          const Neighbours& neighbours, FdRef record, FdRef socket)
         : host_(host),
-          containers_(containers),
+          containers_(neighbours.groups),
           newcomer_(cgroup::Group::open(host, newcomer)),
           record_(record),
           wanted_(sys::namespace_id(pid_namespace).or_throw("stat", "the pod's PID namespace")),
+          others_(namespaces_of(neighbours.inits)),
           socket_(socket),
           stillness_(owner_, host, rules()) {}
 
@@ -105,12 +108,33 @@ class Guard {
                 [this](const cgroup::Group& group) { note_still(record_, group); }};
     }
 
+    /// Whoever is in this program's own sees it, and is the host.
+    [[nodiscard]] std::vector<sys::NamespaceId> namespaces_of(const std::vector<pid_t>& inits) {
+        const auto proc = sys::open_proc().or_throw("open", "/proc");
+        std::vector<sys::NamespaceId> found;
+        const auto look = [&](pid_t pid) -> std::optional<sys::NamespaceId> {
+            const auto file = sys::open_namespace(proc, pid, "pid");
+            const auto id = file ? sys::namespace_id(file.value()) : Errno{ESRCH};
+            return id ? std::optional{id.value()} : std::nullopt;
+        };
+        const auto own = look(::getpid());
+        for (const auto init : inits)
+            if (const auto id = look(init); id && id != own && !(*id == wanted_))
+                found.push_back(*id);
+        return found;
+    }
+
     [[nodiscard]] std::optional<task::Members::Found> judge(FdRef proc, pid_t pid) const {
         const auto file = sys::open_namespace(proc, pid, "pid");
         if (!file) return std::nullopt;  // gone, or a kernel thread
         const auto id = sys::namespace_id(file.value());
-        if (!id || !(id.value() == wanted_) || !task::is_in_own_user_namespace(proc, pid))
+        if (!id) return std::nullopt;
+        const bool is_in_pod = id.value() == wanted_;
+        const bool is_beside =
+            !is_in_pod && std::find(others_.begin(), others_.end(), id.value()) != others_.end();
+        if (!(is_in_pod || is_beside) || !task::is_in_own_user_namespace(proc, pid))
             return std::nullopt;
+        if (is_beside && !task::could_reach(proc, pid)) return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
         if (group.empty() || task::has_ended(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} of cgroup {}", pid, group)};
@@ -127,6 +151,7 @@ class Guard {
     cgroup::Group newcomer_;
     FdRef record_;
     sys::NamespaceId wanted_;
+    std::vector<sys::NamespaceId> others_;  // of the pod's containers that are not in that one
     FdRef socket_;
     bool is_still_ = false;
     task::Loop loop_;
@@ -145,7 +170,7 @@ Error error_in(std::string_view words) {
 }
 
 int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Placement& newcomer,
-              const std::vector<std::string>& containers, PodLock& lock, FdRef socket) {
+              const Neighbours& neighbours, PodLock& lock, FdRef socket) {
     try {
         (void)sys::set_name("covey:guard");
         // Not to be ended with the command by a signal to its group.
@@ -154,7 +179,7 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
                               lock.folder().get()};
         sys::close_all_except(keep).or_throw("close", "the command's descriptors");
         note_newcomer(lock.record(), cgroup::Group::open(host, newcomer));
-        Guard{host, pid_namespace, newcomer, containers, lock.record(), socket}.run();
+        Guard{host, pid_namespace, newcomer, neighbours, lock.record(), socket}.run();
         undo_standstill(lock.record(), host, Newcomer::dropped);
         lock.let_go();
         return 0;
@@ -168,15 +193,35 @@ int run_guard(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Place
 
 }  // namespace
 
+Neighbours neighbours_of(const core::ContainerRecord& newcomer,
+                         const std::vector<core::ContainerRecord>& all) {
+    const auto sandbox_of = [](const core::ContainerRecord& record) -> std::string {
+        try {
+            return spec::engine_words(record.annotations).sandbox;
+        } catch (const Error&) {
+            return {};  // two engines' disagree
+        }
+    };
+    Neighbours found;
+    const auto pod = sandbox_of(newcomer);
+    for (const auto& record : all) {
+        if (!record.cgroup.path.empty()) found.groups.push_back(record.cgroup.path);
+        const auto its = pod.empty() ? pod : sandbox_of(record);
+        // One that names no pod may be in each.
+        if (record.pid > 0 && (its == pod || its.empty())) found.inits.push_back(record.pid);
+    }
+    return found;
+}
+
 Stillness::Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer,
-                     const std::vector<std::string>& containers)
+                     const Neighbours& neighbours)
     : host_(host), newcomer_(newcomer), lock_(PodLock::alone(pid_namespace)) {
     auto sockets = sys::seqpacket_pair().or_throw("socketpair");
     fault_point("runtime.freeze");
     auto child = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "guard");
     if (child.pid == 0)
         ::_exit(
-            run_guard(host, pid_namespace, newcomer.placement(), containers, lock_, sockets.child));
+            run_guard(host, pid_namespace, newcomer.placement(), neighbours, lock_, sockets.child));
     guard_ = std::move(child.pidfd);
     socket_ = std::move(sockets.parent);
     sockets.child.reset();

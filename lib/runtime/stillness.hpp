@@ -9,6 +9,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "core/container_record.hpp"
 #include "covey/error.hpp"
 #include "runtime/pod_lock.hpp"
 #include "runtime/standstill.hpp"
@@ -19,15 +20,24 @@
 
 namespace covey::runtime {
 
+/// Who might be in the pod of a launch.
+struct Neighbours {
+    std::vector<std::string> groups;  // the topmost, of all containers
+    /// Of the pod's containers; of all, where no engine says whose pod it is. In another PID
+    /// namespace one has no number for the newcomer, but may be handed a procfs or a pidfd.
+    std::vector<pid_t> inits;
+};
+[[nodiscard]] Neighbours neighbours_of(const core::ContainerRecord& newcomer,
+                                       const std::vector<core::ContainerRecord>& all);
+
 class Stillness {
   public:
     /// Throws failed_precondition naming a process that has no cgroup of its own to stand still in,
     /// or that does not stop. A group that is frozen already stays so afterwards. When the launch
     /// takes longer than they may stand still, the guard kills the newcomer's group.
     /// `host` and `newcomer`, the group of the container that is being made, are borrowed.
-    /// `containers`: the topmost groups of all that might be in the pod.
     Stillness(const cgroup::Host& host, FdRef pid_namespace, const cgroup::Group& newcomer,
-              const std::vector<std::string>& containers);
+              const Neighbours& neighbours);
     /// The launch has failed: the newcomer ends, then all go on. Blocks for that, 5 s at most; a
     /// newcomer that has not ended by then keeps the guard, and the pod still, and is named in a
     /// warning.

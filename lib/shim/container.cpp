@@ -125,6 +125,13 @@ bool Container::is_among_pod() const {
            (where == nullptr || where->facts_.config.pid_mode == spec::PidMode::pod);
 }
 
+bool Container::could_reach_newborn() const {
+    // Without a number for it too: a neighbour may hand over a procfs or a pidfd. Whoever is in the
+    // host's PID namespace sees the shim itself.
+    return reaches_ && main_ && facts_.state != core::ContainerState::stopped &&
+           facts_.config.pid_mode != spec::PidMode::node;
+}
+
 const cgroup::Group* Container::group() const noexcept {
     return group_ && facts_.state != core::ContainerState::stopped ? &*group_ : nullptr;
 }

@@ -43,7 +43,7 @@ class Container {
     /// Its processes are members of the pod's PID namespace itself, and it has run its program.
     [[nodiscard]] bool is_among_pod() const;
     /// One of its processes, now or later, could look into a privileged newborn of the pod.
-    [[nodiscard]] bool could_reach_newborn() const { return reaches_ && is_among_pod(); }
+    [[nodiscard]] bool could_reach_newborn() const;
     [[nodiscard]] task::Members::Found as_member() const;
     /// Null: it has ended.
     [[nodiscard]] const cgroup::Group* group() const noexcept;

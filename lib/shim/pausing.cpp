@@ -35,7 +35,7 @@ void Container::become(core::ContainerState state) {
 
 bool Container::waits_for_launch(ReplyTo reply, void (Container::*what)(ReplyTo)) {
     constexpr std::chrono::milliseconds kAgain{5};
-    if (!is_among_pod() || !context_.stillness.is_held()) return false;
+    if (!(is_among_pod() || could_reach_newborn()) || !context_.stillness.is_held()) return false;
     const auto number = next_wait_++;
     auto timer = owner_.after(kAgain, [this, number, reply, what] {
         waiting_.erase(number);

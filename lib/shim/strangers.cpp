@@ -31,15 +31,6 @@ bool is_in_one_of(const Groups& groups, const std::string& group) {
                        [&](const auto* one) { return cgroup::is_in_group(group, one->path()); });
 }
 
-/// Somebody in a container that could not reach: its own processes have not what that takes, or see
-/// nothing of the pod's namespace; one that has come from elsewhere may.
-bool could_reach_from_there(FdRef proc, pid_t pid) {
-    const auto status = sys::read_status(proc, pid);
-    if (!status) return false;
-    return status.value().ns_pids.size() == 1 &&
-           task::is_enough_to_reach(status.value().cap_bounding);
-}
-
 }  // namespace
 
 std::unique_ptr<task::Members> strangers_of(const cgroup::Host& host, const Sandbox& sandbox,
@@ -52,7 +43,9 @@ std::unique_ptr<task::Members> strangers_of(const cgroup::Host& host, const Sand
         if (group.empty() || task::has_ended(proc, pid) || is_in_one_of(held, group))
             return std::nullopt;
         if (cgroup::is_in_group(group, pause) && pid == 1) return std::nullopt;
-        if (is_in_one_of(others, group) && !could_reach_from_there(proc, pid)) return std::nullopt;
+        // In a container that could not reach: its own processes have not what that takes; one that
+        // has come from elsewhere may.
+        if (is_in_one_of(others, group) && !task::could_reach(proc, pid)) return std::nullopt;
         if (!task::is_in_own_user_namespace(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} (its number in the pod)", pid)};
     };

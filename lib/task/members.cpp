@@ -1,8 +1,12 @@
 #include "task/members.hpp"
 
+#include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -30,6 +34,21 @@ std::optional<sys::NamespaceId> user_namespace_of(FdRef proc, pid_t pid) {
 
 bool is_enough_to_reach(std::uint64_t capabilities) noexcept {
     return (capabilities & kReaching) != 0;
+}
+
+bool could_reach(FdRef proc, pid_t pid) {
+    constexpr std::size_t kMostThreads = 200;  // 4 ms
+    const auto threads = sys::open_dir_at(proc, fmt::format("{}/task", pid));
+    if (!threads) return false;
+    const auto numbers = sys::list_processes(threads.value());
+    if (!numbers) return false;
+    if (numbers.value().size() > kMostThreads) return true;
+    return std::any_of(numbers.value().begin(), numbers.value().end(), [&](pid_t thread) {
+        const auto status = sys::read_status(threads.value(), thread);
+        return status &&
+               is_enough_to_reach(status.value().cap_permitted | status.value().cap_effective |
+                                  status.value().cap_bounding);
+    });
 }
 
 bool is_in_own_user_namespace(FdRef proc, pid_t pid) {

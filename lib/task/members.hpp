@@ -22,6 +22,11 @@ namespace covey::task {
 /// signal (CAP_KILL, or the same uid) only ends or holds up the launch: nothing is reached by it.
 [[nodiscard]] bool is_enough_to_reach(std::uint64_t capabilities) noexcept;
 
+/// is_enough_to_reach() for one thread of the process at least: its permitted, effective or
+/// bounding capabilities, which are each thread's own. Gone: false. More threads than are looked at
+/// in a turn of the loop: true.
+[[nodiscard]] bool could_reach(FdRef proc, pid_t pid);
+
 /// The process is in this program's own user namespace, or nobody can tell: then it could reach,
 /// if it has the capabilities. Of one that was not launched here nobody can tell that: they are
 /// each thread's own, and its relatives' may be others.

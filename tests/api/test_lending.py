@@ -43,11 +43,23 @@ class Lending(DebugTest):
     def test_neighbours_who_cannot_inspect_it_do_not_matter(self):
         sandbox = self.sandbox()
         self.bare(sandbox, "app", 1001, pidMode="container")
-        for fields in ({"access": "private"}, {"access": "observer"}, {"pidMode": "nested"}, {"pidMode": "container"}):
+        self.with_neighbours(sandbox, {"access": "private"}, {"access": "observer"})
+
+    def test_neighbours_in_namespaces_of_their_own_do_not_matter_alone(self):
+        sandbox = self.sandbox()
+        self.bare(sandbox, "app", 1001, pidMode="container")
+        self.with_neighbours(sandbox, {"pidMode": "nested"}, {"pidMode": "container"})
+        # One who has a number for the debugger may hand it to those who have none.
+        self.neighbour(sandbox, access="private")
+        self.refused(sandbox, "the root of container 'app'", target="app", profile="general")
+
+    def with_neighbours(self, sandbox, *all_fields):
+        for fields in all_fields:
             self.neighbour(sandbox, ("SYS_PTRACE",), **fields)
         for profile in ("general", "restricted", "sysadmin"):
             container = self.debug(sandbox, target="app", profile=profile)
             self.assertEqual(self.run_in(container, "cat", "/target/etc/app.conf"), (0, "of app\n"))
+            self.client.delete(f"/v1/containers/{container}?force=true")
 
     def test_whoever_reaches_the_target_anyway_is_lent_nothing(self):
         sandbox = self.sandbox(pidMode="pod")

@@ -1,5 +1,7 @@
 """Kinds 9 and 10: what a newcomer in pid mode nested costs its neighbours, when one of them cannot be frozen and when the
 newcomer itself may hardly run."""
+import shutil
+import tempfile
 import threading
 import time
 
@@ -57,6 +59,31 @@ class Stillness:
                 self.assert_works("exec meanwhile", meanwhile)
                 self.assertLess(gap, MOST_GAP, self.story())
             self.assert_deleted("the pod", pod)
+
+
+@on_both_fronts
+class Handed:
+    """A neighbour has a number for a newborn by what another hands it: a descriptor of the pod's procfs."""
+
+    def test_a_nested_neighbour_with_sys_ptrace(self):
+        for mode in ("nested", "container"):
+            with self.attack(mode=mode):
+                pod, near, far = self.bystanders()
+                shared = tempfile.mkdtemp(prefix="covey-handed.")
+                self.addCleanup(shutil.rmtree, shared)
+                words = ("/shared/socket", "30", str(self.canary))
+                giver = pod.run(["thief", "hand", *words], mode="pod", volumes={"/shared": shared})
+                thief = pod.run(["thief", "take", *words], mode=mode, caps=["SYS_PTRACE"], volumes={"/shared": shared})
+                self.assertTrue(thief.wait_output("ready") and giver.wait_output("ready"), self.story(thief, giver))
+                for _ in range(5):
+                    victim = pod.create(["sleep", "1000"], mode="nested", keep=True)
+                    self.assert_answered("create", victim.create_call, thief)
+                    self.assert_host_unharmed(thief)
+                    self.assert_deleted("the victim", victim, thief)
+                self.assert_goes_on(near, thief)
+                for one in (thief, giver):
+                    self.assert_deleted("a thief", one, thief)
+                self.assert_bystanders_work(near, far)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ const std::map<std::string, Command>& kinds() {
         {"dead-leader", dead_leader},
         {"deaf-terminal", deaf_terminal},
         {"deep-groups", deep_groups},
+        {"hand", hand},
+        {"take", take},
         {"exchange", exchange},
         {"fill", fill_account},
         {"flood-notify", flood_notify},

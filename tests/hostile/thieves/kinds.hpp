@@ -43,6 +43,9 @@ int key_find(const Arguments& words);
 int exchange(const Arguments& words);
 int look(const Arguments& words);
 int read_below(const Arguments& words);
+// hand.cpp
+int hand(const Arguments& words);
+int take(const Arguments& words);
 // fuse.cpp
 int fuse_program(const Arguments& words);
 int fuse_deadlock(const Arguments& words);
