@@ -78,7 +78,7 @@ class Containers(Ctl):
         self.assertEqual(self.covey(*run, "--user", "4242", *say)[0], "/\n")
         self.covey("run", "web", "--name", "shell", "-d", "-i", "--rootfs", rootfs, "--", "cat")
         self.assertEqual(self.covey("exec", "-u", "1000", "shell", *say)[0], "/home/app\n")
-        self.assertEqual(self.covey("debug", "shell", "--rootfs", rootfs, *say)[0], "/root\n")
+        self.assertEqual(self.covey("debug", "web/shell", "--tools", rootfs, *say)[0], "/root\n")
 
     def test_a_working_directory_that_only_the_runtime_may_enter(self):
         """Seen failing: 403."""
@@ -87,10 +87,9 @@ class Containers(Ctl):
         home.mkdir(parents=True)
         os.chown(home, 1000, 1000)
         home.chmod(0o700)
-        out, _ = self.covey("run", "web", "--rm", "--rootfs", rootfs, "--user", "4242", "-w", "/home/app", "--", "pwd")
-        self.assertEqual(out, "/home/app\n")
-        for mode in ("container", "nested"):
-            out, _ = self.covey("run", "web", "--rm", "--pid", mode, "--rootfs", rootfs, "--user", "4242", "-w", "/home/app", "--", "pwd")
+        for mode in ("pod", "container", "nested"):
+            out, _ = self.covey("run", "web", "--rm", "--pid", mode, "--rootfs", rootfs, "--user", "4242", "-w", "/home/app",
+                                "--cap-drop", "DAC_OVERRIDE", "--cap-drop", "DAC_READ_SEARCH", "--", "pwd")
             self.assertEqual(out, "/home/app\n", mode)
 
     def test_a_container_in_the_foreground_has_its_output_and_code_here(self):
