@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
@@ -19,6 +20,17 @@
 #include <unistd.h>
 
 namespace covey::launch {
+namespace {
+
+bool joins_mount_namespace(const plan::LaunchPlan& plan) {
+    return std::any_of(plan.namespaces.begin(), plan.namespaces.end(), [](const auto& entry) {
+        return entry.type == spec::NamespaceType::mount &&
+               entry.source == plan::NamespacePlan::Source::path;
+    });
+}
+
+}  // namespace
+
 RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
     : plan_(plan), sources_(sources), proc_(std::move(proc)), placed_(plan) {
 }
@@ -41,6 +53,14 @@ void RootBuilder::attach_root() {
     // While the host's /proc still knows this process: later it may be in a PID namespace of its
     // own.
     if (use_chroot_) host_views_ = full_views();
+    if (!host_views_.empty() && joins_mount_namespace(plan_))
+        throw Error(Code::failed_precondition,
+                    fmt::format("without pivot_root(2) {} would have to be unmounted, in a mount "
+                                "namespace that others are in",
+                                host_views_.front()))
+            .with_fix(
+                "leave the mount namespace's path out of linux.namespaces, or do without "
+                "--no-pivot");
     // At its own path, where hooks look for it (runtime.md: those of the container's namespaces see
     // the host's root, as whoever enters the mount namespace does).
     const auto place = own_path();

@@ -4,8 +4,9 @@ runc 1.1 fails too says so."""
 import json
 import os
 import shutil
+import subprocess
 
-from oci import IS_COVEY, ConsoleSocket, OciTest, main, only_covey, read_to_end
+from oci import IS_COVEY, ConsoleSocket, OciTest, main, namespace, only_covey, read_to_end, wait_for
 
 
 class LongOptions(OciTest):
@@ -267,6 +268,13 @@ class Binds(Mounts):
         mounts = [self.bind("/mnt", self.source), self.bind("/views", self.rootfs / "mnt/out")]
         self.assertIn("/mnt/out leads out of what is mounted at /mnt", self.refused(mounts))
 
+    def test_nothing_is_made_in_a_read_only_bind(self):
+        """It may be anybody's: unlike a tmpfs it is read-only at once."""
+        one, bundle = self.bundle("probe", change=lambda config: config["mounts"].extend(
+            [self.bind("/data", self.source, ["rbind", "ro"]), self.tmpfs("/data/new")]))
+        self.assertEqual(self.call("create", "--bundle", bundle, one).returncode, 1)
+        self.assertFalse((self.source / "new").exists())
+
     @only_covey("the words are Covey's")
     def test_a_file_on_a_folder_and_a_folder_on_a_file(self):
         self.assertIn("is a file, and that is a folder", self.refused([self.bind("/etc")]))
@@ -330,6 +338,18 @@ class WithoutPivot(Mounts):
         self.own_proc("--no-pivot")
         with open("/proc/self/mountinfo", encoding="ascii") as file:
             self.assertEqual(file.read(), before)
+
+    @only_covey("runc unmounts them there")
+    def test_not_in_a_mount_namespace_that_others_are_in(self):
+        """Theirs would go."""
+        other = subprocess.Popen(["unshare", "-m", "sleep", "1000"])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        path = f"/proc/{other.pid}/ns/mnt"
+        wait_for(lambda: os.readlink(path) != os.readlink("/proc/self/ns/mnt"), what="its namespace")
+        one, bundle = self.bundle("probe", change=lambda config: namespace(config, "mount", path))
+        self.fails("in a mount namespace that others are in", "create", "--no-pivot", "--bundle", bundle, one)
+        self.assertTrue(os.path.exists(f"/proc/{other.pid}/root/proc/1"))
 
     def test_it_runs_in_every_mode(self):
         def mapped(config):

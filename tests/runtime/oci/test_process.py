@@ -3,6 +3,7 @@ runtime may enter, an environment that is a map, a seccomp profile that allows n
 seen failing before; what runc 1.1 fails too says so."""
 import json
 import os
+import signal
 import stat
 import time
 
@@ -190,9 +191,16 @@ class Filter(Process):
     @only_covey("which calls Go's run time makes besides is another list")
     def test_umask_and_chdir_are_not_called_behind_it(self):
         for more in ({}, {"user": {"uid": 1000, "gid": 1000, "umask": 63}, "cwd": "/tmp"}):
-            self.assertEqual(self.output("probe", "echo", "hi", change=self.profile(JUST_ENOUGH), noNewPrivileges=False, **more), "hi\n")
+            for no_new_privs in (False, True):
+                self.assertEqual(self.output("probe", "echo", "hi", change=self.profile(JUST_ENOUGH), noNewPrivileges=no_new_privs, **more),
+                                 "hi\n")
         one, _ = self.start("probe", "sleep", "forever", change=self.profile(JUST_ENOUGH), noNewPrivileges=False)
         self.assertEqual(self.ok("exec", one, "probe", "echo", "hi").stdout, "hi\n")
+
+    def test_a_program_that_it_does_not_let_begin(self):
+        one, bundle = self.bundle("probe", "echo", "hi", change=self.profile(self.without("execve")), noNewPrivileges=True)
+        run = self.call("run", "--bundle", bundle, one)
+        self.assertEqual((run.returncode, run.stdout), (128 + signal.SIGSYS, ""), run.stderr)
 
     @only_covey("runc 1.1 says EOF")
     def test_who_is_killed_by_it_is_told_so(self):

@@ -6,10 +6,16 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace covey;
 namespace fs = std::filesystem;
@@ -105,4 +111,30 @@ TEST_CASE(
     CHECK(root.make("/absolute", "", file, sys::Scope::beneath) == EXDEV);
     CHECK(root.make("/above", "", file, sys::Scope::beneath) == EXDEV);
     CHECK_FALSE(fs::exists(root.path() + "/etc/other"));
+}
+
+TEST_CASE("who exchanges the symlink meanwhile gets nothing outside the root either") {
+    const Root root;
+    const auto fd = sys::open_dir(root.path()).or_throw("open", root.path());
+    root.link("/etc/x", "../run/dangling");
+    root.link("/etc/y", root.outside() + "/absolute");
+    root.link("/etc/z", "../../outside/above");
+    std::atomic<bool> over{false};
+    std::thread other{[&] {
+        const auto etc = sys::open_dir(root.path() + "/etc").or_throw("open", "etc");
+        for (unsigned i = 0; !over; ++i)
+            (void)::syscall(SYS_renameat2, etc.get(), "x", etc.get(), i % 2 == 0 ? "y" : "z",
+                            RENAME_EXCHANGE);
+    }};
+    int made = 0;
+    for (int i = 0; i < 300; ++i) {
+        made += sys::make_target_in_root(fd, "/etc/x", sys::TargetKind::file) ? 1 : 0;
+        fs::remove_all(root.path() + "/run");
+        fs::remove_all(root.path() + "/outside");
+        fs::remove_all(root.path() + "/tmp");
+    }
+    over = true;
+    other.join();
+    CHECK(made > 0);
+    CHECK(fs::is_empty(root.outside()));
 }
