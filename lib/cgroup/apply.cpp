@@ -86,7 +86,8 @@ Error refused(const Host& host, int error, const Setting& setting, const std::st
     if (error == EBUSY)
         return std::move(failure)
             .with_code(Code::resource_exhausted)
-            .with_fix(fmt::format("the group uses more than that already: raise {}, or free some",
+            .with_fix(fmt::format("the group uses more than that already, perhaps only what starts "
+                                  "its first process: raise {}, or free some",
                                   setting.field));
     else if (error == EINVAL || error == ERANGE)
         failure.set_fix("the kernel refuses this value, or it exceeds that of the group above");

@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
+#include "launch/home.hpp"
 #include "launch/identity.hpp"
 #include "launch/init.hpp"
 #include "launch/labels.hpp"
@@ -11,6 +12,7 @@
 #include "launch/stream_file.hpp"
 #include "launch/terminal.hpp"
 #include "launch/user_namespace.hpp"
+#include "launch/working_directory.hpp"
 #include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
 #include "sys/environment.hpp"
@@ -146,6 +148,7 @@ void ExecLauncher::find_world() {
         const auto pts = sys::open_in_root(root, "/dev/pts", O_PATH | O_DIRECTORY);
         terminal_ = open_terminal(pts ? pts.value().ref() : FdRef{-1}, process_);
     }
+    complete_home(process_, root);
     program_ = find_program(root, process_.args, process_.env, process_.cwd);
 }
 
@@ -181,8 +184,9 @@ void ExecLauncher::launch() {
     // One open file with the parent's own: nothing for whoever robs the newborn.
     ::close(input_.init.get());
     tell_prepared();
+    const bool is_there = enter_working_directory_early(process_);
     cut_privileges(process_, channel_);
-    enter_working_directory(process_);
+    if (!is_there) enter_working_directory(process_);
     load_asking_filter(process_, channel_);
     // As Launcher::close_channel().
     ::close(channel_.get());

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "covey/error.hpp"
+#include "plan/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/no_sigpipe.hpp"
 #include "sys/process.hpp"
@@ -32,7 +33,15 @@ struct Streams {
     Pipe in, out;
 };
 
-[[noreturn]] void become_hook(const spec::Hook& hook, const Streams& streams) noexcept {
+/// What the specification gives a hook is what its `env` says. One that says nothing has PATH all
+/// the same, for most are scripts; the runtime's own environment is not the container's to read.
+plan::Environment environment_of(const spec::Hook& hook) {
+    if (hook.env.empty()) return {fmt::format("PATH={}", plan::kDefaultPath)};
+    return plan::unique_environment(hook.env);
+}
+
+[[noreturn]] void become_hook(const spec::Hook& hook, const plan::Environment& env,
+                              const Streams& streams) noexcept {
     try {
         // A group of its own, to be killed with all it started.
         if (::setpgid(0, 0) < 0) throw Error::from_errno(errno, "setpgid");
@@ -43,7 +52,7 @@ struct Streams {
                 throw Error::from_errno(errno, "dup", "a hook's stream");
         sys::close_all_except({}).or_throw("close", "descriptors");
         const auto args = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
-        const auto error = sys::exec_path(hook.path, args, hook.env);
+        const auto error = sys::exec_path(hook.path, args, env);
         throw Error(Code::failed_precondition,
                     fmt::format("cannot execute it ({})", errno_name(error.value)));
     } catch (const std::exception& error) {
@@ -59,8 +68,9 @@ class HookRun {
         if (hook.timeout) deadline_ = Clock::now() + std::chrono::seconds{*hook.timeout};
         streams_.in = sys::make_pipe().or_throw("pipe");
         streams_.out = sys::make_pipe().or_throw("pipe");
+        const auto env = environment_of(hook);
         child_ = sys::clone_process({0, SIGCHLD, FdRef{-1}}).or_throw("clone", "hook");
-        if (child_.pid == 0) become_hook(hook, streams_);
+        if (child_.pid == 0) become_hook(hook, env, streams_);
         (void)::setpgid(child_.pid, child_.pid);  // whoever of us two comes first
         streams_.in.read.reset();
         streams_.out.write.reset();

@@ -3,14 +3,18 @@
 #include "base/text.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
+#include "sys/mount.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
+#include <set>
 #include <string_view>
 
 #include <linux/magic.h>
+#include <linux/mount.h>
 
 namespace covey::launch {
 namespace {
@@ -63,23 +67,68 @@ std::string unescaped(std::string_view text) {
     return plain;
 }
 
-/// A line of proc_pid_mountinfo(5): the mount point, and the file system's type.
+/// A line of proc_pid_mountinfo(5): what of the file system is mounted, where, and its type.
 struct MountLine {
+    std::string_view root;
     std::string point;
     std::string_view type;
 };
 MountLine read_line(std::string_view line) {
     constexpr std::string_view kBeforeType = " - ";
-    constexpr std::size_t kPoint = 4;
+    constexpr std::size_t kRoot = 3, kPoint = 4;
     const auto end = line.find(kBeforeType);
     if (end == std::string_view::npos) return {};
     const auto fields = split(line.substr(0, end), ' ');
     const auto rest = line.substr(end + kBeforeType.size());
     if (fields.size() <= kPoint) return {};
-    return {unescaped(fields[kPoint]), rest.substr(0, rest.find(' '))};
+    return {fields[kRoot], unescaped(fields[kPoint]), rest.substr(0, rest.find(' '))};
+}
+
+std::string read_mountinfo() {
+    constexpr const char* kTable = "/proc/self/mountinfo";
+    return sys::read_file(kTable, kMountinfoLimit).or_throw("read", kTable);
+}
+
+bool is_full_view(const MountLine& line) {
+    return line.root == "/" && (line.type == "proc" || line.type == "sysfs");
+}
+
+/// What is mounted on top at `point` is out of the kernel's sight then, or at least of ours.
+Result<void> hide(const std::string& point) {
+    auto detached = sys::detach_at(sys::kCwd, point);
+    if (detached || (detached.error() != EINVAL && detached.error() != EPERM)) return detached;
+    const auto context = sys::open_filesystem("tmpfs");
+    if (!context) return Errno{context.error()};
+    const auto cover = sys::finish_filesystem(context.value(), MOUNT_ATTR_RDONLY);
+    if (!cover) return Errno{cover.error()};
+    return sys::attach_at(cover.value(), sys::kCwd, point);
 }
 
 }  // namespace
+
+std::vector<std::string> full_views() {
+    std::vector<MountLine> lines;
+    std::set<std::string> points;
+    const auto table = read_mountinfo();
+    for (const auto text : split(table, '\n')) {
+        auto line = read_line(text);
+        if (is_full_view(line)) points.insert(line.point);
+        lines.push_back(std::move(line));
+    }
+    std::vector<std::string> found;
+    for (auto& line : lines)
+        if (points.contains(line.point)) found.push_back(std::move(line.point));
+    return found;
+}
+
+void hide_full_views(const std::vector<std::string>& points) {
+    for (auto point = points.rbegin(); point != points.rend(); ++point)
+        if (const auto hidden = hide(*point); !hidden)
+            throw Error::from_errno(hidden.error(), "hide the host's", *point)
+                .with_fix(
+                    "without pivot_root(2) a container could mount a /proc without its masks "
+                    "by it: unmount it, or do without --no-pivot");
+}
 
 void refuse_host_views(FdRef place, const std::string& path, const SourceUse& use) {
     const auto magic = sys::filesystem_magic(place).or_throw("statfs", path);
@@ -90,8 +139,7 @@ void refuse_host_views(FdRef place, const std::string& path, const SourceUse& us
     auto folder =
         sys::readlink_at(sys::kCwd, sys::fd_path(place)).or_throw("find the path of", path);
     if (!folder.ends_with('/')) folder += '/';
-    const auto table = sys::read_file("/proc/self/mountinfo", kMountinfoLimit)
-                           .or_throw("read", "/proc/self/mountinfo");
+    const auto table = read_mountinfo();
     for (const auto text : split(table, '\n')) {
         const auto line = read_line(text);
         if (!line.point.starts_with(folder)) continue;

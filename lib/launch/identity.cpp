@@ -5,20 +5,15 @@
 #include "launch/seccomp_agent.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
-#include "sys/path.hpp"
 #include "sys/privileges.hpp"
 #include "sys/scheduling.hpp"
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cerrno>
-#include <climits>
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace covey::launch {
@@ -59,11 +54,22 @@ void set_groups(const plan::ProcessPlan& process) {
     set.or_throw("set", "additional groups");
 }
 
+/// user_namespaces(7): the kernel says EINVAL of a number that the namespace does not have.
+void check_mapped(const Result<void>& set, const char* kind, std::uint32_t id) {
+    if (!set && set.error() == EINVAL)
+        throw Error(Code::invalid_spec,
+                    fmt::format("set {} {}: it has no mapping in the user namespace", kind, id))
+            .with_fix(fmt::format("map it (linux.{0}Mappings), or name a mapped {0} in "
+                                  "process.user",
+                                  kind));
+    set.or_throw(fmt::format("set {}", kind), std::to_string(id));
+}
+
 void set_ids(const plan::ProcessPlan& process) {
     set_groups(process);
-    sys::set_gid(process.gid).or_throw("set gid", std::to_string(process.gid));
+    check_mapped(sys::set_gid(process.gid), "gid", process.gid);
     if (process.uid != 0) sys::keep_capabilities_over_set_uid().or_throw("set", "keepcaps");
-    sys::set_uid(process.uid).or_throw("set uid", std::to_string(process.uid));
+    check_mapped(sys::set_uid(process.uid), "uid", process.uid);
 }
 
 sys::CapabilityMasks wanted_masks(const plan::CapabilitySets& sets) {
@@ -87,20 +93,6 @@ void set_capabilities(const plan::CapabilitySets& sets) {
     }
     if (sets.ambient != 0)
         sys::raise_ambient(sets.ambient).or_throw("raise", "ambient capabilities");
-}
-
-bool is_filtered_early(const plan::ProcessPlan& process) {
-    return process.seccomp && !process.no_new_privileges;
-}
-
-/// For a profile that will refuse getcwd(2): no link of /proc may lead to the folder.
-void require_inside_root(const std::string& folder) {
-    const auto root = sys::open_dir("/").or_throw("open", "/");
-    const auto found = sys::open_in_root(root, folder, O_PATH | O_DIRECTORY);
-    if (!found && (found.error() == ELOOP || found.error() == EXDEV))
-        throw Error(Code::invalid_spec,
-                    fmt::format("working directory {} is outside the root", folder))
-            .with_fix("name a folder of the root filesystem in process.cwd");
 }
 
 /// A security setting is never assumed to have taken effect.
@@ -172,40 +164,29 @@ void use_host_privileges(const plan::ProcessPlan& process) {
     if (process.user_namespace) raise_limits(process);
 }
 
+bool is_filtered_early(const plan::ProcessPlan& process) {
+    return process.seccomp && !process.no_new_privileges;
+}
+
 void cut_privileges(const plan::ProcessPlan& process, FdRef channel) {
     fault_point("launch.cut");
     if (process.personality)
         sys::set_personality(*process.personality).or_throw("set", "personality");
     set_limits(process);
     sys::clear_ambient_set().or_throw("clear", "ambient capabilities");
+    // What other runtimes do not call behind the filter is done before it: there are profiles that
+    // allow them just enough (docs/LAUNCH.md has what is left).
+    ::umask(process.umask);
     // Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it must come before the cut.
     for (const auto& filter : process.own_filters)
         load_filter(filter, channel);
-    if (is_filtered_early(process)) {
-        require_inside_root(process.cwd);
-        load_filter(*process.seccomp, channel);
-    }
+    if (is_filtered_early(process)) load_filter(*process.seccomp, channel);
     sys::limit_bounding_set(process.capabilities.bounding)
         .or_throw("drop", "bounding capabilities");
     set_ids(process);
     set_capabilities(process.capabilities);
     if (process.no_new_privileges) sys::set_no_new_privs().or_throw("set", "no_new_privs");
-    ::umask(process.umask);
     verify(process);
-}
-
-void enter_working_directory(const plan::ProcessPlan& process) {
-    if (::chdir(process.cwd.c_str()) < 0)
-        throw Error::from_errno(errno, "enter working directory", process.cwd)
-            .with_fix("process.cwd must be a folder that the container's user may enter");
-    // The raw call says "(unreachable)/…" for a folder outside the root, where libc's would fail or
-    // lie.
-    std::array<char, PATH_MAX> path{};
-    const bool told = ::syscall(SYS_getcwd, path.data(), path.size()) >= 0;
-    if (!told && errno != ENOENT && is_filtered_early(process)) return;  // asked before the filter
-    if (!told || path.front() != '/')
-        throw Error(Code::invalid_spec,
-                    fmt::format("working directory {} is outside the root", process.cwd));
 }
 
 }  // namespace covey::launch

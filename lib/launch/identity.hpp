@@ -16,12 +16,13 @@ void use_host_privileges(const plan::ProcessPlan& process);
 void set_own_scheduler(const plan::ProcessPlan& process);
 /// execCPUAffinity of an exec; empty: nothing.
 void set_cpus(const std::vector<unsigned>& cpus);
-/// Limits, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability sets,
-/// no_new_privs, umask, in this order. Throws naming the step; a rlimit that cannot be raised says
+/// Without no_new_privs the container's filter is loaded before the cut, as that takes
+/// CAP_SYS_ADMIN: what follows has to be allowed by it.
+[[nodiscard]] bool is_filtered_early(const plan::ProcessPlan& process);
+/// Limits, umask, seccomp (when it needs CAP_SYS_ADMIN), groups, ids, bounding and all capability
+/// sets, no_new_privs, in this order. Throws naming the step; a rlimit that cannot be raised says
 /// the present hard limit and the fix.
 /// `channel` gets the listener of a filter that asks an agent.
 void cut_privileges(const plan::ProcessPlan& process, FdRef channel);
-/// The working directory, entered with the process's own rights, and checked to be in the root.
-void enter_working_directory(const plan::ProcessPlan& process);
 
 }  // namespace covey::launch

@@ -7,6 +7,7 @@
 #include "launch/identity.hpp"
 #include "launch/message.hpp"
 #include "launch/seccomp_agent.hpp"
+#include "launch/working_directory.hpp"
 #include "sys/privileges.hpp"
 #include "sys/process.hpp"
 
@@ -37,6 +38,12 @@ Error exec_error(int error, const std::string& program) {
         // The launcher saw the file: it is the interpreter (ELF or #!) that is missing.
         result.set_fix(
             "the program's interpreter (#! line or ELF loader) is not in the root filesystem");
+    if (error == EACCES)
+        result.set_fix(
+            "its file, a folder on the way or its interpreter is closed to the process's user, or "
+            "lies "
+            "on a mount that is noexec: a bind keeps the flags of its source, name exec in its "
+            "options");
     if (error == ENOEXEC)
         result.set_fix("not a program for this machine: check its architecture or #! line");
     return result;
@@ -73,8 +80,9 @@ Own prepare(const InitInput& input) {
     if (terminal.master) send_terminal(input.channel, terminal.master);
     terminal.master.reset();
     set_own_scheduler(process);
+    const bool is_there = enter_working_directory_early(process);
     cut_privileges(process, input.channel);
-    enter_working_directory(process);
+    if (!is_there) enter_working_directory(process);
     load_asking_filter(process, input.channel);
     return own;
 }
@@ -86,7 +94,10 @@ int run_as_init(const InitInput& input) {
     send_alive(input.channel);
     fault_point("init.start");
     const auto own = prepare(input);
-    if (input.nested != nullptr) drop_in_nested(process, *input.nested, input.channel);
+    if (input.nested != nullptr) {
+        drop_in_nested(process, *input.nested, input.channel);
+        if (!input.is_in_working_directory) enter_working_directory(process);
+    }
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
     if (own.terminal.valid())
         install_terminal(own.terminal);
@@ -97,11 +108,12 @@ int run_as_init(const InitInput& input) {
         send_ready(input.channel);
         wait_at_gate(input.gate);
     }
-    if (input.start_hooks != nullptr && !input.start_hooks->empty())
-        run_hooks(*input.start_hooks, "startContainer", (*input.hook_state)(::getpid(), "created"));
     fault_point("init.exec");
+    // As late as can be, but what a hook runs is the container's too: no more is allowed to it.
     if (process.seccomp && process.no_new_privileges && !asks_agent(process))
         load_filter(*process.seccomp, input.channel);
+    if (input.start_hooks != nullptr && !input.start_hooks->empty())
+        run_hooks(*input.start_hooks, "startContainer", (*input.hook_state)(::getpid(), "created"));
     pass_on_descriptors(input.preserved_fds);
     const auto error = input.program_file.valid()
                            ? sys::exec_fd(input.program_file, process.args, process.env)

@@ -38,6 +38,8 @@ struct InitInput {
     std::vector<int> leftovers;
     /// Not null: PID 1 of a namespace inside the pod's, with all privileges yet.
     const NestedEnd* nested = nullptr;
+    /// It was entered before the cut, by whoever cloned this process (of `nested`).
+    bool is_in_working_directory = false;
     /// Executed instead of `program`, and not one of the root's; invalid: it is.
     FdRef program_file{-1};
 };

@@ -14,6 +14,7 @@
 #include "launch/seccomp_agent.hpp"
 #include "launch/sources.hpp"
 #include "launch/user_namespace.hpp"
+#include "launch/working_directory.hpp"
 #include "launch/world.hpp"
 #include "spec/id_mappings.hpp"
 #include "spec/load.hpp"
@@ -145,7 +146,7 @@ void Launcher::open_on_host() {
     namespaces_.open();
     use_host_privileges(plan_.process);
     if (namespaces_.has_user() && !may_mount()) namespaces_.enter_user_early();
-    sources_ = open_sources(plan_, input_.request.access, input_.shown);
+    sources_ = open_sources(plan_, input_.request.access, input_.shown, namespaces_.user());
     if (input_.pod.user.valid()) check_root_owner(plan_, sources_.root);
     open_proc_source();
 }
@@ -241,8 +242,9 @@ void Launcher::launch_dropped() {
     // SYS_PTRACE never sees a process with more than its container has.
     namespaces_.enter_pid();
     tell_prepared();
+    const bool is_there = enter_working_directory_early(plan_.process);
     cut_privileges(plan_.process, channel_);
-    enter_working_directory(plan_.process);
+    if (!is_there) enter_working_directory(plan_.process);
     load_asking_filter(plan_.process, channel_);
     close_channel();
     clone_init(0);
@@ -258,11 +260,14 @@ void Launcher::launch_alone() {
 
 void Launcher::launch_nested() {
     NestedLaunch nested{*builder_, channel_, opens_proc_};
+    // Not while the neighbours stand still.
+    const bool is_there = enter_working_directory_early(plan_.process);
     namespaces_.enter_pid();
     tell_prepared();
     fault_point("launch.clone");
-    nested.launch({[this](const NestedEnd& end) {
+    nested.launch({[this, is_there](const NestedEnd& end) {
                        auto input = init_input();
+                       input.is_in_working_directory = is_there;
                        input.nested = &end;
                        run_init(input);
                    },
@@ -310,7 +315,9 @@ void Launcher::clone_init(std::uint64_t flags) {
                 .with_fix("create the sandbox anew, or name another namespace");
         if (child.error() == ENOSPC) throw namespace_limit_error("use pid mode pod");
         throw Error::from_errno(child.error(), "clone", "init")
-            .with_fix(child.error() == EAGAIN ? "raise the container's pids limit" : "");
+            .with_fix(child.error() == EAGAIN   ? "raise the container's pids limit"
+                      : child.error() == EMFILE ? "raise RLIMIT_NOFILE in process.rlimits"
+                                                : "");
     }
     if (child.value().pid == 0) run_init(init_input());
 }

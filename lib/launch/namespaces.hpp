@@ -33,6 +33,8 @@ class Namespaces {
     void open();
     /// The container has a user namespace, new or joined, that the caller is not in yet.
     [[nodiscard]] bool has_user() const;
+    /// The user namespace that the container will be in; invalid: the caller's. Until enter().
+    [[nodiscard]] FdRef user() const noexcept { return user_; }
     /// A caller without privilege needs it at once, with a mount namespace of its own, to do
     /// anything; any other enters it with the rest.
     void enter_user_early();

@@ -182,7 +182,6 @@ void drop_in_nested(const plan::ProcessPlan& process, const NestedEnd& launcher,
     // The launcher has ended, and it is the one that says why.
     if (answer.data != kNestedGo) ::_exit(1);
     ::close(launcher.socket.get());
-    enter_working_directory(process);
 }
 
 }  // namespace covey::launch

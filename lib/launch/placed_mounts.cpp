@@ -67,6 +67,10 @@ PlacedMounts::PlacedMounts(const plan::LaunchPlan& plan) {
         for (const auto& operation : *list) {
             add(std::string{plan::target_of(operation)});
             if (std::holds_alternative<plan::BindConsole>(operation)) add("/dev/pts/ptmx");
+            // A source that is looked up in the root is one of these, or lies on one.
+            const auto* bind = std::get_if<plan::BindMount>(&operation);
+            if (bind != nullptr && !bind->inner_source.empty())
+                lies_on_all_above(bind->inner_source + "/.");
         }
     add(plan.process.cwd);
 }
@@ -107,6 +111,16 @@ std::optional<UniqueFd> PlacedMounts::find(const std::string& path, int flags) c
     if (found.error() == ENOENT || found.error() == ENOTDIR) return std::nullopt;
     if (found.error() == EXDEV) throw left_mount(path, at.mount);
     throw Error::from_errno(found.error(), "open", path);
+}
+
+std::optional<UniqueFd> PlacedMounts::find_folder(const std::string& path) const {
+    const auto at = lookup(path);
+    if (at.rest.empty()) return sys::duplicate(at.folder).or_throw("dup", "mount");
+    auto found = sys::open_within(at.folder, at.scope, at.rest, O_PATH | O_DIRECTORY);
+    if (!found && found.error() == EXDEV && !is_kernels_own(at.folder))
+        found = sys::open_in_root(root_, path, O_PATH | O_DIRECTORY);
+    if (!found) return std::nullopt;
+    return std::move(found).value();
 }
 
 UniqueFd PlacedMounts::make_target(const std::string& path, sys::TargetKind kind) const {

@@ -29,6 +29,9 @@ class PlacedMounts {
     /// What is at `path`, or nothing where the mount that it lies on has no such thing. Throws
     /// failed_precondition where a symlink leads out of that mount.
     [[nodiscard]] std::optional<UniqueFd> find(const std::string& path, int flags) const;
+    /// The folder that make_target would find at `path`, or nothing: then that says why, or makes
+    /// it.
+    [[nodiscard]] std::optional<UniqueFd> find_folder(const std::string& path) const;
     /// A mount point, made where it is missing. An image or a volume may have an absolute symlink
     /// on the way, which starts at the container's root; a mount of the kernel's own may not.
     [[nodiscard]] UniqueFd make_target(const std::string& path, sys::TargetKind kind) const;

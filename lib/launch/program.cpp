@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "covey/error.hpp"
+#include "plan/environment.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
 
@@ -29,15 +30,6 @@ int executable_error(FdRef root, const std::string& path) {
     return 0;
 }
 
-std::string_view search_path_of(const std::vector<std::string>& env) {
-    constexpr std::string_view kName = "PATH=";
-    std::string_view path;
-    for (const auto& entry : env)
-        if (std::string_view{entry}.starts_with(kName))
-            path = std::string_view{entry}.substr(kName.size());
-    return path;
-}
-
 [[noreturn]] void refuse_program(const std::string& program, int error, std::string_view path) {
     if (error == EACCES || error == EISDIR || error == ENOTDIR)
         throw Error(Code::permission_denied, fmt::format("exec \"{}\": {}", program,
@@ -46,11 +38,14 @@ std::string_view search_path_of(const std::vector<std::string>& env) {
                                                                             : "permission denied"))
             .with_fix("process.args[0] must be an executable file of the root filesystem");
     if (error != ENOENT) throw Error::from_errno(error, "exec", program);
-    auto result = Error(Code::not_found,
-                        fmt::format("exec \"{}\": executable file not found in $PATH", program))
-                      .with_fix(
-                          "name a program that the root filesystem has; PATH is searched only for "
-                          "names without a slash");
+    // The words that engines look for come first, whether PATH was searched or not.
+    const bool is_path = program.find('/') != std::string::npos;
+    auto result =
+        Error(Code::not_found, fmt::format("exec \"{}\": executable file not found in $PATH{}",
+                                           program, is_path ? ": there is no such file" : ""))
+            .with_fix(
+                "name a program that the root filesystem has; PATH is searched only for "
+                "names without a slash");
     if (!path.empty()) result.add_cause(fmt::format("PATH={}", path));
     throw result;
 }
@@ -67,7 +62,7 @@ std::string find_program(FdRef root, const std::vector<std::string>& args,
         return path;
     }
     int first_error = ENOENT;
-    for (const auto folder : split(search_path_of(env), ':')) {
+    for (const auto folder : split(plan::variable(env, "PATH"), ':')) {
         // An empty entry means the working directory (POSIX), a relative one is below it.
         std::string path = folder.empty() ? cwd : std::string{folder};
         if (path.front() != '/') path.insert(0, cwd + "/");
@@ -76,7 +71,7 @@ std::string find_program(FdRef root, const std::vector<std::string>& args,
         if (error == 0) return path;
         if (error == EACCES) first_error = EACCES;
     }
-    refuse_program(name, first_error, search_path_of(env));
+    refuse_program(name, first_error, plan::variable(env, "PATH"));
 }
 
 }  // namespace covey::launch

@@ -2,6 +2,7 @@
 
 #include "base/fault.hpp"
 #include "launch/context.hpp"
+#include "launch/host_views.hpp"
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/mount.hpp"
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
@@ -18,6 +20,17 @@
 #include <unistd.h>
 
 namespace covey::launch {
+namespace {
+
+bool joins_mount_namespace(const plan::LaunchPlan& plan) {
+    return std::any_of(plan.namespaces.begin(), plan.namespaces.end(), [](const auto& entry) {
+        return entry.type == spec::NamespaceType::mount &&
+               entry.source == plan::NamespacePlan::Source::path;
+    });
+}
+
+}  // namespace
+
 RootBuilder::RootBuilder(const plan::LaunchPlan& plan, Sources& sources, ProcSource proc)
     : plan_(plan), sources_(sources), proc_(std::move(proc)), placed_(plan) {
 }
@@ -37,6 +50,17 @@ UniqueFd RootBuilder::own_path() const {
 
 void RootBuilder::attach_root() {
     fault_point("launch.attach_root");
+    // While the host's /proc still knows this process: later it may be in a PID namespace of its
+    // own.
+    if (use_chroot_) host_views_ = full_views();
+    if (!host_views_.empty() && joins_mount_namespace(plan_))
+        throw Error(Code::failed_precondition,
+                    fmt::format("without pivot_root(2) {} would have to be unmounted, in a mount "
+                                "namespace that others are in",
+                                host_views_.front()))
+            .with_fix(
+                "leave the mount namespace's path out of linux.namespaces, or do without "
+                "--no-pivot");
     // At its own path, where hooks look for it (runtime.md: those of the container's namespaces see
     // the host's root, as whoever enters the mount namespace does).
     const auto place = own_path();
@@ -56,13 +80,13 @@ void RootBuilder::build() {
             (void)placed_.make_target(proc->target, sys::TargetKind::folder);
     in_context("make working directory",
                [&] { (void)placed_.make_target(plan_.process.cwd, sys::TargetKind::folder); });
-    mounts_.clear();
 }
 
 void RootBuilder::protect() {
     for (std::size_t i = 0; i < plan_.protections.size(); ++i)
         if (!is_deferred(plan_.protections[i]))
             execute_named(plan_.operations.size() + i, plan_.protections[i]);
+    mounts_.clear();
 }
 
 void RootBuilder::finish_proc(ProcSource proc) {
@@ -91,9 +115,9 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
         [&](const auto& operation) {
             using Kind = std::decay_t<decltype(operation)>;
             if constexpr (std::is_same_v<Kind, plan::BindMount>)
-                bind(number, operation.flags, operation.target);
+                bind(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::ShowRoot>)
-                bind(number, {}, operation.target);
+                attach_with_flags(std::move(sources_.binds.at(number)), {}, operation.target);
             else if constexpr (std::is_same_v<Kind, plan::MountCgroup>)
                 mount_cgroup(number, operation);
             else if constexpr (std::is_same_v<Kind, plan::Remount>)
@@ -103,7 +127,7 @@ void RootBuilder::execute(std::size_t number, const plan::Operation& any) {
             else if constexpr (std::is_same_v<Kind, plan::MakeSymlink>)
                 make_symlink(operation);
             else if constexpr (std::is_same_v<Kind, plan::BindConsole>)
-                bind_console();
+                open_console(operation);
             else if constexpr (std::is_same_v<Kind, plan::MaskPath>)
                 mask(operation.path);
             else if constexpr (std::is_same_v<Kind, plan::ReadonlyPath>)
@@ -150,9 +174,11 @@ void RootBuilder::make_symlink(const plan::MakeSymlink& operation) {
         throw Error::from_errno(errno, "make symlink", operation.path);
 }
 
-void RootBuilder::bind_console() {
+void RootBuilder::open_console(const plan::BindConsole& operation) {
     const auto pts = placed_.find("/dev/pts", O_PATH | O_DIRECTORY);
     terminal_ = open_terminal(pts ? *pts : FdRef{-1}, plan_.process);
+    if (!operation.on_console) return;
+    if (!operation.makes_console && !placed_.find("/dev/console", O_PATH)) return;
     auto slave = sys::clone_tree(terminal_.slave, "", sys::Recursive::no).or_throw("clone", "pty");
     attach_with_flags(std::move(slave), {}, "/dev/console");
 }
@@ -185,9 +211,10 @@ void RootBuilder::make_readonly(const std::string& path) {
 
 void RootBuilder::pivot() {
     fault_point("launch.pivot");
-    if (use_chroot_)
+    if (use_chroot_) {
+        hide_full_views(host_views_);
         sys::chroot_into(root_).or_throw("chroot into", plan_.root.host_path);
-    else
+    } else
         sys::pivot_into(root_).or_throw("pivot into", plan_.root.host_path);
     if (plan_.root.propagation != 0)
         sys::set_attributes(

@@ -72,10 +72,13 @@ class RootBuilder {
     void attach_cgroup_folders(std::vector<CgroupTree> trees, const plan::MountCgroup& operation);
     void remount(const plan::Remount& operation);
     [[nodiscard]] bool is_remounted(std::size_t number) const;
-    void bind(std::size_t number, const plan::MountFlags& flags, const std::string& target);
+    void bind(std::size_t number, const plan::BindMount& operation);
     void make_device(std::size_t number, const plan::MakeDevice& operation);
     void make_symlink(const plan::MakeSymlink& operation);
-    void bind_console();
+    void open_console(const plan::BindConsole& operation);
+    [[nodiscard]] UniqueFd place_for(const std::string& target, sys::TargetKind kind) const;
+    [[nodiscard]] UniqueFd place_of_tmpfs(const plan::MountFilesystem& operation,
+                                          sys::MountOptions& options) const;
     void mask(const std::string& path);
     void make_readonly(const std::string& path);
     void attach_with_flags(UniqueFd mount, const plan::MountFlags& flags,
@@ -96,6 +99,7 @@ class RootBuilder {
     std::map<std::size_t, UniqueFd> mounts_;  // those that a later operation changes
     bool used_proc_context_ = false;
     bool use_chroot_ = false;
+    std::vector<std::string> host_views_;  // what has to be out of sight then
     bool defers_proc_ = false;
 };
 

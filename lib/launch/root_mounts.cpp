@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,7 +84,30 @@ void RootBuilder::attach_with_flags(UniqueFd mount, const plan::MountFlags& flag
     set_flags(mount, flags, target);
     const auto status = sys::stat_fd(mount).or_throw("stat", target);
     const auto kind = S_ISDIR(status.st_mode) ? sys::TargetKind::folder : sys::TargetKind::file;
-    attach_on(placed_.make_target(target, kind), std::move(mount), flags, target);
+    attach_on(place_for(target, kind), std::move(mount), flags, target);
+}
+
+/// The kernel's words for a mount of a file on a folder, or the other way round, name neither.
+UniqueFd RootBuilder::place_for(const std::string& target, sys::TargetKind kind) const {
+    const auto mismatch = [&](const char* mount, const char* place) {
+        return Error(Code::invalid_spec, fmt::format("what is to be mounted on {} is a {}, and "
+                                                     "that is a {}",
+                                                     target, mount, place))
+            .with_fix(
+                "mount a file on a file and a folder on a folder: look at the source and at "
+                "the destination in the root filesystem");
+    };
+    const bool is_folder = kind == sys::TargetKind::folder;
+    try {
+        auto place = placed_.make_target(target, kind);
+        if (!is_folder && S_ISDIR(sys::stat_fd(place).or_throw("stat", target).st_mode))
+            throw mismatch("file", "folder");
+        return place;
+    } catch (const Error& error) {
+        if (is_folder && error.errno_value() == ENOTDIR)
+            throw mismatch("folder", "file, or has one on the way to it");
+        throw;
+    }
 }
 
 void RootBuilder::attach_on(FdRef place, UniqueFd mount, const plan::MountFlags& flags,
@@ -96,10 +120,12 @@ void RootBuilder::attach_on(FdRef place, UniqueFd mount, const plan::MountFlags&
 }
 
 bool RootBuilder::is_remounted(std::size_t number) const {
-    return std::any_of(plan_.operations.begin(), plan_.operations.end(), [&](const auto& any) {
+    const auto changes_it = [&](const auto& any) {
         const auto* one = std::get_if<plan::Remount>(&any);
         return one != nullptr && one->of == number;
-    });
+    };
+    return std::any_of(plan_.operations.begin(), plan_.operations.end(), changes_it) ||
+           std::any_of(plan_.protections.begin(), plan_.protections.end(), changes_it);
 }
 
 /// By the descriptor that it was made with: whatever covers it or its path by now, it is that one.
@@ -121,15 +147,33 @@ void RootBuilder::mount(const plan::MountFilesystem& operation) {
         sys::open_filesystem(operation.type).or_throw("open filesystem type", operation.type);
     if (const auto set = sys::configure(context, "source", operation.source); !set)
         throw filesystem_error(context, set.error(), "set source", operation.source);
-    auto mount = create_filesystem(context, operation.type, operation.options,
+    if (operation.type != "tmpfs")
+        return attach_with_flags(
+            create_filesystem(context, operation.type, operation.options, operation.flags.set),
+            operation.flags, operation.target);
+    auto options = operation.options;
+    const auto place = place_of_tmpfs(operation, options);
+    auto mount = create_filesystem(context, operation.type, options,
                                    operation.copy_up ? 0 : operation.flags.set);
-    if (!operation.copy_up)
-        return attach_with_flags(std::move(mount), operation.flags, operation.target);
     // What is copied is what will be covered.
-    const auto place = placed_.make_target(operation.target, sys::TargetKind::folder);
-    copy_up(place, mount);
+    if (operation.copy_up) copy_up(place, mount);
     set_flags(mount, operation.flags, operation.target);
     attach_on(place, std::move(mount), operation.flags, operation.target);
+}
+
+/// A tmpfs whose mode nobody names is as the folder that it covers, as with other runtimes: 1777,
+/// the kernel's choice, would open one that the image has closed.
+UniqueFd RootBuilder::place_of_tmpfs(const plan::MountFilesystem& operation,
+                                     sys::MountOptions& options) const {
+    constexpr mode_t kModeBits = 07777;
+    const bool has_mode = std::any_of(options.begin(), options.end(),
+                                      [](const auto& option) { return option.first == "mode"; });
+    if (has_mode) return place_for(operation.target, sys::TargetKind::folder);
+    auto there = placed_.find_folder(operation.target);
+    if (!there) return place_for(operation.target, sys::TargetKind::folder);
+    const auto status = sys::stat_fd(*there).or_throw("stat", operation.target);
+    options.emplace_back("mode", fmt::format("{:04o}", status.st_mode & kModeBits));
+    return std::move(*there);
 }
 
 void RootBuilder::mount(const plan::MountProc& operation) {
@@ -212,9 +256,16 @@ void RootBuilder::attach_cgroup_folders(std::vector<CgroupTree> trees,
     }
 }
 
-void RootBuilder::bind(std::size_t number, const plan::MountFlags& flags,
-                       const std::string& target) {
-    attach_with_flags(std::move(sources_.binds.at(number)), flags, target);
+void RootBuilder::bind(std::size_t number, const plan::BindMount& operation) {
+    if (operation.inner_source.empty())
+        return attach_with_flags(std::move(sources_.binds.at(number)), operation.flags,
+                                 operation.target);
+    const auto place = placed_.find(operation.inner_source, O_PATH);
+    if (!place)
+        throw Error(Code::not_found,
+                    fmt::format("open bind source {}: it is not there", operation.host_source))
+            .with_fix("it lies in the root filesystem: a mount of the list before it must have it");
+    attach_with_flags(clone_inner(*place, operation), operation.flags, operation.target);
 }
 
 UniqueFd RootBuilder::make_empty_folder() {

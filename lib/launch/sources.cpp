@@ -49,10 +49,17 @@ UniqueFd open_root(const std::string& path, const spec::Access& access) {
 
 /// While the tree is detached and the caller still has its privileges: the kernel allows it to
 /// whoever rules over the filesystem, not over the mount.
-void map_mount_ids(FdRef tree, const plan::BindMount& bind) {
-    const auto maps = make_user_namespace(bind.uid_mappings, bind.gid_mappings);
-    const auto mapped = sys::set_id_map(
-        tree, maps, bind.idmap_recursive ? sys::Recursive::yes : sys::Recursive::no);
+void map_mount_ids(FdRef tree, const plan::BindMount& bind, FdRef joined) {
+    UniqueFd own;
+    if (!bind.idmap_of_joined) own = make_user_namespace(bind.uid_mappings, bind.gid_mappings);
+    if (bind.idmap_of_joined && !joined.valid())
+        throw Error(Code::invalid_spec,
+                    fmt::format("map the ids of {}: the container joins no other user namespace",
+                                bind.host_source))
+            .with_fix("give the mount uidMappings and gidMappings");
+    const auto mapped =
+        sys::set_id_map(tree, own ? own.ref() : joined,
+                        bind.idmap_recursive ? sys::Recursive::yes : sys::Recursive::no);
     if (mapped) return;
     auto error = Error::from_errno(mapped.error(), "map the ids of", bind.host_source);
     if (mapped.error() == EINVAL)
@@ -77,9 +84,8 @@ Result<UniqueFd> clone_source(const plan::BindMount& bind, const spec::Access& a
     return sys::clone_tree(place.value(), "", recursive);
 }
 
-UniqueFd open_bind(const plan::BindMount& bind, const spec::Access& access) {
-    fault_point("launch.source");
-    auto tree = clone_source(bind, access);
+/// Propagation and ids, while it is detached.
+UniqueFd finished(Result<UniqueFd> tree, const plan::BindMount& bind, FdRef user) {
     if (!tree)
         throw Error::from_errno(tree.error(), "open bind source", bind.host_source)
             .with_fix("the source of a bind mount must be there before create");
@@ -87,8 +93,13 @@ UniqueFd open_bind(const plan::BindMount& bind, const spec::Access& access) {
     if (bind.flags.propagation == 0)
         sys::set_attributes(tree.value(), 0, 0, MS_PRIVATE, sys::Recursive::yes)
             .or_throw("make private", bind.host_source);
-    if (!bind.uid_mappings.empty()) map_mount_ids(tree.value(), bind);
+    if (!bind.uid_mappings.empty() || bind.idmap_of_joined) map_mount_ids(tree.value(), bind, user);
     return std::move(tree).value();
+}
+
+UniqueFd open_bind(const plan::BindMount& bind, const spec::Access& access, FdRef user) {
+    fault_point("launch.source");
+    return finished(clone_source(bind, access), bind, user);
 }
 
 UniqueFd open_group_folder(const std::string& dir) {
@@ -173,17 +184,24 @@ Result<UniqueFd> clone_root_of(FdRef where, sys::Recursive recursive) {
     return tree;
 }
 
-Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, FdRef shown) {
+UniqueFd clone_inner(FdRef place, const plan::BindMount& bind) {
+    const auto recursive = bind.recursive ? sys::Recursive::yes : sys::Recursive::no;
+    return finished(sys::clone_tree(place, "", recursive), bind, FdRef{-1});
+}
+
+Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access, FdRef shown,
+                     FdRef user) {
     Sources sources;
     sources.root = open_root(plan.root.host_path, access);
     // Covey itself may run in a user namespace, as under a rootless engine.
     const bool can_make_devices = sys::in_initial_user_namespace();
     for (std::size_t i = 0; i < plan.operations.size(); ++i) {
         const auto& body = plan.operations[i];
-        if (const auto* bind = std::get_if<plan::BindMount>(&body))
+        if (const auto* bind = std::get_if<plan::BindMount>(&body);
+            bind != nullptr && bind->inner_source.empty())
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])),
-                           [&] { return open_bind(*bind, access); });
+                           [&] { return open_bind(*bind, access, user); });
         else if (const auto* show = std::get_if<plan::ShowRoot>(&body))
             sources.binds[i] =
                 in_context(fmt::format("mount op {} ({})", i, describe(plan.operations[i])), [&] {

@@ -35,9 +35,12 @@ struct Sources {
 
 /// Throws not_found naming the path and what it is for, invalid_spec for a procfs of the host's
 /// where `access` is restricted. `shown`: pidfd of the main process whose root a ShowRoot operation
-/// shows; throws failed_precondition when it has ended.
+/// shows; throws failed_precondition when it has ended. `user`: the user namespace that the
+/// container joins.
 [[nodiscard]] Sources open_sources(const plan::LaunchPlan& plan, const spec::Access& access,
-                                   FdRef shown);
+                                   FdRef shown, FdRef user);
+/// The source of a bind that is found in the container's root in its turn, by a descriptor of it.
+[[nodiscard]] UniqueFd clone_inner(FdRef place, const plan::BindMount& bind);
 
 /// The root of a mount namespace as a detached tree. `where`: its nsfs descriptor, or a pidfd of
 /// whoever is in there. The caller enters it for that one call (only a mount of one's own namespace

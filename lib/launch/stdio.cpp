@@ -5,6 +5,7 @@
 #include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
+#include "sys/privileges.hpp"
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -111,12 +113,20 @@ void give_pipes_on_host(const Stdio& stdio, const plan::ProcessPlan& process,
     if (owner) give_pipes(stdio, *owner);
 }
 
+Error dup_error(int error, const char* what) {
+    const auto limit = sys::get_limit(RLIMIT_NOFILE).value_or({3, 3}).first;
+    if (error != EBADF || limit >= 3) return Error::from_errno(error, "dup", what);
+    return Error(Code::invalid_spec,
+                 fmt::format("RLIMIT_NOFILE {} leaves no room for stdin, stdout and stderr", limit))
+        .with_fix("set it to at least 3 in process.rlimits, or leave it out");
+}
+
 void install_stdio(const Stdio& stdio) {
     int target = 0;
     for (const auto* fd : {&stdio.in, &stdio.out, &stdio.err}) {
         if (::dup3(fd->get(), target, 0) <
             0)  // NOLINT(android-cloexec-dup3): 0, 1, 2 are to be inherited
-            throw Error::from_errno(errno, "dup", "standard stream");
+            throw dup_error(errno, "standard stream");
         ++target;
     }
 }

@@ -34,6 +34,9 @@ void give_pipes(const Stdio& stdio, uid_t uid);
 /// inside nobody can give away what is not the namespace's own.
 void give_pipes_on_host(const Stdio& stdio, const plan::ProcessPlan& process,
                         const IdMappings& uids);
+/// Of a stream that could not become 0, 1 or 2. dup2(2): EBADF is also said of a number that
+/// RLIMIT_NOFILE does not allow.
+[[nodiscard]] Error dup_error(int error, const char* what);
 /// The three become 0, 1, 2. In the process that will exec.
 void install_stdio(const Stdio& stdio);
 /// Descriptors 3 … 2 + count stay open over the exec.

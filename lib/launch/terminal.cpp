@@ -1,6 +1,7 @@
 #include "launch/terminal.hpp"
 
 #include "covey/error.hpp"
+#include "launch/stdio.hpp"
 #include "sys/file.hpp"
 #include "sys/path.hpp"
 #include "sys/terminal.hpp"
@@ -60,7 +61,7 @@ void install_terminal(FdRef slave) {
         throw Error::from_errno(errno, "set controlling terminal", "pty");
     for (const int target : {0, 1, 2})
         if (::dup3(slave.get(), target, 0) < 0)  // NOLINT(android-cloexec-dup3): to be inherited
-            throw Error::from_errno(errno, "dup", "pty");
+            throw dup_error(errno, "pty");
 }
 
 }  // namespace covey::launch

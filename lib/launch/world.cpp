@@ -1,5 +1,6 @@
 #include "launch/world.hpp"
 
+#include "launch/home.hpp"
 #include "launch/labels.hpp"
 #include "launch/message.hpp"
 #include "launch/program.hpp"
@@ -23,9 +24,10 @@ void run_creation_hooks(const World& world) {
 
 std::string make_world(const World& world) {
     auto& root = *world.root;
-    const auto& process = *world.process;
+    auto& process = *world.process;
     root.build();
     run_creation_hooks(world);
+    complete_home(process, root.root());
     std::string program;
     if (world.finds_program)
         program = find_program(root.root(), process.args, process.env, process.cwd);

@@ -19,7 +19,7 @@ namespace covey::launch {
 
 struct World {
     RootBuilder* root = nullptr;
-    const plan::ProcessPlan* process = nullptr;
+    plan::ProcessPlan* process = nullptr;  // gets its HOME
     const spec::Hooks* hooks = nullptr;
     const HookState* hook_state = nullptr;
     FdRef channel{-1};          // the maker's

@@ -1,6 +1,7 @@
 #include "plan/compile.hpp"
 
 #include "covey/error.hpp"
+#include "plan/environment.hpp"
 #include "plan/sections.hpp"
 
 #include <fmt/format.h>
@@ -46,20 +47,6 @@ void check_exec(const ExecRequest& exec) {
 
 }  // namespace
 
-void merge_environment(std::vector<std::string>& env, const std::vector<std::string>& added) {
-    for (const auto& entry : added) {  // not quoted below: it may be a secret
-        const auto end = entry.find('=');
-        if (end == std::string::npos || end == 0)
-            throw Error(Code::invalid_argument,
-                        fmt::format("environment variable {} of {} is not NAME=VALUE",
-                                    &entry - added.data() + 1, added.size()))
-                .with_fix("give a value, if only an empty one: NAME=");
-        const auto key = std::string_view(entry).substr(0, end + 1);
-        std::erase_if(env, [&](const auto& old) { return old.starts_with(key); });
-        env.push_back(entry);
-    }
-}
-
 LaunchPlan compile(const spec::Spec& spec, const LaunchRequest& request,
                    const CompileOptions& options) {
     check_request(request);
@@ -91,7 +78,7 @@ ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
     compile_process(s);
     compile_seccomp(s);
     throw_if_any(s);
-    if (exec.terminal && !has_devpts(spec))
+    if (exec.terminal && !may_have_devpts(spec, request.namespaces))
         throw Error(Code::invalid_argument,
                     "a terminal needs a devpts on /dev/pts in the container")
             .with_fix("exec without a terminal, or add the mount to the container's spec");

@@ -21,8 +21,5 @@ struct CompileOptions {
 /// The process of an exec into a container that was made from `spec` with `request`.
 [[nodiscard]] ProcessPlan compile_exec(const spec::Spec& spec, const LaunchRequest& request,
                                        const ExecRequest& exec, const CompileOptions& options);
-/// Entries of `added` win over those of the same name. Throws Code::invalid_argument for one that
-/// is not NAME=VALUE.
-void merge_environment(std::vector<std::string>& env, const std::vector<std::string>& added);
 
 }  // namespace covey::plan

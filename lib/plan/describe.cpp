@@ -26,7 +26,9 @@ struct Describe {
     std::string operator()(const MakeSymlink& op) const {
         return fmt::format("link {} to {}", op.path, op.target);
     }
-    std::string operator()(const BindConsole&) const { return "bind the terminal to /dev/console"; }
+    std::string operator()(const BindConsole& op) const {
+        return op.on_console ? "bind the terminal to /dev/console" : "open the terminal";
+    }
     std::string operator()(const MaskPath& op) const { return fmt::format("mask {}", op.path); }
     std::string operator()(const ReadonlyPath& op) const {
         return fmt::format("make {} read-only", op.path);

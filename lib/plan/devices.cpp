@@ -1,6 +1,7 @@
 // Default devices, the spec's devices, the links of /dev and the console. Nodes are made only on a
 // filesystem that the plan itself mounts, by the spec's rule also in the root filesystem, but never
 // in a folder of the host that is bound into the container.
+#include "plan/mount_options.hpp"
 #include "plan/sections.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <optional>
 
+#include <linux/mount.h>
 #include <sys/stat.h>
 
 namespace covey::plan {
@@ -129,18 +131,30 @@ void links(Sections& s) {
 }
 
 void console(Sections& s) {
-    if (!has_devpts(s.spec))
+    if (!may_have_devpts(s.spec, s.request.namespaces))
         s.problem("/process/terminal",
                   "needs a mount of type devpts on /dev/pts; add it or set terminal to false");
-    s.add(BindConsole{});
+    const auto* above = mount_above(s, "/dev/console");
+    const auto* bind = above == nullptr ? nullptr : std::get_if<BindMount>(above);
+    s.add(BindConsole{bind == nullptr || bind->flags.propagation != MS_SHARED, bind == nullptr});
 }
 
 }  // namespace
 
-bool has_devpts(const spec::Spec& spec) {
-    for (const auto& mount : spec.mounts)
-        if (mount.type == "devpts" && clean_path(mount.destination) == "/dev/pts") return true;
-    return false;
+bool may_have_devpts(const spec::Spec& spec, NamespaceRule rule) {
+    constexpr std::string_view kPlace = "/dev/pts";
+    const spec::Mount* nearest = nullptr;
+    std::size_t length = 0;
+    for (const auto& mount : spec.mounts) {
+        const auto target = clean_path(mount.destination);
+        if (!is_within(kPlace, target) || target.size() < length) continue;
+        nearest = &mount;
+        length = target.size();
+    }
+    // An engine's root filesystem may bring one along.
+    if (nearest == nullptr) return rule == NamespaceRule::spec;
+    if (nearest->type == "devpts") return length == kPlace.size();
+    return nearest->type == "bind" || read_mount_options(nearest->options).bind;
 }
 
 void compile_devices(Sections& s) {

@@ -110,6 +110,8 @@ struct OperationDetails {
         put_mappings(json, "uidMappings", op.uid_mappings);
         put_mappings(json, "gidMappings", op.gid_mappings);
         if (op.idmap_recursive) json["idmapRecursive"] = true;
+        if (op.idmap_of_joined) json["idmapOfJoined"] = true;
+        if (!op.inner_source.empty()) json["innerSource"] = op.inner_source;
     }
     void operator()(const Remount& op) const {
         json["of"] = op.of;
@@ -125,7 +127,9 @@ struct OperationDetails {
         if (op.from_host) json["fromHost"] = true;
     }
     void operator()(const MakeSymlink&) const {}
-    void operator()(const BindConsole&) const {}
+    void operator()(const BindConsole& op) const {
+        if (op.on_console && !op.makes_console) json["makesConsole"] = false;
+    }
     void operator()(const MaskPath&) const {}
     void operator()(const ReadonlyPath&) const {}
     void operator()(const ReadonlyRoot&) const {}

@@ -1,10 +1,9 @@
 // The process: command, environment, user, groups, umask, capabilities, limits.
 #include "base/text.hpp"
+#include "plan/environment.hpp"
 #include "plan/sections.hpp"
 
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace covey::plan {
 namespace {
@@ -48,11 +47,6 @@ void check_capabilities(Sections& s, const spec::Capabilities& sets) {
                         join(spec::capability_names_of(lost), ", ")));
 }
 
-bool has_variable(const std::vector<std::string>& env, std::string_view prefix) {
-    return std::any_of(env.begin(), env.end(),
-                       [&](const auto& entry) { return entry.starts_with(prefix); });
-}
-
 }  // namespace
 
 void add_capabilities(CapabilitySets& sets, std::uint64_t added, uid_t uid) {
@@ -79,12 +73,6 @@ CapabilitySets capabilities_for(const spec::Process& process, const LaunchReques
     return sets;
 }
 
-void complete_environment(std::vector<std::string>& env, bool terminal) {
-    if (!has_variable(env, "PATH="))
-        env.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    if (terminal && !has_variable(env, "TERM=")) env.emplace_back("TERM=xterm");
-}
-
 void compile_process(Sections& s) {
     if (!s.spec.process) {
         s.problem("/process", "required: what the container runs");
@@ -96,7 +84,7 @@ void compile_process(Sections& s) {
         s.problem("/process/args", "required: the command to run");
     if (!from.cwd.starts_with('/')) s.problem("/process/cwd", "must be an absolute path");
     process.args = from.args;
-    process.env = from.env;
+    process.env = unique_environment(from.env);
     complete_environment(process.env, from.terminal);
     process.cwd = from.cwd;
     process.terminal = from.terminal;

@@ -1,6 +1,7 @@
 // mounts → operations, in the spec's order. What a mount is, is decided by its options and type: a
 // bind of a host path, a procfs of the right PID namespace, the container's cgroup, or any other
 // filesystem.
+#include "base/text.hpp"
 #include "plan/mount_options.hpp"
 #include "plan/sections.hpp"
 
@@ -49,6 +50,29 @@ void no_data(Sections& s, const Item& item, std::string_view what) {
                            item.options.superblock.front(), what));
 }
 
+bool joins_user_namespace(const Sections& s) {
+    const auto& all = s.plan.namespaces;
+    return std::any_of(all.begin(), all.end(), [](const NamespacePlan& entry) {
+        return entry.type == spec::NamespaceType::user &&
+               entry.source == NamespacePlan::Source::path;
+    });
+}
+
+/// The path in the container of a source that lies in its root, if something that stands before it
+/// in the list is mounted there, above or below. Compared as texts: of two names for one folder the
+/// other one is the host's.
+std::string mounted_source(const Sections& s, const BindMount& bind) {
+    const auto root = clean_path(s.plan.root.host_path), source = clean_path(bind.host_source);
+    if (root == "/" || !is_within(source, root)) return {};
+    const auto inner = source == root ? "/" : source.substr(root.size());
+    const auto& all = s.plan.operations;
+    const bool is_mounted = std::any_of(all.begin(), all.end(), [&](const Operation& before) {
+        const auto target = target_of(before);
+        return is_within(inner, target) || is_within(target, inner);
+    });
+    return is_mounted ? inner : std::string{};
+}
+
 void bind(Sections& s, Item& item) {
     no_data(s, item, "bind mount");
     if (item.mount.source.empty()) {
@@ -67,11 +91,16 @@ void bind(Sections& s, Item& item) {
     if (item.options.idmap && bind.uid_mappings.empty()) {
         bind.uid_mappings = s.plan.uid_mappings;
         bind.gid_mappings = s.plan.gid_mappings;
-        if (bind.uid_mappings.empty())
+        bind.idmap_of_joined = bind.uid_mappings.empty() && joins_user_namespace(s);
+        if (bind.uid_mappings.empty() && !bind.idmap_of_joined)
             s.problem(item.pointer + "/options",
-                      "idmap needs uidMappings and gidMappings, in the mount or of a new user "
-                      "namespace");
+                      "idmap needs uidMappings and gidMappings in the mount, or a user namespace");
     }
+    bind.inner_source = mounted_source(s, bind);
+    if (!bind.inner_source.empty() && s.request.access.is_restricted())
+        s.problem(item.pointer + "/source",
+                  "lies in the root filesystem where another mount of this list is: restricted "
+                  "access cannot be kept with it; bind what is mounted there once more");
     s.add(std::move(bind));
 }
 
@@ -83,6 +112,32 @@ std::vector<std::pair<std::string, std::string>> take_data(MountOptions& options
     return data;
 }
 
+/// "size=1m,mode=700" in one text, as mount(2) took it, for a tmpfs: of its options only mpol has a
+/// comma in its value, and a number behind it.
+std::vector<std::pair<std::string, std::string>> split_data(
+    const std::vector<std::pair<std::string, std::string>>& data) {
+    std::vector<std::pair<std::string, std::string>> parts;
+    for (const auto& [key, value] : data) {
+        bool is_first = true;
+        const auto text = value.empty() ? key : key + "=" + value;
+        for (const auto piece : split(text, ',')) {
+            const bool is_number =
+                !piece.empty() && piece.find_first_not_of("0123456789-") == piece.npos;
+            if (!is_first && is_number && !parts.empty()) {
+                parts.back().second.append(",").append(piece);
+                continue;
+            }
+            is_first = false;
+            if (piece.empty()) continue;
+            const auto equals = piece.find('=');
+            parts.emplace_back(piece.substr(0, equals), equals == piece.npos
+                                                            ? std::string_view{}
+                                                            : piece.substr(equals + 1));
+        }
+    }
+    return parts;
+}
+
 void filesystem(Sections& s, Item& item) {
     const auto& mount = item.mount;
     if (mount.type.empty() || mount.type == "none") {
@@ -91,12 +146,22 @@ void filesystem(Sections& s, Item& item) {
         return;
     }
     auto data = take_data(item.options);
+    if (mount.type == "tmpfs") data = split_data(data);
     // Of the others SELinux's policy knows the files one by one.
     const bool takes_label = mount.type == "tmpfs" || mount.type == "devpts";
     if (takes_label && !s.spec.linux.mount_label.empty())
         data.emplace_back("context", s.spec.linux.mount_label);
+    auto flags = item.options.flags;
+    // Of an own and empty one: what is to be mounted or made in it comes first.
+    const bool read_only_later =
+        mount.type == "tmpfs" && ((flags.set | flags.recursive_set) & MOUNT_ATTR_RDONLY) != 0;
+    if (read_only_later) {
+        flags.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+        flags.recursive_set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+        s.protect(Remount{s.plan.operations.size(), item.target, {}, {MOUNT_ATTR_RDONLY}});
+    }
     s.add(MountFilesystem{mount.type, mount.source.empty() ? mount.type : mount.source, item.target,
-                          std::move(data), item.options.flags, item.options.copy_up});
+                          std::move(data), flags, item.options.copy_up});
 }
 
 /// Through a file of its own group's an equal user moves a neighbour's processes there (v1; v2
@@ -169,6 +234,11 @@ void remount(Sections& s, Item& item) {
                   fmt::format("'{}': of what is no tmpfs a remount changes only how it is mounted "
                               "(ro, nosuid, …), not the filesystem{}",
                               data.front().first, similar_mount_option(data.front().first)));
+    if (((item.options.flags.clear | item.options.flags.recursive_clear) & MOUNT_ATTR_RDONLY) != 0)
+        std::erase_if(s.plan.protections, [&](const Operation& later) {
+            const auto* ours = std::get_if<Remount>(&later);
+            return ours != nullptr && ours->of == of;
+        });
     s.add(Remount{of, item.target, std::move(data), item.options.flags});
 }
 
@@ -177,7 +247,8 @@ void compile_mount(Sections& s, Item& item) {
         s.problem(fmt::format("{}/options/{}", item.pointer, refusal.index),
                   fmt::format("'{}': {}", item.mount.options[refusal.index], refusal.message));
     if (item.mount.destination.empty() || item.target == "/") {
-        s.problem(item.pointer + "/destination", "must be a path below the root");
+        s.problem(item.pointer + "/destination",
+                  "must be a path below the root; the root itself is what root.path names");
         return;
     }
     if (item.options.remount) return remount(s, item);

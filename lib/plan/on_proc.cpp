@@ -29,9 +29,12 @@ std::string_view target_of(const Operation& operation) {
 
 bool lies_on_proc(const LaunchPlan& plan, const Operation& operation) {
     const auto target = target_of(operation);
+    const auto* bind = std::get_if<BindMount>(&operation);
+    const std::string_view source = bind != nullptr ? bind->inner_source : std::string_view{};
     return std::any_of(plan.operations.begin(), plan.operations.end(), [&](const auto& other) {
         const auto* proc = std::get_if<MountProc>(&other);
-        return proc != nullptr && is_within(target, proc->target);
+        return proc != nullptr && (is_within(target, proc->target) ||
+                                   (!source.empty() && is_within(source, proc->target)));
     });
 }
 

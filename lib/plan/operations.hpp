@@ -60,6 +60,11 @@ struct BindMount {
     /// Not empty: an id-mapped mount (mount_setattr(2), MOUNT_ATTR_IDMAP).
     std::vector<spec::IdMapping> uid_mappings, gid_mappings;
     bool idmap_recursive = false;
+    /// It is id-mapped with the maps of the user namespace that the container joins by path.
+    bool idmap_of_joined = false;
+    /// Not empty: `host_source` is this path of the container's root, and an earlier operation has
+    /// mounted something there. It is cloned in its turn then, and not before.
+    std::string inner_source = {};
 };
 /// mount_setattr(2) and, for a tmpfs, fsconfig(2) on what operation number `of` has mounted at
 /// `target`. What is not named stays as it is.
@@ -86,8 +91,14 @@ struct MakeDevice {
 struct MakeSymlink {
     std::string target, path;
 };
-/// The slave of the container's pty on /dev/console. Only with a terminal.
-struct BindConsole {};
+/// The container's pty is opened on its /dev/pts. Only with a terminal.
+struct BindConsole {
+    /// Its slave is bound to /dev/console. Not where a mount on that would reach the host: in a
+    /// /dev that is bound with a shared propagation.
+    bool on_console = true;
+    /// In a /dev that is bound nothing is made, so nothing is bound where no /dev/console is.
+    bool makes_console = true;
+};
 /// A folder gets an empty read-only tmpfs over it, anything else the null device. Not there:
 /// nothing.
 struct MaskPath {

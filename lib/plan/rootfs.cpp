@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include <linux/mount.h>
 
 namespace covey::plan {
@@ -52,11 +54,12 @@ void compile_root(Sections& s) {
 void compile_protected_paths(Sections& s) {
     const auto& linux_part = s.spec.linux;
     const auto each = [&](const std::vector<std::string>& paths, std::string_view name, auto make) {
+        std::set<std::string> seen;
         for (std::size_t i = 0; i < paths.size(); ++i) {
             const auto path = clean_path(paths[i]);
             if (paths[i].empty() || path == "/")
                 s.problem(fmt::format("/linux/{}/{}", name, i), "must be a path below the root");
-            else
+            else if (seen.insert(path).second)
                 s.protect(make(path));
         }
     };

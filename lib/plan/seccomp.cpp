@@ -28,9 +28,9 @@ bool asks_agent(const spec::Seccomp& profile) {
 /// after it was born, so there the agent has it at once.
 bool is_called_before_agent(std::string_view syscall, bool is_alone, bool no_new_privileges) {
     static constexpr std::array<std::string_view, 3> kOfTheClone{"clone", "clone3", "close"};
-    static constexpr std::array<std::string_view, 13> kOfTheCut{
-        "prctl",   "setgroups", "setresgid", "setresuid", "capset", "capget", "getuid",
-        "geteuid", "getgid",    "getegid",   "umask",     "chdir",  "getcwd"};
+    static constexpr std::array<std::string_view, 12> kOfTheCut{
+        "prctl",  "setgroups", "setresgid", "setresuid", "capset", "capget",
+        "getuid", "geteuid",   "getgid",    "getegid",   "chdir",  "getcwd"};
     const auto has = [&](const auto& list) {
         return std::find(list.begin(), list.end(), syscall) != list.end();
     };

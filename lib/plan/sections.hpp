@@ -77,10 +77,9 @@ struct NamespaceEntry {
 [[nodiscard]] CapabilitySets capabilities_for(const spec::Process& process,
                                               const LaunchRequest& request, uid_t uid);
 void add_capabilities(CapabilitySets& sets, std::uint64_t added, uid_t uid);
-/// The spec mounts a devpts on /dev/pts, which a terminal needs.
-[[nodiscard]] bool has_devpts(const spec::Spec& spec);
-/// PATH and TERM as every engine gives them, where the spec has none.
-void complete_environment(std::vector<std::string>& env, bool terminal);
+/// A terminal needs a devpts on /dev/pts: the spec mounts one, or binds what may have one (all of a
+/// /dev), or leaves it to the root filesystem. Whether it is one is seen when it is opened.
+[[nodiscard]] bool may_have_devpts(const spec::Spec& spec, NamespaceRule rule);
 
 /// Absolute, without "." and "..", "//" or a slash at the end.
 [[nodiscard]] std::string clean_path(std::string_view path);

@@ -3,6 +3,7 @@
 #include "covey/error.hpp"
 #include "launch/launcher.hpp"
 #include "plan/compile.hpp"
+#include "plan/environment.hpp"
 #include "runtime/console.hpp"
 #include "runtime/exec_by_spawner.hpp"
 #include "runtime/executing.hpp"

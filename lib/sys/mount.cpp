@@ -169,7 +169,8 @@ Result<void> chroot_into(FdRef root) {
 }
 
 Result<void> detach_at(FdRef dir, std::string_view path) {
-    const std::string full = fd_path(dir) + "/" + std::string{path};
+    // There may be no /proc to go by (any more).
+    const std::string full = (dir.get() == AT_FDCWD ? "" : fd_path(dir) + "/") + std::string{path};
     if (::umount2(full.c_str(), MNT_DETACH | kUmountNoFollow) < 0) return last_errno();
     return {};
 }

@@ -22,8 +22,10 @@ std::string_view without_trailing_slashes(std::string_view path) {
     return path;
 }
 
-Result<void> made_or_there(Result<void> made) {
-    if (!made && made.error() != EEXIST) return made;
+Result<void> make_file(FdRef folder, std::string_view name) {
+    const auto made =
+        open_at(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, kFileMode);
+    if (!made) return Errno{made.error()};
     return {};
 }
 
@@ -72,54 +74,90 @@ Result<UniqueFd> open_real(std::string_view path, std::uint64_t flags, mode_t mo
     return UniqueFd{static_cast<int>(fd)};
 }
 
-Result<UniqueFd> make_dir_in_root(FdRef root, std::string_view path, Scope scope) {
-    // The usual case is one call: it is there.
-    auto there = open_within(root, scope, path, O_PATH | O_DIRECTORY);
-    if (there || there.error() != ENOENT) return there;
-    // Each prefix is resolved in the root anew, so a symlink on the way stays inside as well; only
-    // the last component of a prefix is ever made, in a folder that is already held.
-    path = without_trailing_slashes(path);
+namespace {
+
+/// As the kernel's own (path_resolution(7)): more symlinks than that are ELOOP.
+constexpr int kMostLinks = 40;
+
+std::string_view above(std::string_view path) {
+    const auto slash = path.find_last_of('/');
+    return slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string_view last_of(std::string_view path) {
+    const auto slash = path.find_last_of('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+/// What `path` means once its component that ends at `end`, a symlink that leads to nothing, has
+/// been read: a path to be resolved within the root like any other, whoever wrote the link.
+Result<std::string> through_link(FdRef parent, std::string_view path, std::size_t end,
+                                 Scope scope) {
+    const auto prefix = path.substr(0, end);
+    auto link = readlink_at(parent, last_of(prefix));
+    if (!link) return link;
+    if (link.value().starts_with('/') && scope == Scope::beneath) return Errno{EXDEV};
+    auto whole = link.value().starts_with('/') ? std::move(link).value()
+                                               : std::string{above(prefix)} + "/" + link.value();
+    if (end != std::string_view::npos) whole += path.substr(end);
+    return whole;
+}
+
+/// One walk along `path`, whose missing components are made: folders, and `kind` at its end. Each
+/// prefix is resolved in the root anew, so a symlink on the way stays inside as well; only the last
+/// component of a prefix is ever made, in a folder that is already held. `next`: not empty, when a
+/// symlink that leads to nothing stood in the way; then it is the path to go on with.
+Result<UniqueFd> make_along(FdRef root, std::string_view path, TargetKind kind, Scope scope,
+                            std::string& next) {
     for (std::size_t end = path.find('/', 1); true; end = path.find('/', end + 1)) {
         const auto prefix = path.substr(0, end);
-        auto folder = open_within(root, scope, prefix, O_PATH | O_DIRECTORY);
-        if (!folder && folder.error() == ENOENT) {
-            const auto slash = prefix.find_last_of('/');
-            const auto name = slash == std::string_view::npos ? prefix : prefix.substr(slash + 1);
-            const auto above =
-                slash == std::string_view::npos || slash == 0 ? "/" : prefix.substr(0, slash);
-            auto parent = open_within(root, scope, above, O_PATH | O_DIRECTORY);
+        const bool is_file = end == std::string_view::npos && kind == TargetKind::file;
+        const std::uint64_t flags = is_file ? O_PATH : O_PATH | O_DIRECTORY;
+        auto found = open_within(root, scope, prefix, flags);
+        if (!found && found.error() == ENOENT) {
+            const auto name = last_of(prefix);
+            auto parent = open_within(root, scope, above(prefix), O_PATH | O_DIRECTORY);
             if (!parent) return parent;
-            if (auto made = made_or_there(mkdir_at(parent.value(), name, kFolderMode)); !made)
-                return Errno{made.error()};
-            // A dangling symlink of that name: mkdir says EEXIST, the lookup still ENOENT.
-            folder = open_within(root, scope, prefix, O_PATH | O_DIRECTORY);
+            const auto made = is_file ? make_file(parent.value(), name)
+                                      : mkdir_at(parent.value(), name, kFolderMode);
+            if (!made && made.error() != EEXIST) return Errno{made.error()};
+            found = open_within(root, scope, prefix, flags);
+            if (!found && found.error() == ENOENT && !made) {
+                // Not even the open can tell: the name is there, and leads to nothing.
+                auto target = through_link(parent.value(), path, end, scope);
+                if (!target) return Errno{target.error() == EINVAL ? ENOENT : target.error()};
+                next = std::move(target).value();
+                return Errno{ENOENT};
+            }
         }
-        if (!folder || end == std::string_view::npos) return folder;
+        if (!found || end == std::string_view::npos) return found;
     }
 }
 
-Result<ParentInRoot> make_parent_in_root(FdRef root, std::string_view path, Scope scope) {
-    path = without_trailing_slashes(path);
-    const auto slash = path.find_last_of('/');
-    const auto name = slash == std::string_view::npos ? path : path.substr(slash + 1);
-    if (name.empty() || name == "." || name == "..") return Errno{EINVAL};
-    auto folder = make_dir_in_root(
-        root, slash == std::string_view::npos || slash == 0 ? "/" : path.substr(0, slash), scope);
-    if (!folder) return Errno{folder.error()};
-    return ParentInRoot{std::move(folder).value(), name};
+Result<UniqueFd> make_in_root(FdRef root, std::string_view path, TargetKind kind, Scope scope) {
+    // The usual case is one call: it is there.
+    auto there =
+        open_within(root, scope, path, kind == TargetKind::file ? O_PATH : O_PATH | O_DIRECTORY);
+    if (there || there.error() != ENOENT) return there;
+    std::string way{without_trailing_slashes(path)};
+    for (int links = 0; links <= kMostLinks; ++links) {
+        std::string next;
+        auto made = make_along(root, way, kind, scope, next);
+        if (made || next.empty()) return made;
+        way = without_trailing_slashes(next);
+    }
+    return Errno{ELOOP};
+}
+
+}  // namespace
+
+Result<UniqueFd> make_dir_in_root(FdRef root, std::string_view path, Scope scope) {
+    return make_in_root(root, path, TargetKind::folder, scope);
 }
 
 Result<UniqueFd> make_target_in_root(FdRef root, std::string_view path, TargetKind kind,
                                      Scope scope) {
-    if (kind == TargetKind::folder) return make_dir_in_root(root, path, scope);
-    auto there = open_within(root, scope, path, O_PATH);
-    if (there || there.error() != ENOENT) return there;
-    auto parent = make_parent_in_root(root, path, scope);
-    if (!parent) return Errno{parent.error()};
-    const auto made = open_at(parent.value().folder, parent.value().name,
-                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, kFileMode);
-    if (!made && made.error() != EEXIST) return Errno{made.error()};
-    return open_within(root, scope, path, O_PATH);
+    return make_in_root(root, path, kind, scope);
 }
 
 }  // namespace covey::sys

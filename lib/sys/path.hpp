@@ -33,18 +33,14 @@ Result<UniqueFd> open_beneath(FdRef folder, std::string_view path, std::uint64_t
 /// A path of the host's without one symlink on it, for a path through places that somebody else may
 /// write, as a tenant's volume. ELOOP: there is one. O_CLOEXEC is added.
 Result<UniqueFd> open_real(std::string_view path, std::uint64_t flags, mode_t mode = 0);
-/// The folder `path`, made component by component where it is missing (mode 0755).
+/// The folder `path`, made component by component where it is missing (mode 0755). A symlink on the
+/// way, or at its end, that leads to nothing is followed like any other: what it leads to is made,
+/// within the folder (image roots have /etc/resolv.conf so). ELOOP after 40 of them.
 Result<UniqueFd> make_dir_in_root(FdRef root, std::string_view path, Scope scope = Scope::in_root);
-/// A mount point: an existing object of the wanted kind, or a new folder or empty file.
+/// A mount point: what is there (with `folder`: a folder), or a new folder or empty file, by the
+/// same rule.
 enum class TargetKind { folder, file };
 Result<UniqueFd> make_target_in_root(FdRef root, std::string_view path, TargetKind kind,
                                      Scope scope = Scope::in_root);
-/// The folder that holds the last component (made where missing) and that component's name.
-struct ParentInRoot {
-    UniqueFd folder;
-    std::string_view name;  // points into the caller's path
-};
-Result<ParentInRoot> make_parent_in_root(FdRef root, std::string_view path,
-                                         Scope scope = Scope::in_root);
 
 }  // namespace covey::sys

@@ -152,6 +152,10 @@ Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd) {
     return wait_with(pidfd, WNOHANG);
 }
 
+Result<std::optional<ExitStatus>> peek_exit(FdRef pidfd) {
+    return wait_with(pidfd, WNOHANG | WNOWAIT);
+}
+
 bool is_child(FdRef pidfd) noexcept {
     siginfo_t info{};
     return ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info,

@@ -54,6 +54,8 @@ struct ExitStatus {
 Result<ExitStatus> wait_process(FdRef pidfd);
 /// The same with WNOHANG: nothing when it still runs.
 Result<std::optional<ExitStatus>> try_wait_process(FdRef pidfd);
+/// The same, and the child stays unreaped (WNOWAIT).
+Result<std::optional<ExitStatus>> peek_exit(FdRef pidfd);
 /// An unreaped child of the caller's: its number is its own until the caller waits for it.
 [[nodiscard]] bool is_child(FdRef pidfd) noexcept;
 /// Blocks until the process has ended (any process, not only children); false after `milliseconds`.

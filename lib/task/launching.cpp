@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -37,7 +38,8 @@ Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callba
     launchers_words_ = owner_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
     newborns_words_ = owner_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
     if (launcher_)
-        launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus&) {
+        launcher_end_ = reaper_.expect(launcher_, owner_, [this](const sys::ExitStatus& status) {
+            launchers_signal_ = status.signal;
             launcher_.reset();
             on_child_ended();
         });
@@ -123,12 +125,31 @@ bool Launching::is_out_of_memory() const noexcept {
     }
 }
 
+/// By which signal the one ended that has fallen silent; 0: by none, or somebody has reaped it.
+int Launching::silencing_signal() const {
+    if (init_ == 0) return launchers_signal_;
+    const auto pidfd = sys::pidfd_open(init_);
+    if (!pidfd || !sys::is_child(pidfd.value())) return 0;
+    // Its channel closes a moment before it has ended.
+    constexpr int kMoment = 5;
+    (void)sys::wait_ended(pidfd.value(), kMoment);
+    const auto status = sys::peek_exit(pidfd.value());
+    return status && status.value() ? status.value()->signal : 0;
+}
+
 void Launching::on(launch::Failed step) {
     cancel_deadline();
     if (step.was_silent && is_out_of_memory())
         step.error = Error(Code::resource_exhausted,
                            "the launch did not fit into the memory limit of its cgroup")
                          .with_fix("raise the limit (linux.resources.memory.limit)");
+    else if (step.was_silent && silencing_signal() == SIGSYS)
+        step.error = Error(Code::failed_precondition,
+                           "the launch was killed by SIGSYS: the seccomp profile forbids a system "
+                           "call that is made behind it")
+                         .with_fix(
+                             "allow the calls that docs/LAUNCH.md names (section seccomp), or "
+                             "set process.noNewPrivileges: then only execve(2) is behind it");
     callbacks_.failed(std::move(step.error));
 }
 

@@ -97,6 +97,7 @@ class Launching {
     void on(const launch::Lost& step);
     void on(launch::Failed step);
     [[nodiscard]] bool is_out_of_memory() const noexcept;
+    [[nodiscard]] int silencing_signal() const;
     void on(launch::Helper step);
     void on(launch::KeepSpawner step) { callbacks_.spawner(std::move(step)); }
     void on(const launch::RunHooks& step);
@@ -127,6 +128,7 @@ class Launching {
     std::chrono::milliseconds next_look_{0};
     std::function<void()> nudge_;
     pid_t init_ = 0;
+    int launchers_signal_ = 0;
     bool awaits_launcher_;  // the spawner's child, which is known by its first word
     bool hooks_of_newborn_ = false;
 };

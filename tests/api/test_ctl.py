@@ -66,6 +66,32 @@ class Sandboxes(Ctl):
 
 
 class Containers(Ctl):
+    def test_home_is_the_images_for_that_user(self):
+        """Seen failing: run, exec and debug had none."""
+        rootfs = self.pod()
+        passwd = pathlib.Path(rootfs) / "etc/passwd"
+        passwd.write_text("root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n", encoding="ascii")
+        say = ("--", "sh", "-c", "echo $HOME")
+        run = ("run", "web", "--rm", "--rootfs", rootfs)
+        self.assertEqual(self.covey(*run, *say)[0], "/root\n")
+        self.assertEqual(self.covey(*run, "--user", "1000", *say)[0], "/home/app\n")
+        self.assertEqual(self.covey(*run, "--user", "4242", *say)[0], "/\n")
+        self.covey("run", "web", "--name", "shell", "-d", "-i", "--rootfs", rootfs, "--", "cat")
+        self.assertEqual(self.covey("exec", "-u", "1000", "shell", *say)[0], "/home/app\n")
+        self.assertEqual(self.covey("debug", "web/shell", "--tools", rootfs, *say)[0], "/root\n")
+
+    def test_a_working_directory_that_only_the_runtime_may_enter(self):
+        """Seen failing: 403."""
+        rootfs = self.pod()
+        home = pathlib.Path(rootfs) / "home/app"
+        home.mkdir(parents=True)
+        os.chown(home, 1000, 1000)
+        home.chmod(0o700)
+        for mode in ("pod", "container", "nested"):
+            out, _ = self.covey("run", "web", "--rm", "--pid", mode, "--rootfs", rootfs, "--user", "4242", "-w", "/home/app",
+                                "--cap-drop", "DAC_OVERRIDE", "--cap-drop", "DAC_READ_SEARCH", "--", "pwd")
+            self.assertEqual(out, "/home/app\n", mode)
+
     def test_a_container_in_the_foreground_has_its_output_and_code_here(self):
         rootfs = self.pod()
         out, err = self.covey("run", "web", "--name", "once", "--rm", "--rootfs", rootfs, "--", "sh", "-c",

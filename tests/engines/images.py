@@ -22,9 +22,10 @@ ENVOY = b"#!/bin/sh\ntrap 'exit 0' TERM INT\necho starting main dispatch loop\nw
 PAUSE = b"#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile true; do sleep 1; done\n"
 
 
-def _add(tar, name, data=None, mode=0o755, link=None):
+def _add(tar, name, data=None, mode=0o755, link=None, owner=0):
     info = tarfile.TarInfo(name)
     info.mode = mode
+    info.uid = info.gid = owner
     if link is not None:
         info.type, info.linkname = tarfile.SYMTYPE, link
     elif data is None:
@@ -42,10 +43,13 @@ def _layer():
                      "usr/share", "usr/share/nginx", "usr/share/nginx/html", "etc/nginx", "var", "run"):
             _add(tar, name)
         _add(tar, "tmp", mode=0o1777)
+        # As real images have them: a home that is closed to others, and what systemd leaves in place of resolv.conf.
+        _add(tar, "home/app", mode=0o700, owner=1000)
+        _add(tar, "etc/resolv.conf", link="../run/systemd/resolve/stub-resolv.conf")
         _add(tar, "bin/busybox", pathlib.Path("/bin/busybox").read_bytes())
         for applet in APPLETS:
             _add(tar, "bin/" + applet, link="busybox")
-        _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnginx:x:101:101::/:/bin/sh\n", 0o644)
+        _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnginx:x:101:101::/:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n", 0o644)
         _add(tar, "etc/group", b"root:x:0:\nnginx:x:101:\n", 0o644)
         _add(tar, "etc/nginx/nginx.conf", b"user  nginx;\nworker_processes  1;\n", 0o644)
         _add(tar, "usr/share/nginx/html/index.html", b"Welcome to nginx!\n", 0o644)

@@ -40,6 +40,22 @@ class Ctr(ContainerdTest):
         _, err = self.ctr(*self.run_words("--rm"), BUSYBOX, "c", "/no/such/program", status=1)
         self.assertIn("no such file" if private.IS_RUNC else "executable file not found", err)
 
+    def test_home_is_the_images(self):
+        """Seen failing: it was not set."""
+        say = ("sh", "-c", "cd; pwd; echo ~ $HOME")
+        self.assertEqual(self.ctr(*self.run_words("--rm"), BUSYBOX, "a", *say)[0], "/root\n/root /root\n")
+        self.start("main", "sleep", "1000")
+        self.assertEqual(self.ctr("task", "exec", "--exec-id", "1", "main", *say)[0], "/root\n/root /root\n")
+        self.assertEqual(self.ctr("task", "exec", "--exec-id", "2", "--user", "101", "main", "sh", "-c", "echo $HOME")[0], "/\n")
+
+    def test_a_link_to_nothing_in_the_place_of_resolv_conf(self):
+        """Seen failing: ENOENT."""
+        source = self.folder / "resolv.conf"
+        source.write_text("nameserver 192.0.2.1\n", encoding="ascii")
+        mount = f"type=bind,src={source},dst=/etc/resolv.conf,options=rbind:ro"
+        self.assertEqual(self.ctr(*self.run_words("--rm", "--mount", mount), BUSYBOX, "a", "cat", "/etc/resolv.conf")[0],
+                         "nameserver 192.0.2.1\n")
+
     def test_exec(self):
         self.start("main", "sleep", "1000")
         self.assertEqual(self.ctr("task", "exec", "--exec-id", "1", "main", "echo", "hi")[0], "hi\n")

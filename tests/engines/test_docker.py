@@ -68,6 +68,17 @@ class Docker(EngineTest):
         self.run_busybox("/no/such/program", status=127)
         self.run_busybox("/etc/passwd", status=126)
 
+    def test_home_a_closed_working_directory_and_the_hosts_dev(self):
+        """Seen failing: not set; access refused; /process/terminal needs a devpts."""
+        self.assertEqual(self.run_busybox("sh", "-c", "cd; pwd; echo ~ $HOME")[0], "/root\n/root /root\n")
+        self.assertEqual(self.run_busybox("pwd", flags=["-w", "/home/app", "-u", "4242", "--cap-drop", "all"])[0], "/home/app\n")
+        shell = Terminal(["/usr/bin/docker", "run", "--rm", "-it", "--network", "none", "-v", "/dev:/dev", "busybox", "sh"],
+                         self.environment)
+        shell.expect("# ")
+        shell.type("tty; exit 5\n")
+        shell.expect("/dev/pts/")
+        self.assertEqual(shell.end()[0], 5)
+
     def test_terminal_and_exec(self):
         shell = Terminal(["/usr/bin/docker", "run", "--rm", "-it", "--network", "none", "busybox", "sh"], self.environment)
         shell.expect("# ")

@@ -65,6 +65,37 @@ class Podman(EngineTest):
         self.run_busybox("/etc/passwd", status=126)
         self.run_busybox("/etc", status=126)
 
+    def test_a_working_directory_that_only_the_engine_may_enter(self):
+        """Seen failing: access refused."""
+        flags = ["-w", "/home/app", "-u", "4242", "--cap-drop", "all"]
+        self.assertEqual(self.run_busybox("pwd", flags=flags)[0], "/home/app\n")
+        self.start_busybox("main", "sleep", "1000", flags=flags)
+        self.assertEqual(self.podman("exec", "-u", "0:0", "main", "pwd")[0], "/home/app\n")
+
+    def test_mounts_in_a_read_only_tmpfs(self):
+        """Seen failing: EROFS."""
+        flags = ["--tmpfs", "/mnt:ro", "-v", "/etc:/mnt/etc:ro"]
+        out, err = self.run_busybox("sh", "-c", "test -f /mnt/etc/passwd && echo there; touch /mnt/x", flags=flags, status=1)
+        self.assertEqual(out, "there\n")
+        self.assertIn("Read-only file system", err)
+
+    def test_a_link_to_nothing_in_the_place_of_resolv_conf(self):
+        """Seen failing: ENOENT, and no container of such an image."""
+        source = self.folder / "resolv.conf"
+        source.write_text("nameserver 192.0.2.1\n", encoding="ascii")
+        for flags in (["--network", "none", "-v", f"{source}:/etc/resolv.conf:ro"], ["--network", "host", "--dns", "192.0.2.1"]):
+            out, _ = self.podman("run", "--rm", *flags, "busybox", "cat", "/etc/resolv.conf")
+            self.assertIn("nameserver 192.0.2.1", out, flags)
+
+    def test_the_hosts_dev_and_a_terminal(self):
+        """Seen failing: /process/terminal needs a devpts."""
+        shell = Terminal([*self.words, "run", "--rm", "-it", "--network", "none", "--privileged", "-v", "/dev:/dev", "busybox", "sh"],
+                         self.environment)
+        shell.expect("# ")
+        shell.type("tty; test -c /dev/full && exit 5\n")
+        shell.expect("/dev/pts/")
+        self.assertEqual(shell.end()[0], 5)
+
     def test_exec(self):
         self.start_busybox("main", "sleep", "1000")
         self.assertEqual(self.podman("exec", "main", "echo", "hi")[0], "hi\n")

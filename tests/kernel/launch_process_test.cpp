@@ -43,7 +43,7 @@ void check_common(const Outcome& state) {
     CHECK(state.at("/oomScoreAdj") == "300");
     CHECK(state.at("/noNewPrivs") == "false");
     CHECK(state.at("/seccomp") == "0");
-    CHECK(state.at("/env") == R"(["PATH=/bin","ONE=1","TWO=a b"])");
+    CHECK(state.at("/env") == R"(["PATH=/bin","ONE=1","TWO=a b","HOME=/"])");
     CHECK(state.at("/groups") == "[5,7]");
     CHECK(state.at("/rlimits/RLIMIT_NOFILE") == R"({"hard":200,"soft":100})");
     CHECK(state.at("/rlimits/RLIMIT_CORE") == R"({"hard":0,"soft":0})");
@@ -122,7 +122,7 @@ TEST_CASE("an exec is what the spec says, and what it asks for itself") {
         CHECK(other.at("/uid") == "0");
         CHECK(other.at("/gid") == "9");
         CHECK(other.at("/cwd") == "/tmp");
-        CHECK(other.at("/env") == R"(["PATH=/bin","TWO=a b","ONE=other"])");
+        CHECK(other.at("/env") == R"(["PATH=/bin","TWO=a b","ONE=other","HOME=/"])");
         CHECK(other.at("/caps/bounding") == kSpecSet);
         container.remove(true);
     }

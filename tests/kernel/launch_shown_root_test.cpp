@@ -44,7 +44,8 @@ TEST_CASE("a root is opened by the pidfd of who is in there, and the caller is b
     COVEY_REQUIRES("root");
     const auto child = waiting_child();
     const auto before = own_mount_namespace();
-    const auto sources = launch::open_sources(plan_that_shows(), spec::kOpen, child.pidfd);
+    const auto sources =
+        launch::open_sources(plan_that_shows(), spec::kOpen, child.pidfd, FdRef{-1});
     CHECK(sources.binds.at(0).valid());
     CHECK(own_mount_namespace() == before);
     CHECK(sys::stat_at(sources.binds.at(0), "etc").has_value());
@@ -61,7 +62,7 @@ TEST_CASE("the root of a process that has ended is refused, reaped or not") {
     for (const bool is_reaped : {false, true}) {
         if (is_reaped) (void)sys::wait_process(child.pidfd).or_throw("wait for", "child");
         try {
-            (void)launch::open_sources(plan_that_shows(), spec::kOpen, child.pidfd);
+            (void)launch::open_sources(plan_that_shows(), spec::kOpen, child.pidfd, FdRef{-1});
             FAIL("opened");
         } catch (const Error& error) {
             INFO(error.detail());

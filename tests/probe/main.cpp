@@ -309,6 +309,7 @@ const std::map<std::string, Command>& commands() {
         {"notify", notify_command},
         {"open", open_command},
         {"own-cgroups", own_cgroups},
+        {"own-proc", own_proc},
         {"prowl", prowl},
         {"ptrace", ptrace_command},
         {"read", read_command},

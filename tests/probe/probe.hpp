@@ -25,6 +25,7 @@ int undying(const Arguments& arguments);
 int deep_groups(const Arguments& arguments);
 int wide_groups(const Arguments& arguments);
 int own_cgroups(const Arguments& arguments);
+int own_proc(const Arguments& arguments);
 int key(const Arguments& arguments);
 
 /// Runs one sub-command by name (the first word).

@@ -4,7 +4,8 @@
 // other or side by side; says how many there are and what stopped it. ENTER: goes into the last
 // one, by that file (cgroup.procs). `own-cgroups TYPE FOLDER SUB-COMMAND…`: runs it in a user,
 // mount and cgroup namespace of its own in which TYPE (cgroup2, or the name of a v1 controller) is
-// mounted on FOLDER.
+// mounted on FOLDER. `own-proc FOLDER SUB-COMMAND…`: in a user, mount and PID namespace of its own
+// with a new procfs on FOLDER.
 #include "probe.hpp"
 
 #include <cerrno>
@@ -18,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,6 +98,19 @@ int undying(const Arguments& arguments) {
     return 1;
 }
 
+/// A user namespace that maps the caller's own ids, a mount namespace and another one.
+static bool enter_own_namespaces(int other) {
+    const uid_t uid = geteuid();
+    const gid_t gid = getegid();
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | other) != 0) return false;
+    (void)write_text("/proc/self/setgroups", "deny");
+    return write_text("/proc/self/uid_map",
+                      std::to_string(uid) + " " + std::to_string(uid) + " 1") &&
+           write_text("/proc/self/gid_map",
+                      std::to_string(gid) + " " + std::to_string(gid) + " 1") &&
+           mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 int deep_groups(const Arguments& arguments) {
     return make_groups(arguments, true);
 }
@@ -106,19 +121,28 @@ int wide_groups(const Arguments& arguments) {
 
 int own_cgroups(const Arguments& arguments) {
     if (arguments.size() < 3) return say_result(-1);
-    const uid_t uid = geteuid();
-    const gid_t gid = getegid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) != 0) return say_result(-1);
-    (void)write_text("/proc/self/setgroups", "deny");
-    if (!write_text("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1") ||
-        !write_text("/proc/self/gid_map", std::to_string(gid) + " " + std::to_string(gid) + " 1"))
-        return say_result(-1);
+    if (!enter_own_namespaces(CLONE_NEWCGROUP)) return say_result(-1);
     const bool is_v2 = arguments[0] == "cgroup2";
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("cgroup", arguments[1].c_str(), is_v2 ? "cgroup2" : "cgroup", 0,
+    if (mount("cgroup", arguments[1].c_str(), is_v2 ? "cgroup2" : "cgroup", 0,
               is_v2 ? nullptr : arguments[0].c_str()) != 0)
         return say_result(-1);
     return run({arguments.begin() + 2, arguments.end()});
+}
+
+int own_proc(const Arguments& arguments) {
+    if (arguments.size() < 2 || !enter_own_namespaces(CLONE_NEWPID)) return say_result(-1);
+    const pid_t child = fork();
+    if (child < 0) return say_result(-1);
+    if (child == 0) {
+        const int result = mount("proc", arguments[0].c_str(), "proc", 0, nullptr) != 0
+                               ? say_result(-1)
+                               : run({arguments.begin() + 1, arguments.end()});
+        std::fflush(nullptr);
+        _exit(result);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 }  // namespace probe

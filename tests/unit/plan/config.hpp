@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "plan/compile.hpp"
+#include "plan/environment.hpp"
 #include "spec/load.hpp"
 
 #include <algorithm>

@@ -97,6 +97,30 @@ TEST_CASE("a terminal needs a devpts and is bound after the devices, before the 
     CHECK(pointer_of(json) == "/process/terminal");
 }
 
+// Seen failing: only a mount of type devpts counted.
+TEST_CASE("a devpts may come with a bind; the console is bound where that stays in the container") {
+    const auto console_of = [](const std::string& mounts) {
+        auto json = config_with_mounts(mounts);
+        json["process"]["terminal"] = true;
+        return bodies<BindConsole>(plan_of(json)).at(0);
+    };
+    const auto bound =
+        console_of(R"([{"destination":"/dev","type":"none","source":"/dev","options":["rbind"]}])");
+    CHECK(bound.on_console);
+    CHECK_FALSE(bound.makes_console);
+    CHECK_FALSE(console_of(R"([{"destination":"/dev/","type":"bind","source":"/dev",
+                                "options":["rbind","rshared"]}])")
+                    .on_console);
+    const auto below = console_of(R"([{"destination":"/dev","type":"tmpfs"},
+        {"destination":"/dev/pts","type":"bind","source":"/dev/pts"}])");
+    CHECK(below.on_console);
+    CHECK(below.makes_console);
+    auto json = config_with_mounts(R"([{"destination":"/dev","type":"bind","source":"/dev"},
+        {"destination":"/dev/pts","type":"tmpfs"}])");
+    json["process"]["terminal"] = true;
+    CHECK(pointer_of(json) == "/process/terminal");
+}
+
 TEST_CASE("device numbers that the kernel does not have are refused") {
     auto spec = covey::spec::load(config().dump());
     for (const auto& [major, minor] : {std::pair{4096, 0}, {1, 1 << 20}, {-1, 0}}) {

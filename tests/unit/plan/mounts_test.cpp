@@ -227,6 +227,70 @@ TEST_CASE("in every pid mode mounts stand in the spec's order, protections after
         CHECK(described(plan_of(json, request(mode))) == expected);
 }
 
+// Seen failing: what lies in it could not be made (EROFS).
+TEST_CASE("a read-only tmpfs is read-only after all that is mounted and made in it") {
+    auto json = config_with_mounts(R"([
+        {"destination":"/dev","type":"tmpfs","options":["nosuid","ro"]},
+        {"destination":"/mnt","type":"tmpfs","options":["rro"]},
+        {"destination":"/mnt/etc","type":"bind","source":"/etc"},
+        {"destination":"/data","type":"ext4","source":"/dev/sda","options":["ro"]}])");
+    json["root"]["readonly"] = true;
+    const auto plan = plan_of(json);
+    CHECK(described(plan).back() == "make / read-only");
+    const auto mounts = bodies<MountFilesystem>(plan);
+    CHECK(mounts.at(0).flags.set == MOUNT_ATTR_NOSUID);
+    CHECK(mounts.at(1).flags.recursive_set == 0);
+    CHECK(mounts.at(2).flags.set == MOUNT_ATTR_RDONLY);  // it may be anybody's
+    REQUIRE(plan.protections.size() == 3);
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto later = std::get<Remount>(plan.protections[i]);
+        CHECK(later.of == i);
+        CHECK(later.flags.set == MOUNT_ATTR_RDONLY);
+        CHECK(later.flags.recursive_set == 0);
+    }
+    json["mounts"].push_back(
+        Json::parse(R"({"destination":"/mnt","type":"tmpfs","options":["remount","rw"]})"));
+    CHECK(plan_of(json).protections.size() == 2);
+}
+
+TEST_CASE("a tmpfs takes several options in one text") {
+    const auto json = config_with_mounts(R"([{"destination":"/a","type":"tmpfs",
+        "options":["size=1m,mode=700,,noswap","nosuid","mpol=bind:0-2,5,huge=never"]},
+        {"destination":"/b","type":"overlay","options":["lowerdir=/x,y"]}])");
+    const auto mounts = bodies<MountFilesystem>(plan_of(json));
+    using Options = std::vector<std::pair<std::string, std::string>>;
+    CHECK(mounts.at(0).options == Options{{"size", "1m"},
+                                          {"mode", "700"},
+                                          {"noswap", ""},
+                                          {"mpol", "bind:0-2,5"},
+                                          {"huge", "never"}});
+    CHECK(mounts.at(1).options == Options{{"lowerdir", "/x,y"}});
+}
+
+TEST_CASE("a path is masked or made read-only once") {
+    auto json = config_with_mounts("[]");
+    json["linux"]["maskedPaths"] = {"/proc/keys", "/proc//keys", "/proc/kcore", "/proc/keys/"};
+    json["linux"]["readonlyPaths"] = {"/proc/keys", "/proc/sys", "/proc/sys"};
+    CHECK(plan_of(json).protections.size() == 4);
+}
+
+// Seen failing: what lay below the mount was bound.
+TEST_CASE("a bind's source in the root is cloned in its turn when something is mounted there") {
+    const auto inner = [](const std::string& source, const std::string& before) {
+        auto json = config_with_mounts("[" + before + R"({"destination":"/v","type":"bind"}])");
+        json["mounts"].back()["source"] = source;
+        return bodies<BindMount>(plan_of(json)).back().inner_source;
+    };
+    const std::string at_mnt = R"({"destination":"/mnt","type":"tmpfs"},)";
+    CHECK(inner("/bundle/rootfs/mnt", at_mnt) == "/mnt");
+    CHECK(inner("/bundle/rootfs/mnt/a/..//b", at_mnt) == "/mnt/b");
+    CHECK(inner("rootfs", at_mnt) == "/");
+    CHECK(inner("/bundle/rootfs/mnt", "").empty());
+    CHECK(inner("/bundle/rootfs/mntx", at_mnt).empty());
+    CHECK(inner("/bundle/rootfs2/mnt", at_mnt).empty());
+    CHECK(inner("/mnt", at_mnt).empty());
+}
+
 TEST_CASE("what lies on a procfs is known by its target") {
     auto json = config_with_mounts(R"([
         {"destination":"/proc","type":"proc","source":"proc"},
@@ -276,6 +340,14 @@ TEST_CASE("an id-mapped bind has its own maps, or those of the container's new u
     auto with = request();
     with.namespaces = NamespaceRule::spec;
     CHECK(bodies<BindMount>(plan_of(of_container, with)).at(0).gid_mappings.size() == 1);
+
+    // Those of a namespace that is joined are not known here.
+    of_container["linux"]["namespaces"][1]["path"] = "/proc/1/ns/user";
+    of_container["linux"].erase("uidMappings");
+    of_container["linux"].erase("gidMappings");
+    const auto joined = bodies<BindMount>(plan_of(of_container, with)).at(0);
+    CHECK(joined.idmap_of_joined);
+    CHECK(joined.uid_mappings.empty());
 
     auto tmpfs = config_with_mounts(R"([{"destination":"/a","type":"tmpfs","source":"tmpfs"}])");
     tmpfs["mounts"][0]["uidMappings"] = Json::parse(maps);
