@@ -33,9 +33,13 @@ Result<void> reset_securebits() {
 
 /// core(5): anonymous memory, ELF headers and private huge pages.
 Result<void> reset_coredump_filter() {
-    const auto written = write_existing("/proc/self/coredump_filter", "0x33");
-    // A kernel without core dumps has no such file.
-    return !written && written.error() == ENOENT ? Result<void>{} : written;
+    constexpr const char* kFile = "/proc/self/coredump_filter";
+    const auto now = read_file(kFile);
+    // A kernel without core dumps has no such file. Where /proc is read-only, most often nothing is
+    // to be done.
+    if (!now && now.error() == ENOENT) return {};
+    if (now && now.value().starts_with("00000033")) return {};
+    return write_existing(kFile, "0x33");
 }
 
 }  // namespace

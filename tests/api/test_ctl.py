@@ -132,7 +132,7 @@ class Containers(Ctl):
         _, err = self.covey("kill", "-s", "65", "shell", code=2)
         self.assertNotIn("did you mean", err)
         self.covey("kill", "-s", "KILL", "shell")
-        self.covey("wait", "shell")
+        self.covey("wait", "shell", code=137)
         self.covey("kill", "-s", "0", "shell", code=1)
 
     def test_kill_and_stop_end_a_container(self):
