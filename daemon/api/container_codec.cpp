@@ -81,12 +81,16 @@ int read_signal(BodyReader& reader, int absent) {
         return absent;
     }
     const std::string name = is_number ? value->dump() : value->get<std::string>();
+    if (name == "0") return 0;  // kill(2): is it there?
     const auto number = spec::signal_number(name);
+    // No name is near a number.
+    const bool is_name = !is_number && !name.empty() && !parse_i64(name);
     if (!number)
-        reader.problem("signal",
-                       fmt::format("unknown signal '{}'{}", name,
-                                   did_you_mean(to_upper(name), spec::signal_names())),
-                       "use a name such as SIGHUP or HUP, or a number from 1 to 64");
+        reader.problem(
+            "signal",
+            fmt::format("unknown signal '{}'{}", name,
+                        is_name ? did_you_mean(to_upper(name), spec::signal_names()) : ""),
+            "use a name such as SIGHUP or HUP, or a number from 0 to 64");
     return number.value_or(absent);
 }
 

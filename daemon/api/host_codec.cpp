@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kApiVersion = "1.0";
-constexpr const char* kOciVersion = "1.2.0";
+constexpr const char* kOciVersion = "1.3.0";
 /// Only ever added to: clients ask for these words, not for version numbers.
 constexpr const char* kFeatures[] = {"sandboxes",      "processes",      "oci",
                                      "containers",     "exec",           "events",

@@ -102,6 +102,10 @@ void read_texts(BodyReader& reader, CreateSandboxAction& action) {
     if (auto hostname = reader.text("hostname")) {
         if (hostname->size() > kLongestHostname)
             reader.problem("hostname", fmt::format("must have at most {} bytes", kLongestHostname));
+        // As in config.json: a line more would be one in whatever prints it.
+        if (std::any_of(hostname->begin(), hostname->end(),
+                        [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }))
+            reader.problem("hostname", "must not contain control bytes");
         action.hostname = std::move(*hostname);
     }
     if (auto parent = reader.text("cgroupParent")) {

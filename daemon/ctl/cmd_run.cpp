@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 
@@ -125,9 +127,16 @@ int run_in_foreground(const Session& session, const RunOptions& options, Tempora
         note("covey: the bundle and its FIFOs are kept for these calls: " + folder.path());
         return 0;
     }
-    const int exit_code = follow_container(session, wish.id, streams);
+    const FollowedEnd end = follow_container(session, wish.id, streams);
     if (options.remove) remove_quietly(session, wish.id);
-    return exit_code;
+    // As of a program whose reader has gone, and as of covey exec.
+    if (end.output_error == EPIPE) return 128 + SIGPIPE;
+    if (end.output_error != 0)
+        throw Error::from_errno(end.output_error, "write the output of the container")
+            .with_fix(
+                "it was ended, and not all that it wrote has arrived: make room, or run it "
+                "with --stdout file:PATH");
+    return end.exit_code;
 }
 
 int run(const Session& session, RunOptions options) {

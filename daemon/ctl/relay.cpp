@@ -152,12 +152,16 @@ void Pump::advance() {
         pending_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
         if (got == 0 || (got < 0 && error != EAGAIN && error != EINTR)) ended_ = true;
     }
+    if (write_error_ != 0) pending_.clear();
     if (pending_.empty()) return;
     const ssize_t sent = ::write(to_.get(), pending_.data(), pending_.size());
-    if (sent > 0)
+    if (sent > 0) {
         pending_.erase(0, static_cast<std::size_t>(sent));
-    else if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        ended_ = true;
+    } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        write_error_ = errno;
+        ended_ = on_refusal_ == OnRefusal::end;
+        pending_.clear();
+    }
 }
 
 }  // namespace covey::ctl

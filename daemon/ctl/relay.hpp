@@ -26,20 +26,28 @@ struct FollowedSize {
 /// One direction: what is read from `from` goes to `to`, never more than one buffer in between.
 class Pump {
   public:
-    Pump(FdRef from, FdRef to) : from_(from), to_(to) {}
+    /// When `to` takes nothing more: the pump ends, or it goes on reading, so that whoever writes
+    /// to `from` is not held up.
+    enum class OnRefusal { end, discard };
+    Pump(FdRef from, FdRef to, OnRefusal on_refusal)
+        : from_(from), to_(to), on_refusal_(on_refusal) {}
     /// What to poll for: POLLIN on from() or POLLOUT on to(), or nothing once ended().
     [[nodiscard]] bool wants_to_read() const noexcept { return !ended_ && pending_.empty(); }
     [[nodiscard]] bool wants_to_write() const noexcept { return !ended_ && !pending_.empty(); }
     [[nodiscard]] FdRef from() const noexcept { return from_; }
     [[nodiscard]] FdRef to() const noexcept { return to_; }
-    /// Reads once and writes what it can. Ends at the end of `from`, or when nobody reads `to`.
+    /// Reads once and writes what it can.
     void advance();
     [[nodiscard]] bool ended() const noexcept { return ended_; }
+    /// Why `to` takes nothing more: EPIPE, ENOSPC …; 0: nothing was refused.
+    [[nodiscard]] int write_error() const noexcept { return write_error_; }
 
   private:
     FdRef from_, to_;
+    OnRefusal on_refusal_;
     std::string pending_;
     bool ended_ = false;
+    int write_error_ = 0;
 };
 
 }  // namespace covey::ctl

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <optional>
 
@@ -50,11 +51,11 @@ class Follower {
           streams_(streams),
           signals_(take_signals()),
           waiting_(session.settings.socket, get("containers", container, "wait")),
-          output_(streams.output(), FdRef{STDOUT_FILENO}),
-          error_(streams.error(), FdRef{STDERR_FILENO}),
-          input_(FdRef{STDIN_FILENO}, streams.input()) {}
+          output_(streams.output(), FdRef{STDOUT_FILENO}, Pump::OnRefusal::discard),
+          error_(streams.error(), FdRef{STDERR_FILENO}, Pump::OnRefusal::discard),
+          input_(FdRef{STDIN_FILENO}, streams.input(), Pump::OnRefusal::end) {}
 
-    int run() {
+    FollowedEnd run() {
         waiting_.advance();
         while (!waiting_.finished()) {
             wait();
@@ -64,7 +65,7 @@ class Follower {
         drain(error_);
         const std::string body = waiting_.take_body();
         if (waiting_.status() >= kFirstFailure) throw decode_problem(waiting_.status(), body);
-        return decode_exit(body).exit_code;
+        return {decode_exit(body).exit_code, refused()};
     }
 
   private:
@@ -78,7 +79,8 @@ class Follower {
                                   pollfd{error_.ended() ? -1 : error_.from().get(), POLLIN, 0},
                                   pollfd{reads_input ? STDIN_FILENO : -1, POLLIN, 0},
                                   pollfd{writes_input ? streams_.input().get() : -1, POLLOUT, 0}};
-        if (::poll(fds.data(), fds.size(), -1) < 0) {
+        constexpr int kLook = 500;  // milliseconds
+        if (::poll(fds.data(), fds.size(), kill_at_ ? kLook : -1) < 0) {
             if (errno == EINTR) return;
             throw Error::from_errno(errno, "wait for the container");
         }
@@ -86,6 +88,32 @@ class Follower {
         if (fds[2].revents != 0) output_.advance();
         if (fds[3].revents != 0) error_.advance();
         if (fds[4].revents != 0 || fds[5].revents != 0) forward_input();
+        end_where_nothing_is_taken();
+    }
+
+    /// Why this command's own output takes nothing more; 0: it does.
+    [[nodiscard]] int refused() const noexcept {
+        return output_.write_error() != 0 ? output_.write_error() : error_.write_error();
+    }
+
+    /// Its streams are FIFOs, which it may have open itself: no write of it would fail.
+    void end_where_nothing_is_taken() {
+        constexpr std::chrono::seconds kGrace{10};
+        if (refused() == 0 || is_killed_) return;
+        const auto now = std::chrono::steady_clock::now();
+        is_killed_ = refused() == EPIPE || (kill_at_ && now >= *kill_at_);
+        if (is_killed_) return send(SIGKILL, true);
+        if (kill_at_) return;
+        kill_at_ = now + kGrace;
+        send(SIGTERM, false);
+    }
+
+    void send(int signal, bool all) {
+        try {
+            static_cast<void>(session_.look_up(kill(container_, fmt::to_string(signal), all)));
+        } catch (const Error& error) {
+            note(fmt::format("covey: signal {} not delivered: {}", signal, error.detail()));
+        }
     }
 
     void forward_input() {
@@ -101,11 +129,7 @@ class Follower {
             throw Error(Code::failed_precondition,
                         fmt::format("left container '{}' running", container_))
                 .with_fix("end it: covey rm -f " + container_);
-        try {
-            static_cast<void>(session_.look_up(kill(container_, fmt::to_string(signal), false)));
-        } catch (const Error& error) {
-            note(fmt::format("covey: signal {} not delivered: {}", signal, error.detail()));
-        }
+        send(signal, false);
     }
 
     /// Its processes are gone: what they wrote is in the FIFO, and nothing will follow.
@@ -126,6 +150,8 @@ class Follower {
     Exchange waiting_;
     Pump output_, error_, input_;
     int interrupts_ = 0;
+    bool is_killed_ = false;
+    std::optional<std::chrono::steady_clock::time_point> kill_at_;
 };
 
 }  // namespace
@@ -156,8 +182,8 @@ void AttachedStreams::connect_input() {
     if (input_) input_ = open_fifo(input_path_, O_WRONLY);
 }
 
-int follow_container(const Session& session, const std::string& container,
-                     AttachedStreams& streams) {
+FollowedEnd follow_container(const Session& session, const std::string& container,
+                             AttachedStreams& streams) {
     return Follower(session, container, streams).run();
 }
 

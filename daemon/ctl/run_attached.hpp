@@ -31,9 +31,17 @@ class AttachedStreams {
     UniqueFd input_, output_, error_;
 };
 
-/// Blocks until the container has ended and all it wrote is printed; answers its exit code. SIGINT,
-/// SIGTERM, SIGHUP and SIGQUIT go to the container; the third SIGINT ends the command instead.
-[[nodiscard]] int follow_container(const Session& session, const std::string& container,
-                                   AttachedStreams& streams);
+struct FollowedEnd {
+    int exit_code = 0;
+    /// Why not all that it wrote could be passed on: EPIPE, ENOSPC …; 0: all was.
+    int output_error = 0;
+};
+/// Blocks until the container has ended and all it wrote is printed. Where nobody reads this
+/// command's own output any more the container is killed, as a program in a pipeline is; where it
+/// cannot be written for another reason the container is told to end, and killed after 10 s.
+/// SIGINT, SIGTERM, SIGHUP and SIGQUIT go to the container; the third SIGINT ends the command
+/// instead.
+[[nodiscard]] FollowedEnd follow_container(const Session& session, const std::string& container,
+                                           AttachedStreams& streams);
 
 }  // namespace covey::ctl

@@ -1,6 +1,7 @@
 #include "server/process_setup.hpp"
 
 #include "covey/error.hpp"
+#include "sys/inherited_state.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +25,8 @@ rlimit descriptor_limit() {
 }  // namespace
 
 void set_up_process() {
+    sys::open_missing_streams().or_throw("open", "/dev/null");
+    sys::reset_signals_and_timers();
     ::umask(077);
     rlimit limit = descriptor_limit();
     limit.rlim_cur = limit.rlim_max;

@@ -226,6 +226,15 @@ void find_unified(Needs& needs, const Host& host, const std::string& path, const
         const auto name = file.substr(0, file.find('.'));
         const auto field = fmt::format("unified['{}']", file);
         const bool is_core = name == "cgroup";
+        if (!is_core && !offered_by_v2(host, name) && host.v1.contains(name))
+            throw Error(
+                Code::unsupported_by_host,
+                fmt::format("{} is a file of cgroup v2, and on this host controller '{}' is "
+                            "v1's",
+                            field, name))
+                .with_fix(fmt::format("say it by linux.resources.{} where that has a field for it, "
+                                      "leave it out, or boot with cgroup v2 alone",
+                                      name));
         if (host.unified.empty() || (!is_core && !offered_by_v2(host, name)))
             lacks_controller(host, name, field, "/sys/fs/cgroup" + path + "/" + file);
         if (!is_core) needs.to_enable.push_back(name);

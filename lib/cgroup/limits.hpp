@@ -45,7 +45,7 @@ struct RdmaLimits {
 /// Everything of OCI's `linux.resources` but the device rules. Bytes, microseconds, counts; absent
 /// means "leave as it is", -1 "no limit".
 struct Limits {
-    std::optional<std::int64_t> pids_max;            // 0 is no limit too, as Docker sends it
+    std::optional<std::int64_t> pids_max;            // processes and threads
     std::optional<std::int64_t> memory_max;          // bytes
     std::optional<std::int64_t> memory_reservation;  // bytes: v2 memory.low, v1 soft limit
     std::optional<std::int64_t> memory_swap;         // bytes, memory + swap as OCI counts it

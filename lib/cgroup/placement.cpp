@@ -67,7 +67,9 @@ Placement resolve_path_with(std::string_view cgroups_path, std::string_view id, 
         placement.path = placement.v1_paths.at(host.identity_mount());
     } else {
         const auto own = own_path(own_cgroups, "", host.identity_root);
-        placement.path = std::string{parent_path(own)} + inner;
+        // Beside it where it has controllers to pass on, for then it may not have processes; below
+        // it, as in v1, where v1 has them: callers of different groups have groups of their own.
+        placement.path = (host.v1.empty() ? std::string{parent_path(own)} : own) + inner;
     }
     std::erase_if(placement.v1_paths,
                   [&](const auto& entry) { return entry.second == placement.path; });

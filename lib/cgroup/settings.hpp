@@ -47,7 +47,8 @@ using Reader = std::function<std::optional<std::string>(const std::string& file)
 [[nodiscard]] std::vector<Setting> hugetlb_settings(Version version, const Limits& limits);
 [[nodiscard]] std::vector<Setting> rdma_settings(const Limits& limits);
 
-/// OCI's cpu.shares 2…262144 on v2's cpu.weight 1…10000, linear, as every OCI runtime has it.
+/// OCI's cpu.shares 2…262144 on v2's cpu.weight 1…10000, by the curve that runc has since 1.3.2
+/// and crun since 1.23.
 [[nodiscard]] std::uint64_t weight_from_shares(std::uint64_t shares) noexcept;
 /// OCI's blockIO.weight 10…1000 on v2's io.weight 1…10000, linear, as runc has it.
 [[nodiscard]] std::uint64_t io_weight(std::uint16_t weight) noexcept;

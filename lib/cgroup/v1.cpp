@@ -90,10 +90,9 @@ std::vector<Setting> settings_v1(Controller controller, const Limits& limits,
     std::vector<Setting> settings;
     switch (controller) {
         case Controller::pids:
-            // 0 is what Docker and Podman send for "no limit".
             if (limits.pids_max)
                 settings.push_back({"pids.max",
-                                    *limits.pids_max > 0 ? std::to_string(*limits.pids_max) : "max",
+                                    *limits.pids_max < 0 ? "max" : std::to_string(*limits.pids_max),
                                     "pids.limit"});
             break;
         case Controller::memory:

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 
 namespace covey::cgroup {
 namespace {
@@ -125,8 +125,13 @@ std::vector<Setting> v2_cpu(const Limits& limits, const Reader& current) {
 }  // namespace
 
 std::uint64_t weight_from_shares(std::uint64_t shares) noexcept {
-    const auto clamped = std::clamp<std::uint64_t>(shares, 2, 262'144);
-    return 1 + (clamped - 2) * 9999 / 262'142;
+    constexpr std::uint64_t kFewest = 2, kMost = 262'144, kLightest = 1, kHeaviest = 10'000;
+    if (shares <= kFewest) return kLightest;
+    if (shares >= kMost) return kHeaviest;
+    // A curve through (2, 1), (1024, 100) and (262144, 10000): what is usual in v1 is so in v2.
+    const double log = std::log2(static_cast<double>(shares));
+    const double exponent = (log * log + 125.0 * log) / 612.0 - 7.0 / 34.0;
+    return static_cast<std::uint64_t>(std::ceil(std::pow(10.0, exponent)));
 }
 
 std::vector<Setting> settings_v2(Controller controller, const Limits& limits,
@@ -134,11 +139,8 @@ std::vector<Setting> settings_v2(Controller controller, const Limits& limits,
     std::vector<Setting> settings;
     switch (controller) {
         case Controller::pids:
-            // 0 is what Docker and Podman send for "no limit".
             if (limits.pids_max)
-                settings.push_back({"pids.max",
-                                    *limits.pids_max == 0 ? "max" : number_or_max(*limits.pids_max),
-                                    "pids.limit"});
+                settings.push_back({"pids.max", number_or_max(*limits.pids_max), "pids.limit"});
             break;
         case Controller::memory:
             return v2_memory(limits, current);

@@ -20,7 +20,7 @@ namespace covey::core {
 struct ResctrlPlace {
     std::string group;     // absolute; "": none
     std::string monitor;   // the monitoring group in it, absolute; "": none
-    bool is_made = false;  // by this runtime: it goes when nobody uses it any more
+    bool is_made = false;  // for it alone: it goes with it
 };
 
 constexpr const char* kContainerRecordName = "record.json";  // in its folder

@@ -174,6 +174,7 @@ InitInput ExecLauncher::init_input() const {
     input.terminal = terminal_.slave;
     input.channel = input_.channels.newborn;
     input.preserved_fds = input_.engine.preserved_fds;
+    input.plain_newlines = input_.engine.plain_newlines;
     return input;
 }
 

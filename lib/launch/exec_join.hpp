@@ -23,7 +23,7 @@ struct ExecInput {
     /// Not null: the whole process as it shall be (covey-runtime); `exec` counts only for its
     /// command and terminal then.
     const spec::Process* process = nullptr;
-    EngineExtras engine;                // preserved_fds and keyring only
+    EngineExtras engine;                // preserved_fds, keyring and newlines
     bool joins_user_namespace = false;  // the container is in one
     /// CLONE_NEW… of those that are not joined because the caller is in them.
     std::uint64_t shared_namespaces = 0;

@@ -143,6 +143,21 @@ void set_scheduler(const plan::SchedulerPlan& wanted) {
 
 }  // namespace
 
+namespace {
+
+/// In the container's group: its cpuset says which nodes there are.
+void set_memory_policy(const plan::MemoryPolicyPlan& wanted) {
+    const auto set = sys::set_memory_policy(wanted.mode, wanted.nodes);
+    if (set) return;
+    throw Error::from_errno(set.error(), "set memory policy", wanted.text)
+        .with_fix(
+            "linux.memoryPolicy must name nodes that are there (/sys/devices/system/node/online) "
+            "and in the container's cpuset, a mode that this kernel has, and no nodes with "
+            "MPOL_DEFAULT and MPOL_LOCAL");
+}
+
+}  // namespace
+
 void set_own_scheduler(const plan::ProcessPlan& process) {
     if (process.scheduler && !process.scheduler->is_inherited) set_scheduler(*process.scheduler);
 }
@@ -170,6 +185,7 @@ bool is_filtered_early(const plan::ProcessPlan& process) {
 
 void cut_privileges(const plan::ProcessPlan& process, FdRef channel) {
     fault_point("launch.cut");
+    if (process.memory_policy) set_memory_policy(*process.memory_policy);
     if (process.personality)
         sys::set_personality(*process.personality).or_throw("set", "personality");
     set_limits(process);

@@ -100,7 +100,7 @@ int run_as_init(const InitInput& input) {
     }
     if (::setsid() < 0) throw Error::from_errno(errno, "setsid");
     if (own.terminal.valid())
-        install_terminal(own.terminal);
+        install_terminal(own.terminal, input.plain_newlines);
     else
         install_stdio(*input.stdio);
     let_go(input.leftovers);

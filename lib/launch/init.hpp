@@ -31,6 +31,7 @@ struct InitInput {
     const World* unmade_world = nullptr;
     FdRef report{-1};  // FIFO for what goes wrong behind the gate; invalid: the channel alone
     unsigned preserved_fds = 0;
+    bool plain_newlines = false;  // of the terminal
     /// Run behind the gate, in the container, with what is left of the privileges.
     const std::vector<spec::Hook>* start_hooks = nullptr;
     const HookState* hook_state = nullptr;

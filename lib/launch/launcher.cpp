@@ -180,7 +180,10 @@ void Launcher::enter_cgroup() {
     if (input_.request.namespaces == plan::NamespaceRule::spec || lends_cgroup(plan_))
         group.pass_on_controllers();
     // Limits are in force before anything of the container can run.
-    group.apply(plan_.limits);
+    auto limits = plan_.limits;
+    if (limits.pids_max.value_or(-1) >= 0)
+        limits.pids_max = std::max(*limits.pids_max, input_.engine.least_tasks);
+    group.apply(limits);
     if (is_nested()) quota_ = cgroup::LiftedQuota{*input_.cgroups, group};
     if (auto warning = apply_device_rules(group, plan_, input_.device_rules))
         plan_.warnings.push_back(std::move(*warning));
@@ -295,6 +298,7 @@ InitInput Launcher::init_input() {
     input.unmade_world = is_alone() ? &world_ : nullptr;
     input.report = report_;
     input.preserved_fds = input_.engine.preserved_fds;
+    input.plain_newlines = input_.engine.plain_newlines;
     input.start_hooks = &hooks_.start_container;
     input.hook_state = &input_.engine.hook_state;
     input.leftovers = leftovers();
@@ -345,12 +349,24 @@ void Launcher::close_channel() {
 
 }  // namespace
 
-Bundle read_bundle(const std::string& folder) {
+namespace {
+
+Result<std::string> read_config(FdRef bundle, Pipes pipes) {
+    if (pipes == Pipes::refused)
+        return sys::read_file_at(bundle, "config.json", spec::kLargestConfig);
+    const auto file = sys::open_at(bundle, "config.json", O_RDONLY | O_NOCTTY);
+    if (!file) return Errno{file.error()};
+    return sys::read_all(file.value(), spec::kLargestConfig);
+}
+
+}  // namespace
+
+Bundle read_bundle(const std::string& folder, Pipes pipes) {
     auto dir = sys::open(folder, O_PATH | O_DIRECTORY);
     if (!dir)
         throw Error::from_errno(dir.error(), "open bundle", folder)
             .with_fix("a bundle is a folder with a config.json and a root filesystem");
-    auto text = sys::read_file_at(dir.value(), "config.json", spec::kLargestConfig);
+    auto text = read_config(dir.value(), pipes);
     if (!text && text.error() == EFBIG)
         throw Error(Code::too_large, fmt::format("{}/config.json is larger than {} bytes", folder,
                                                  spec::kLargestConfig));

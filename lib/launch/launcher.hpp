@@ -26,7 +26,9 @@ struct Bundle {
     std::string text;  // config.json as it is
     spec::Spec spec;
 };
-[[nodiscard]] Bundle read_bundle(const std::string& folder);
+/// config.json may be a pipe where the caller itself wrote the command line: read to its end.
+enum class Pipes { refused, read };
+[[nodiscard]] Bundle read_bundle(const std::string& folder, Pipes pipes = Pipes::refused);
 
 /// What only covey-runtime's containers have.
 struct EngineExtras {
@@ -37,6 +39,11 @@ struct EngineExtras {
     HookState hook_state;
     /// There is a second FIFO: init says there why its exec failed (store/start_gate.hpp).
     bool has_report = false;
+    /// So many tasks the launch itself may have: the parent lowers a smaller limit to what it shall
+    /// be when init is at its gate.
+    std::int64_t least_tasks = 0;
+    /// The terminal's lines end as they are written, not with a carriage return before.
+    bool plain_newlines = false;
     /// The host's root is a ramdisk: the container's is entered by chroot (sys::chroot_into).
     bool no_pivot = false;
 };

@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace covey::launch {
@@ -56,7 +57,13 @@ Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process) {
     return terminal;
 }
 
-void install_terminal(FdRef slave) {
+void install_terminal(FdRef slave, bool plain_newlines) {
+    termios settings{};
+    if (plain_newlines && ::tcgetattr(slave.get(), &settings) == 0) {
+        settings.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+        if (::tcsetattr(slave.get(), TCSANOW, &settings) < 0)
+            throw Error::from_errno(errno, "set modes of", "pty");
+    }
     if (::ioctl(slave.get(), TIOCSCTTY, 0) < 0)
         throw Error::from_errno(errno, "set controlling terminal", "pty");
     for (const int target : {0, 1, 2})

@@ -18,6 +18,6 @@ struct Terminal {
 [[nodiscard]] Terminal open_terminal(FdRef pts, const plan::ProcessPlan& process);
 /// The slave becomes 0, 1, 2 and the controlling terminal. In the process that will exec, after
 /// setsid(2).
-void install_terminal(FdRef slave);
+void install_terminal(FdRef slave, bool plain_newlines);
 
 }  // namespace covey::launch

@@ -291,6 +291,7 @@ Json process(const ProcessPlan& from) {
             from.scheduler->flags, from.scheduler->nice, from.scheduler->priority,
             from.scheduler->runtime, from.scheduler->deadline, from.scheduler->period);
     put_if_set(json, "ioPriority", from.io_priority);
+    if (from.memory_policy) json["memoryPolicy"] = from.memory_policy->text;
     put_if_set(json, "personality", from.personality);
     put_text(json, "apparmorProfile", from.apparmor_profile);
     put_text(json, "selinuxLabel", from.selinux_label);

@@ -6,6 +6,7 @@
 
 #include "cgroup/limits.hpp"
 #include "plan/operations.hpp"
+#include "plan/scheduling_plan.hpp"
 #include "spec/access.hpp"
 #include "spec/tables.hpp"
 
@@ -37,18 +38,6 @@ struct SeccompFilter {
     std::string listener_path, listener_metadata;
 };
 
-/// sched_setattr(2): numbers of the kernel, times in nanoseconds.
-struct SchedulerPlan {
-    std::uint32_t policy = 0;
-    std::uint64_t flags = 0;
-    std::int32_t nice = 0;
-    std::uint32_t priority = 0;
-    std::uint64_t runtime = 0, deadline = 0, period = 0;
-    /// A child of the one that sets it would not have it (SCHED_FLAG_RESET_ON_FORK), or could not
-    /// be (SCHED_DEADLINE).
-    bool is_inherited = true;
-};
-
 /// Everything about one process: the same for a container's init and for an exec.
 struct ProcessPlan {
     std::vector<std::string> args;
@@ -72,6 +61,7 @@ struct ProcessPlan {
     /// Of an exec alone: before it is in the container's group, and after.
     std::vector<unsigned> initial_cpus, final_cpus;
     std::optional<unsigned long> personality;
+    std::optional<MemoryPolicyPlan> memory_policy;
     std::string apparmor_profile, selinux_label;
     /// Loaded last when no_new_privileges is set; otherwise it needs CAP_SYS_ADMIN and is loaded
     /// just before the privileges are cut (the calls that remain are listed in docs/LAUNCH.md); one

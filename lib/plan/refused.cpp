@@ -35,6 +35,9 @@ void refuse_unsupported(Sections& s) {
         refuse_hooks(s);
         refuse_namespace_fields(s, s.spec.linux);
         if (s.spec.linux.intel_rdt) s.refuse("/linux/intelRdt", "Intel RDT");
+        // They would be the whole pod's.
+        if (!s.spec.linux.net_devices.empty())
+            s.refuse("/linux/netDevices", "a network device of the host's");
     }
 }
 

@@ -97,7 +97,9 @@ void Reading::network(const spec::NetworkLimits& network) {
 
 void Reading::rest(const spec::Resources& resources) {
     auto& limits = out.limits;
-    limits.pids_max = limit(resources.pids_limit);
+    // No process beside the first, which is there: 1 says the same, and systemd takes no 0.
+    if (const auto most = resources.pids_limit; most && !(is_new_ && *most < 0))
+        limits.pids_max = *most == 0 ? 1 : *most;
     for (const auto& [size, bytes] : resources.hugepage_limits)
         limits.hugepages[size] = bytes;
     for (const auto& [device, limit] : resources.rdma)

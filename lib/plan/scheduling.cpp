@@ -1,7 +1,10 @@
 // How a process is scheduled and what it takes the machine for: scheduler, I/O priority, CPUs of an
-// exec, personality. Names → the kernel's numbers.
+// exec, memory policy, personality. Names → the kernel's numbers.
 #include "base/text.hpp"
 #include "plan/sections.hpp"
+#include "spec/tables.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -60,8 +63,9 @@ SchedulerPlan scheduler(const spec::Scheduler& from) {
     return plan;
 }
 
-/// "0-3,7" and the kernel's "0-15:2/4": of each four the first two. lib/spec has checked the form.
-std::vector<unsigned> cpus(Sections& s, const std::string& list, const char* pointer) {
+/// Of CPUs or memory nodes: "0-3,7" and the kernel's "0-15:2/4": of each four the first two.
+/// lib/spec has checked the form.
+std::vector<unsigned> numbers_of(Sections& s, const std::string& list, const char* pointer) {
     constexpr unsigned kMost = 65536;  // more than any kernel's NR_CPUS; a typing error is larger
     std::vector<unsigned> numbers;
     if (list.empty()) return numbers;
@@ -78,13 +82,30 @@ std::vector<unsigned> cpus(Sections& s, const std::string& list, const char* poi
             group = parse_u32(stride.back()).value_or(1);
         }
         if (last >= kMost) {
-            s.problem(pointer, "names a CPU above 65535");
+            s.problem(pointer, "has a number above 65535");
             return {};
         }
         for (unsigned cpu = first; cpu <= last; ++cpu)
             if ((cpu - first) % group < used) numbers.push_back(cpu);
     }
     return numbers;
+}
+
+int value_of(std::span<const spec::NamedNumber> names, std::string_view name) {
+    const auto found = std::find_if(names.begin(), names.end(),
+                                    [&](const auto& known) { return known.name == name; });
+    return found == names.end() ? 0 : found->value;
+}
+
+MemoryPolicyPlan memory_policy(Sections& s, const spec::MemoryPolicy& from) {
+    MemoryPolicyPlan plan;
+    plan.mode = value_of(spec::memory_policy_modes(), from.mode);
+    for (const auto& flag : from.flags)
+        plan.mode |= value_of(spec::memory_policy_flags(), flag);
+    plan.nodes = numbers_of(s, from.nodes, "/linux/memoryPolicy/nodes");
+    plan.text =
+        fmt::format("{}{}{}", from.mode, from.nodes.empty() ? "" : " on nodes ", from.nodes);
+    return plan;
 }
 
 }  // namespace
@@ -108,10 +129,12 @@ void compile_scheduling(Sections& s, const spec::Process& from) {
             from.io_priority->priority;
     if (from.exec_cpu_affinity) {
         process.initial_cpus =
-            cpus(s, from.exec_cpu_affinity->initial, "/process/execCPUAffinity/initial");
+            numbers_of(s, from.exec_cpu_affinity->initial, "/process/execCPUAffinity/initial");
         process.final_cpus =
-            cpus(s, from.exec_cpu_affinity->final, "/process/execCPUAffinity/final");
+            numbers_of(s, from.exec_cpu_affinity->final, "/process/execCPUAffinity/final");
     }
+    if (s.spec.linux.memory_policy)
+        process.memory_policy = memory_policy(s, *s.spec.linux.memory_policy);
     if (s.spec.linux.personality)
         process.personality =
             s.spec.linux.personality->domain == "LINUX32" ? PER_LINUX32 : PER_LINUX;

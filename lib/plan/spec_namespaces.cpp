@@ -70,6 +70,13 @@ void mount_namespace(Sections& s) {
               "private MNT namespace; add {\"type\": \"mount\"}");
 }
 
+void net_devices(Sections& s) {
+    if (s.spec.linux.net_devices.empty() || has(s, Type::network)) return;
+    s.problem("/linux/netDevices",
+              "unable to move network devices without a private NET namespace; add {\"type\": "
+              "\"network\"} to linux.namespaces or remove them");
+}
+
 void spec_user_namespace(Sections& s) {
     const auto [entry, pointer] = find_namespace(s.spec, Type::user);
     if (entry == nullptr) return;
@@ -122,6 +129,7 @@ std::optional<Type> sysctl_namespace(std::string key) {
 
 void compile_spec_namespaces(Sections& s) {
     mount_namespace(s);
+    net_devices(s);
     spec_user_namespace(s);
     for (const auto& entry : s.spec.linux.namespaces)
         s.plan.namespaces.push_back(

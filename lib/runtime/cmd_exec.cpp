@@ -14,6 +14,7 @@
 #include "spec/load.hpp"
 #include "spec/tables.hpp"
 #include "sys/file.hpp"
+#include "sys/sealed.hpp"
 
 #include <fmt/format.h>
 
@@ -81,10 +82,11 @@ void add_capability(spec::Process& process, const std::string& name) {
     if (!process.capabilities) process.capabilities.emplace();
     auto& sets = *process.capabilities;
     const auto bit = std::uint64_t{1} << static_cast<unsigned>(*number);
-    // Not inheritable or ambient: a program with file capabilities would have more than was asked
-    // for (CVE-2022-29162).
+    // Not inheritable: a program with file capabilities would have more than was asked for
+    // (CVE-2022-29162). Where it is so already, another user's program gets it by the ambient set.
     for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted})
         *set |= bit;
+    sets.ambient |= sets.inheritable & bit;
 }
 
 /// The container's own process with what the flags change.
@@ -118,9 +120,7 @@ spec::Process read_process(const ContainerFolder& folder, const ExecOptions& o,
                 .with_fix("name the program to run, or --process FILE");
         return process_from_flags(folder, o, std::move(args));
     }
-    const auto text = sys::read_file(o.process_file, spec::kLargestConfig);
-    if (!text) throw Error::from_errno(text.error(), "flag --process: read", o.process_file);
-    auto process = spec::load_process(text.value());
+    auto process = spec::load_process(read_named(o.process_file, "process", spec::kLargestConfig));
     if (o.tty) process.terminal = true;
     return process;
 }
@@ -175,7 +175,7 @@ std::vector<std::string> words_anywhere(const Globals& globals, ExecOptions o,
     }
     if (globals.debug) all.emplace_back("--debug=true");
     all.emplace_back("exec");
-    for (auto* name : {&o.process_file, &o.console_socket, &o.pid_file, &o.pidfd_socket})
+    for (auto* name : {&o.console_socket, &o.pid_file, &o.pidfd_socket})
         *name = absolute_name(*name);
     Flags flags;
     add_flags(flags, o);
@@ -190,6 +190,29 @@ bool is_seated(const core::ContainerRecord& record) {
     return ::getppid() == record.spawner && open_spawner(record).valid();
 }
 
+/// A name may mean a pipe or a descriptor of this process's: the text goes along.
+UniqueFd text_of(const std::string& process_file) {
+    if (process_file.empty()) return {};
+    const auto text = read_named(process_file, "process", spec::kLargestConfig);
+    auto memory = sys::memory_file("process.json").or_throw("make", "a file in memory");
+    sys::write_all(memory, text).or_throw("write", "a file in memory");
+    return memory;
+}
+
+int ask_for_exec(const Globals& globals, ExecOptions o, const std::vector<std::string>& words,
+                 const ExecTarget& target, const InheritedFds& fds, const PidFile& pid_file) {
+    const auto process = text_of(o.process_file);
+    if (process) o.process_file = fmt::format("/dev/fd/{}", 3 + fds.count);
+    auto globals_there = globals;
+    // What is not passed on is not there; its stderr is this one's.
+    if (descriptor_named(globals.log_file).value_or(0) > STDERR_FILENO)
+        globals_there.log_file.clear();
+    close_others(fds, globals.log_file);
+    return exec_by_spawner(target.folder,
+                           {target.view.record, words_anywhere(globals_there, o, words), o.detach,
+                            fds.count, process, pid_file});
+}
+
 int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std::string>& words) {
     auto seat = Seat::take();
     const auto fds = take_inherited_fds(o.preserve_fds, seat ? seat->fd() : FdRef{-1});
@@ -200,8 +223,7 @@ int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std
     check(view, o);
     if (!is_seated(view.record)) seat.reset();
     if (view.record.spawner != 0 && !seat)
-        return exec_by_spawner(folder, {view.record, words_anywhere(globals, o, words), o.detach,
-                                        fds.count, pid_file});
+        return ask_for_exec(globals, o, words, {folder, view}, fds, pid_file);
     auto process = read_process(folder, o, {words.begin() + 1, words.end()});
     check_terminal(process, o);
     add_listen_variables(process, fds);
@@ -210,8 +232,9 @@ int run_exec(const Globals& globals, const ExecOptions& o, const std::vector<std
     UniqueFd pidfd_socket;
     if (!o.pidfd_socket.empty()) pidfd_socket = connect_socket(o.pidfd_socket, "pidfd-socket");
 
+    close_others(fds, globals.log_file);
     const Signals signals;
-    auto executed = execute_in({folder, view}, process, fds, o.cgroups);
+    auto executed = execute_in({folder, view, o.console_socket.empty()}, process, fds, o.cgroups);
     if (console) send_descriptor(console, executed.terminal, "/dev/pts/ptmx");
     console.reset();
     if (pidfd_socket) send_descriptor(pidfd_socket, executed.process, "pidfd");

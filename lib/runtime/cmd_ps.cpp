@@ -1,6 +1,7 @@
 // covey-runtime ps: the container's processes, as numbers of the caller's PID namespace, or as the
 // lines that the host's ps has for them.
 #include "base/text.hpp"
+#include "core/container_look.hpp"
 #include "covey/error.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/group_of.hpp"
@@ -89,6 +90,17 @@ void print_lines(const std::string& text, const std::set<std::string>& numbers) 
     std::fputs(kept.c_str(), stdout);
 }
 
+/// Of a container that has stopped: whoever outlived its init, most often nobody.
+std::vector<pid_t> processes_of(const std::string& root, const std::string& id) {
+    const auto view = look_at(ContainerStore::open_existing(root).open_container(id));
+    if (view.state != core::ContainerState::stopped)
+        return GroupedContainer{root, id, "list its processes"}.group.processes();
+    if (view.record.cgroup.path.empty()) return {};
+    const auto host = cgroup::detect();
+    const auto group = core::find_group(host, view.record);
+    return group ? group->processes() : std::vector<pid_t>{};
+}
+
 int ps(Invocation& call) {
     std::string format = "table";
     Flags flags;
@@ -96,8 +108,7 @@ int ps(Invocation& call) {
     const auto words = call.parse(flags, 1, 64);
     if (!words) return 0;
     require_known_format(format);
-    const GroupedContainer container{call.globals.root, words->front(), "list its processes"};
-    const auto pids = container.group.processes();
+    const auto pids = processes_of(call.globals.root, words->front());
     if (format == "json") {
         std::puts(fmt::format("[{}]", fmt::join(pids, ",")).c_str());
         return 0;

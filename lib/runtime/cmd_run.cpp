@@ -33,6 +33,7 @@ int run_container(const Globals& globals, const RunOptions& options, const std::
         std::optional<NotifySocket> notify;
         if (NotifySocket::is_wanted()) notify.emplace(container.folder.fd(), container.record.pid);
         start_container(container.folder, container.record);
+        run_due_poststart_hooks(container.folder, container.record);
         container.folder.unlock();  // state, exec and kill are for others while it runs
         if (options.detach) {
             if (notify) notify->wait(container.init);

@@ -2,6 +2,7 @@
 #include "covey/error.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/container_store.hpp"
+#include "runtime/ending.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/starting.hpp"
 #include "runtime/status.hpp"
@@ -50,6 +51,13 @@ int start(Invocation& call) {
     if (NotifySocket::is_wanted() && NotifySocket::has_folder(folder.fd()))
         notify.emplace(folder.fd(), view.record.pid);
     start_container(folder, view.record);
+    try {
+        run_due_poststart_hooks(folder, view.record);
+    } catch (const Error&) {
+        // runtime.md, lifecycle 9: an error, and the container's end.
+        destroy_container(store, folder, look_at(folder));
+        throw;
+    }
     folder.unlock();
     if (notify) notify->wait(view.init);
     return 0;

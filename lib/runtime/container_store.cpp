@@ -92,6 +92,10 @@ core::ContainerRecord ContainerFolder::read(bool* of_this_boot) const {
         case store::RecordState::newer_schema:
             break;
     }
+    // Before its intent is written; --force would destroy what is being made.
+    if (record.state == store::RecordState::absent && is_locked_by_other())
+        throw Error(Code::failed_precondition, fmt::format("container {} is being created", id_))
+            .with_fix("ask again when its create has ended");
     throw Error(Code::failed_precondition,
                 fmt::format("the state of container {} cannot be read: {}", id_, record.problem))
         .with_fix(record.state == store::RecordState::newer_schema

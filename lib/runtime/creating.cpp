@@ -13,6 +13,7 @@
 #include "runtime/group_parents.hpp"
 #include "runtime/hand_shake.hpp"
 #include "runtime/late_hooks.hpp"
+#include "runtime/net_devices.hpp"
 #include "runtime/notify.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/resctrl.hpp"
@@ -38,6 +39,9 @@
 
 namespace covey::runtime {
 namespace {
+
+/// Launcher, init, what is between them, and a hook with a child.
+constexpr std::int64_t kLaunchTasks = 8;
 
 std::string absolute_bundle(const std::string& bundle) {
     const auto folder = sys::open_dir(bundle);
@@ -80,6 +84,7 @@ class Creation {
     void launch();
     [[nodiscard]] HandShake::Input hand_shake_input();
     [[noreturn]] void run_launcher(launch::ChannelRefs channels);
+    void lower_tasks();
     void finish();
     void undo_launch() noexcept;
 
@@ -97,6 +102,7 @@ class Creation {
     std::optional<ScopeRequest> scope_;  // with --systemd-cgroup
     std::optional<Resctrl> resctrl_;     // with linux.intelRdt
     std::optional<cgroup::Group> group_;
+    std::optional<NetDevices> net_devices_;
     sys::Child launcher_;
     Sharing sharing_;
     SharedNamespace shared_;
@@ -108,7 +114,7 @@ class Creation {
 void Creation::read_spec() {
     record_.id = id_;
     record_.bundle = absolute_bundle(options_.bundle);
-    bundle_ = launch::read_bundle(record_.bundle);
+    bundle_ = launch::read_bundle(record_.bundle, launch::Pipes::read);
     auto& spec = bundle_.spec;
     sharing_ = sharing_of(spec.annotations, id_);
     if (spec.process) add_listen_variables(*spec.process, options_.fds);
@@ -163,8 +169,7 @@ void Creation::write_intent() {
             choose_group();
     }
     if (const auto& rdt = bundle_.spec.linux.intel_rdt)
-        record_.resctrl =
-            resctrl_.emplace(Resctrl::find()).choose(*rdt, id_, made_classes(*store_, id_));
+        record_.resctrl = resctrl_.emplace(Resctrl::find()).choose(*rdt, id_);
     folder_->write(record_);
     fault_point("runtime.intent");
 }
@@ -241,6 +246,9 @@ HandShake::Input Creation::hand_shake_input() {
     return {record_,
             &spec.hooks,
             shared_.file,
+            [this](pid_t told) {
+                if (net_devices_) net_devices_->move_to(told);
+            },
             cgroups_ ? &*cgroups_ : nullptr,
             group_ ? &*group_ : nullptr,
             [this] { return neighbours_of(record_, store_->records()); },
@@ -294,6 +302,9 @@ void Creation::run_launcher(launch::ChannelRefs channels) {
     input.channels = channels;
     input.bundle = &bundle_;
     input.engine.preserved_fds = options_.fds.count;
+    // Whoever captures this command's output is to read what was written.
+    input.engine.plain_newlines = !console_;
+    input.engine.least_tasks = kLaunchTasks;
     if (options_.no_new_keyring) input.engine.keyring = launch::SessionKeyring::callers;
     input.engine.has_report = true;
     input.engine.no_pivot = options_.no_pivot;
@@ -308,11 +319,26 @@ void Creation::run_launcher(launch::ChannelRefs channels) {
     launch::run_launcher(input);
 }
 
+/// In force before anything of the container's can run: it is at its gate.
+void Creation::lower_tasks() {
+    const auto& resources = bundle_.spec.linux.resources;
+    if (!group_ || !resources) return;
+    cgroup::Limits limits;
+    limits.pids_max = plan::limits_of(*resources, plan::LimitsFor::new_group).limits.pids_max;
+    if (limits.pids_max && *limits.pids_max < kLaunchTasks) group_->apply(limits);
+}
+
 void Creation::finish() {
     auto& born = hand_shake_->born();
+    lower_tasks();
+    // Without creation hooks nobody has asked for them before.
+    if (net_devices_) net_devices_->move_to(born.pid);
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     record_.start_time = sys::read_stat(proc, born.pid).or_throw("read stat of", "init").start_time;
     record_.pid = born.pid;
+    // config-linux.md: a class with a name of its own outlives the container.
+    if (const auto& rdt = bundle_.spec.linux.intel_rdt; rdt && !rdt->clos_id.empty())
+        record_.resctrl.is_made = false;
     if (const auto& spawner = hand_shake_->spawner(); spawner.pidfd)
         put_to_work(spawner, folder_->fd(), born.pidfd, record_);
     folder_->write(record_);
@@ -330,6 +356,7 @@ void Creation::finish() {
 
 void Creation::undo_launch() noexcept {
     try {
+        if (net_devices_) net_devices_->give_back();
         if (launcher_.pidfd) (void)sys::pidfd_send_signal(launcher_.pidfd, SIGKILL);
         if (hand_shake_) hand_shake_->kill();
         if (group_) end_group(*group_);
@@ -340,7 +367,7 @@ void Creation::undo_launch() noexcept {
         stop_scope(record_);
         reap_children();
         resctrl_.reset();
-        remove_class(record_.resctrl, *store_, id_);
+        remove_class(record_.resctrl);
         if (hand_shake_ && hand_shake_->hooks_ran())
             run_poststop_hooks(bundle_.spec.hooks, record_);
     } catch (const std::exception& error) {
@@ -357,6 +384,8 @@ CreatedContainer Creation::run() {
         pidfd_socket_ = connect_socket(options_.pidfd_socket, "pidfd-socket");
     read_spec();
     check_terminal();
+    if (const auto& devices = bundle_.spec.linux.net_devices; !devices.empty())
+        net_devices_.emplace(devices);
     store_.emplace(ContainerStore::open(globals_.root));
     folder_.emplace(store_->create(id_));
     Rollback rollback;
@@ -369,6 +398,7 @@ CreatedContainer Creation::run() {
         NotifySocket::make_folder(folder_->fd());
         NotifySocket::add_to(bundle_.spec, store_->root(), id_);
     }
+    close_others(options_.fds, globals_.log_file);
     make_group();
     check_nesting();
     make_class();

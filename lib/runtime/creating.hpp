@@ -14,6 +14,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace covey::runtime {
 
@@ -21,11 +23,16 @@ namespace covey::runtime {
 struct InheritedFds {
     unsigned count = 0;
     unsigned listen_fds = 0;  // of these, systemd's (sd_listen_fds(3))
+    /// What else was inherited: names on the command line may mean it (/dev/fd/N).
+    std::vector<int> others;
 };
-/// From the flag's value and LISTEN_FDS, if that is meant for this process. Everything else that
-/// was inherited is closed: so it comes before anything of ours is open. Throws invalid_argument
-/// when one of them is not open. `also` stays open too.
+/// From the flag's value and LISTEN_FDS, if that is meant for this process. It comes before
+/// anything of ours is open. Throws invalid_argument when one of them is not open. `also` is none
+/// of the others.
 [[nodiscard]] InheritedFds take_inherited_fds(const std::string& flag, FdRef also = FdRef{-1});
+/// Once, when the command line's names have been opened and before anything is launched: the
+/// others, but the one that `log_file` names.
+void close_others(const InheritedFds& fds, std::string_view log_file);
 
 struct CreateOptions {
     std::string bundle = ".", console_socket, pid_file, pidfd_socket, preserve_fds = "0";

@@ -97,7 +97,7 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     end_spawner(view.record);
     remove_parents(view.record.made_parents);
     stop_scope(view.record);
-    remove_class(view.record.resctrl, store, view.record.id);
+    remove_class(view.record.resctrl);
     remove_from_registry(store.root(), view.record.id);
     store.remove(view.record.id);
     if (hooks) run_poststop_hooks(*hooks, view.record);

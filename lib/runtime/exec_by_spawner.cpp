@@ -74,12 +74,12 @@ void require_spawner(FdRef socket, const ContainerFolder& folder,
 }
 
 UniqueFd ask_spawner(const ContainerFolder& folder, const SpawnedExec& exec) {
-    constexpr unsigned kMost = sys::kMostPacketFds - 3;
-    if (exec.preserved_fds > kMost)
+    const unsigned most = sys::kMostPacketFds - 3 - (exec.process.valid() ? 1 : 0);
+    if (exec.preserved_fds > most)
         throw Error(Code::invalid_argument,
                     fmt::format("an exec into a container with restricted access takes at most {} "
                                 "descriptors, not {}",
-                                kMost, exec.preserved_fds));
+                                most, exec.preserved_fds));
     const auto packet = packet_of(exec);
     auto socket = sys::seqpacket_connect_at(folder.fd(), kSpawnerSocket);
     if (!socket)
@@ -89,6 +89,7 @@ UniqueFd ask_spawner(const ContainerFolder& folder, const SpawnedExec& exec) {
     std::vector<FdRef> fds;
     for (int fd = 0; fd < 3 + static_cast<int>(exec.preserved_fds); ++fd)
         fds.emplace_back(fd);
+    if (exec.process.valid()) fds.push_back(exec.process);
     sys::send_packet(socket.value(), packet, fds).or_throw("ask", "the container's spawner");
     return std::move(socket).value();
 }

@@ -20,6 +20,8 @@ struct SpawnedExec {
     std::vector<std::string> words;
     bool detach = false;
     unsigned preserved_fds = 0;
+    /// The process as JSON: it comes after the preserved ones. Invalid: the words say all.
+    FdRef process{-1};
     /// Gets the proxy's number; without --detach the inner command writes the process's.
     const PidFile& pid_file;
 };

@@ -123,6 +123,7 @@ class Execution {
         input.channels = channels;
         input.process = &process_;
         input.engine.preserved_fds = fds_.count;
+        input.engine.plain_newlines = target_.plain_newlines;
         if (view.record.no_new_keyring) input.engine.keyring = launch::SessionKeyring::callers;
         input.shared_namespaces = shared_namespaces(view.record.pid);
         input.joins_user_namespace = (input.shared_namespaces & CLONE_NEWUSER) == 0;
@@ -138,6 +139,7 @@ class Execution {
         return {record,
                 nullptr,
                 FdRef{-1},
+                {},
                 cgroups_ ? &*cgroups_ : nullptr,
                 nullptr,
                 {},

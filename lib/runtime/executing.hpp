@@ -16,7 +16,8 @@ namespace covey::runtime {
 
 struct ExecTarget {
     const ContainerFolder& folder;
-    const ContainerView& view;  // running
+    const ContainerView& view;    // running
+    bool plain_newlines = false;  // of the process's terminal
 };
 struct ExecutedProcess {
     pid_t pid = 0;

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "covey/error.hpp"
+#include "runtime/console.hpp"
 #include "sys/file.hpp"
 
 #include <fmt/format.h>
@@ -73,6 +74,9 @@ std::string seconds_now() {
 }
 
 void append_line(const std::string& path, const std::string& line) {
+    // It may be a link to a pipe that nobody could open anew, as of a process of another user's.
+    if (const auto own = descriptor_named(path))
+        return sys::write_all(FdRef{*own}, line).or_throw("write log", path);
     const auto file = sys::open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY, 0600)
                           .or_throw("open log", path);
     sys::write_all(file, line).or_throw("write log", path);

@@ -11,9 +11,11 @@
 #include "sys/file.hpp"
 #include "sys/kernel_defs.hpp"
 #include "sys/privileges.hpp"
+#include "sys/scheduling.hpp"
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include <linux/seccomp.h>
@@ -106,6 +108,27 @@ Json seccomp() {
     };
 }
 
+/// What this kernel takes, tried on this process: one node, where the mode has any.
+bool has_memory_policy(int mode) {
+    const std::array<unsigned, 1> first_node{0};
+    constexpr int kDefault = 0, kLocal = 4;
+    const bool has_nodes = mode != kDefault && mode != kLocal;
+    const auto set = sys::set_memory_policy(
+        mode, has_nodes ? std::span<const unsigned>{first_node} : std::span<const unsigned>{});
+    (void)sys::set_memory_policy(kDefault, {});
+    return set.has_value();
+}
+
+Json memory_policy() {
+    constexpr int kBind = 2;
+    auto modes = Json::array(), flags = Json::array();
+    for (const auto& [name, mode] : spec::memory_policy_modes())
+        if (has_memory_policy(mode)) modes.push_back(name);
+    for (const auto& [name, flag] : spec::memory_policy_flags())
+        if (has_memory_policy(kBind | flag)) flags.push_back(name);
+    return {{"modes", modes}, {"flags", flags}};
+}
+
 }  // namespace
 
 std::string describe_features() {
@@ -127,7 +150,9 @@ std::string describe_features() {
           {"seccomp", seccomp()},
           {"apparmor", {{"enabled", true}}},
           {"selinux", {{"enabled", true}}},
-          {"intelRdt", {{"enabled", true}}},
+          {"intelRdt", {{"enabled", true}, {"schemata", true}, {"monitoring", true}}},
+          {"netDevices", {{"enabled", true}}},
+          {"memoryPolicy", memory_policy()},
           {"mountExtensions", {{"idmap", {{"enabled", idmap}}}}}}},
         {"annotations",
          {{"org.opencontainers.runc.checkpoint.enabled", "false"},

@@ -3,6 +3,7 @@
 #include "covey/error.hpp"
 #include "runtime/relay.hpp"
 #include "sys/file.hpp"
+#include "sys/inherited_state.hpp"
 #include "sys/proc.hpp"
 #include "task/children.hpp"
 
@@ -49,6 +50,10 @@ Signals::Signals() {
         sigdelset(&all, signal);
     // sys::lock_within's.
     sigdelset(&all, SIGALRM);
+    // A shell or nohup(1) has the caller ignore them: so does what it calls. (Blocked ones would
+    // come all the same.)
+    for (const int signal : {SIGHUP, SIGINT, SIGQUIT})
+        if (sys::is_ignored(signal)) sigdelset(&all, signal);
     ::sigprocmask(SIG_BLOCK, &all, &before_);
     fd_.reset(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd_) throw Error::from_errno(errno, "signalfd");

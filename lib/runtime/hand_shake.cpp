@@ -127,6 +127,7 @@ void HandShake::let_go() noexcept {
 
 void HandShake::run_hooks(pid_t told) {
     hooks_ran_ = true;
+    if (input_.before_hooks) input_.before_hooks(told);
     const auto state = encode_hook_state(input_.record, "creating", told);
     launch::run_hooks(input_.hooks->prestart, "prestart", state);
     launch::run_hooks(input_.hooks->create_runtime, "createRuntime", state);

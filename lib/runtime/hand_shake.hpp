@@ -26,6 +26,8 @@ class HandShake {
         const spec::Hooks* hooks = nullptr;
         /// The PID namespace that init's is made in; invalid: none.
         FdRef nested_in{-1};
+        /// What else is due when the container's namespaces are there, told of who is in them.
+        std::function<void(pid_t told)> before_hooks;
         /// Null: neither command nor container have to do with cgroups.
         const cgroup::Host* cgroups = nullptr;
         /// Of a container that nests: its own.

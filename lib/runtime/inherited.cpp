@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "covey/error.hpp"
+#include "runtime/console.hpp"
 #include "runtime/creating.hpp"
 #include "store/state_dir.hpp"
 #include "sys/file.hpp"
@@ -35,7 +36,7 @@ InheritedFds take_inherited_fds(const std::string& flag, FdRef also) {
     InheritedFds fds;
     fds.listen_fds = listen_fds();
     fds.count = fds.listen_fds + parse_count(flag, "preserve-fds", kMostInherited);
-    std::vector<int> keep, passed_on;
+    std::vector<int> passed_on;
     for (int fd = kFirstInherited; fd < kFirstInherited + static_cast<int>(fds.count); ++fd) {
         if (::fcntl(fd, F_GETFD) < 0)
             throw Error(Code::invalid_argument,
@@ -43,13 +44,26 @@ InheritedFds take_inherited_fds(const std::string& flag, FdRef also) {
                 .with_fix("pass descriptors 3, 4 … without a gap");
         passed_on.push_back(fd);
     }
-    keep = passed_on;
-    if (also.valid()) keep.push_back(also.get());
-    sys::close_all_except(keep).or_throw("close", "inherited descriptors");
+    const auto folder =
+        sys::open("/proc/self/fd", O_RDONLY | O_DIRECTORY).or_throw("open", "own descriptors");
+    for (const auto& name : sys::list_dir(folder).or_throw("list", "own descriptors")) {
+        const auto fd = static_cast<int>(parse_u32(name).value_or(0));
+        if (fd < kFirstInherited + static_cast<int>(fds.count) || fd == also.get() ||
+            fd == folder.get() || ::fcntl(fd, F_GETFD) < 0)
+            continue;
+        fds.others.push_back(fd);
+    }
     // Until init passes them on: hooks and helpers must not have them.
-    for (const int fd : passed_on)
-        sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "inherited descriptor");
+    for (const auto* list : {&passed_on, &fds.others})
+        for (const int fd : *list)
+            sys::set_cloexec(FdRef{fd}, true).or_throw("fcntl", "inherited descriptor");
     return fds;
+}
+
+void close_others(const InheritedFds& fds, std::string_view log_file) {
+    const auto kept = descriptor_named(log_file);
+    for (const int fd : fds.others)
+        if (fd != kept) UniqueFd{fd}.reset();
 }
 
 void add_listen_variables(spec::Process& process, const InheritedFds& fds) {

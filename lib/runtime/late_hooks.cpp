@@ -9,19 +9,7 @@
 #include "sys/file.hpp"
 
 namespace covey::runtime {
-namespace {
-
-void run_each(const std::vector<spec::Hook>& hooks, std::string_view kind,
-              const std::string& state) {
-    for (std::size_t i = 0; i < hooks.size(); ++i)
-        try {
-            launch::run_hook(hooks[i], kind, i, state);
-        } catch (const Error& error) {
-            report_warning(error.what());
-        }
-}
-
-}  // namespace
+namespace {}  // namespace
 
 spec::Hooks read_hooks(const ContainerFolder& folder) {
     const auto text = sys::read_file_at(folder.fd(), launch::kConfigName, spec::kLargestConfig)
@@ -30,11 +18,18 @@ spec::Hooks read_hooks(const ContainerFolder& folder) {
 }
 
 void run_poststart_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record) {
-    run_each(hooks.poststart, "poststart", encode_hook_state(record, "running", record.pid));
+    launch::run_hooks(hooks.poststart, "poststart",
+                      encode_hook_state(record, "running", record.pid));
 }
 
 void run_poststop_hooks(const spec::Hooks& hooks, const core::ContainerRecord& record) {
-    run_each(hooks.poststop, "poststop", encode_hook_state(record, "stopped", 0));
+    const auto state = encode_hook_state(record, "stopped", 0);
+    for (std::size_t i = 0; i < hooks.poststop.size(); ++i)
+        try {
+            launch::run_hook(hooks.poststop[i], "poststop", i, state);
+        } catch (const Error& error) {
+            report_warning(error.what());
+        }
 }
 
 }  // namespace covey::runtime

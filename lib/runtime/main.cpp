@@ -1,17 +1,17 @@
 // covey-runtime: the OCI runtime command line. Called by containerd's shim, conmon, buildah,
 // BuildKit, people.
+#include "covey/error.hpp"
 #include "runtime/commands.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/own_binary.hpp"
 #include "runtime/spawner.hpp"
-#include "sys/file.hpp"
+#include "sys/inherited_state.hpp"
 #include "sys/process.hpp"
 
 #include <cstdio>
 #include <exception>
 #include <utility>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,16 +19,12 @@ using namespace covey;
 
 namespace {
 
-/// A caller that closed one of them must not make the next file that is opened the container's
-/// stream.
-void open_missing_streams() {
-    for (int fd = 0; fd < 3; ++fd)
-        if (::fcntl(fd, F_GETFD) < 0)
-            // The lowest number that is free: exactly this one. Inherited on purpose.
-            sys::set_cloexec(
-                FdRef{sys::open("/dev/null", O_RDWR).or_throw("open", "/dev/null").release()},
-                false)
-                .or_throw("fcntl", "/dev/null");
+/// Whoever is launched by this process gets none of it (docs/RUNTIME.md).
+void shed_inherited_state(bool launches) {
+    const auto left = sys::shed_inherited_state();
+    if (!left || !launches) return;
+    throw Error::from_errno(left->error, "let go of the caller's", left->what)
+        .with_fix("call covey-runtime without it: a container would have it too");
 }
 
 }  // namespace
@@ -38,15 +34,17 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words{argv + (argc > 0 ? 1 : 0), argv + argc};
     if (argc > 0 && all.front() == runtime::kSpawnerName) return runtime::run_spawner();
     try {
-        open_missing_streams();
+        sys::open_missing_streams().or_throw("open", "/dev/null");
+        sys::reset_signals_and_timers();
         const auto* command = runtime::command_in(words);
         if (command != nullptr && command->enters_containers) {
             std::vector<std::string> env;
             for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
                 env.emplace_back(*entry);
             runtime::run_from_protected_file(all, std::move(env));
-            (void)sys::set_dumpable(false);
         }
+        shed_inherited_state(command != nullptr && command->enters_containers);
+        if (command != nullptr && command->enters_containers) (void)sys::set_dumpable(false);
         (void)sys::set_name("covey-runtime");
         ::umask(022);
     } catch (const std::exception& error) {

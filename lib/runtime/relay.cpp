@@ -21,6 +21,8 @@ Relay::Relay(FdRef master) : master_(master) {
     if (::tcgetattr(kStdin.get(), &now) == 0) {
         before_ = now;
         ::cfmakeraw(&now);
+        // The container's terminal leaves lines as they are written (InitInput::plain_newlines).
+        now.c_oflag |= OPOST;
         (void)::tcsetattr(kStdin.get(), TCSANOW, &now);
     }
     (void)sys::set_nonblocking(master_, true);

@@ -147,25 +147,30 @@ void Resctrl::check_counters(const spec::IntelRdt& wanted) const {
                     fmt::format("linux.intelRdt.{}: this processor counts no {}", field, counter))
             .with_fix(fmt::format("see {}/info/L3_MON for what there is", root_));
     };
+    if (wanted.enable_monitoring && trim(features).empty())
+        throw Error(Code::unsupported_by_host,
+                    "linux.intelRdt.enableMonitoring: this processor counts nothing")
+            .with_fix("leave it out");
     if (wanted.enable_cmt) require("enableCMT", "llc_occupancy");
     if (wanted.enable_mbm) require("enableMBM", "mbm_");
 }
 
-core::ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::string& id,
-                                   const std::set<std::string>& made_by_us) const {
+core::ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::string& id) const {
     const auto schemata = schemata_of(wanted);
     check_resources(schemata);
     check_counters(wanted);
     core::ResctrlPlace place;
-    place.group = root_ + "/" + (wanted.clos_id.empty() ? id : wanted.clos_id);
-    if (wanted.enable_cmt || wanted.enable_mbm) place.monitor = place.group + "/mon_groups/" + id;
+    place.group = root_;
+    if (wanted.clos_id != "/") place.group += "/" + (wanted.clos_id.empty() ? id : wanted.clos_id);
+    if (wanted.enable_monitoring || wanted.enable_cmt || wanted.enable_mbm)
+        place.monitor = place.group + "/mon_groups/" + id;
     if (!exists(place.group)) {
         if (!wanted.clos_id.empty() && schemata.empty())
             throw Error(Code::failed_precondition,
                         fmt::format("linux.intelRdt.closID: there is no {}", place.group))
                 .with_fix(
-                    "make it, or set l3CacheSchema or memBwSchema: then it is made with the "
-                    "container");
+                    "make it, or set l3CacheSchema, memBwSchema or schemata: then it is made with "
+                    "the container");
         place.is_made = true;
         return place;
     }
@@ -180,7 +185,6 @@ core::ResctrlPlace Resctrl::choose(const spec::IntelRdt& wanted, const std::stri
                     fmt::format("linux.intelRdt: {} has another share", place.group))
             .with_cause(fmt::format("{} says: {}", kSchemata, trim(now)))
             .with_fix("give what it has, or another closID");
-    place.is_made = made_by_us.contains(place.group);
     return place;
 }
 
@@ -202,12 +206,15 @@ void Resctrl::configure(const core::ResctrlPlace& place, const spec::IntelRdt& w
 }
 
 std::string schemata_of(const spec::IntelRdt& wanted) {
-    if (wanted.mem_bw_schema.empty()) return wanted.l3_cache_schema;
-    std::string lines;
+    std::vector<std::string> lines;
     // config-linux.md: a line of memory bandwidth belongs to memBwSchema alone.
     for (const auto line : split(wanted.l3_cache_schema, '\n'))
-        if (!line.empty() && !line.starts_with(kBandwidth)) lines += std::string{line} + "\n";
-    return lines + wanted.mem_bw_schema;
+        if (!line.empty() && (wanted.mem_bw_schema.empty() || !line.starts_with(kBandwidth)))
+            lines.emplace_back(line);
+    if (!wanted.mem_bw_schema.empty()) lines.push_back(wanted.mem_bw_schema);
+    // Last: what it says of a resource again is what counts.
+    lines.insert(lines.end(), wanted.schemata.begin(), wanted.schemata.end());
+    return join(lines, "\n");
 }
 
 bool is_met(std::string_view wanted, std::string_view schemata) {
@@ -219,21 +226,6 @@ bool is_met(std::string_view wanted, std::string_view schemata) {
     return true;
 }
 
-std::set<std::string> made_classes(const ContainerStore& store, const std::string& id) {
-    std::set<std::string> made;
-    for (const auto& other : store.ids())
-        try {
-            bool of_this_boot = false;
-            const auto record = store.open_container(other).read(&of_this_boot);
-            if (other != id && of_this_boot && record.resctrl.is_made)
-                made.insert(record.resctrl.group);
-        } catch (const Error&) {
-            // One that is being made has no class before its intent, one that is being deleted
-            // none any more.
-        }
-    return made;
-}
-
 void join_class(const core::ResctrlPlace& place, pid_t process) {
     // A monitoring group takes only who is in its class already.
     for (const auto& group : {place.group, place.monitor})
@@ -242,14 +234,14 @@ void join_class(const core::ResctrlPlace& place, pid_t process) {
                 .or_throw("join resctrl group", group);
 }
 
-void remove_class(const core::ResctrlPlace& place, const ContainerStore& store,
-                  const std::string& id) noexcept {
-    if (place.group.empty()) return;
+void remove_class(const core::ResctrlPlace& place) noexcept {
+    if (place.monitor.empty() && !place.is_made) return;
     try {
-        const auto lock = lock_classes(place.group.substr(0, place.group.rfind('/')));
-        auto own = place;
-        if (made_classes(store, id).contains(place.group)) own.is_made = false;
-        remove_own_class(own);
+        // resctrl's own folder alone has "info".
+        const bool is_root = exists(place.group + "/info");
+        const auto lock =
+            lock_classes(is_root ? place.group : place.group.substr(0, place.group.rfind('/')));
+        remove_own_class(place);
     } catch (const std::exception& error) {
         report_warning(error.what());
     }

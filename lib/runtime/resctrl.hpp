@@ -9,7 +9,6 @@
 #include "runtime/container_store.hpp"
 #include "spec/types.hpp"
 
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,11 +28,10 @@ class Resctrl {
     /// A folder that is one, unchecked and not locked.
     explicit Resctrl(std::string root) : root_(std::move(root)) {}
 
-    /// What the container will have; nothing is made yet. `made_by_us`: classes of other
-    /// containers that this runtime made. Throws when the specification's rules forbid it, and for
-    /// a resource or counter that the processor has not.
-    [[nodiscard]] core::ResctrlPlace choose(const spec::IntelRdt& wanted, const std::string& id,
-                                            const std::set<std::string>& made_by_us) const;
+    /// What the container will have; nothing is made yet. Throws when the specification's rules
+    /// forbid it, and for a resource or counter that the processor has not.
+    [[nodiscard]] core::ResctrlPlace choose(const spec::IntelRdt& wanted,
+                                            const std::string& id) const;
     /// The group, unless it is there.
     void make(const core::ResctrlPlace& place) const;
     /// Its share, unless it has it, and the monitoring group.
@@ -54,16 +52,12 @@ class Resctrl {
 /// The group gives what is wanted, in whatever spelling; its other resources do not matter.
 [[nodiscard]] bool is_met(std::string_view wanted, std::string_view schemata);
 
-/// Classes of the store's containers, but for `id`'s, that this runtime made.
-[[nodiscard]] std::set<std::string> made_classes(const ContainerStore& store,
-                                                 const std::string& id);
 /// The process, 0 for the caller, and all that it will make. Nothing when there is no class.
 void join_class(const core::ResctrlPlace& place, pid_t process);
-/// The container has ended: its monitoring group goes, and its class if this runtime made it and
-/// neither another container of the store nor any process has it. What fails is a warning.
-void remove_class(const core::ResctrlPlace& place, const ContainerStore& store,
-                  const std::string& id) noexcept;
-/// The second half, for a class that no other container has.
+/// The container has ended, or its create has failed: its monitoring group goes, and a class that
+/// was made for it alone, unless a process has it. What fails is a warning.
+void remove_class(const core::ResctrlPlace& place) noexcept;
+/// The second half, under the lock.
 void remove_own_class(const core::ResctrlPlace& place);
 
 }  // namespace covey::runtime

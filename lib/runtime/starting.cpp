@@ -132,6 +132,9 @@ void start_container(const ContainerFolder& folder, const core::ContainerRecord&
     const auto problem = Report{report, folder, record}.await([&] { store::ring(gate.value()); });
     store::remove_start_gate(folder.fd());
     if (!problem.empty()) throw launch::decode_failure(problem);
+}
+
+void run_due_poststart_hooks(const ContainerFolder& folder, const core::ContainerRecord& record) {
     if (record.has_poststart) run_poststart_hooks(read_hooks(folder), record);
 }
 

@@ -8,7 +8,9 @@
 namespace covey::runtime {
 
 /// The folder is locked and init waits at the gate. Throws what init says when it cannot execute
-/// the program. The poststart hooks have run then; one that fails is a warning.
+/// the program.
 void start_container(const ContainerFolder& folder, const core::ContainerRecord& record);
+/// Once it has been started. Throws when one fails: the caller then destroys the container.
+void run_due_poststart_hooks(const ContainerFolder& folder, const core::ContainerRecord& record);
 
 }  // namespace covey::runtime

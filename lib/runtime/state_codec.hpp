@@ -13,7 +13,7 @@
 namespace covey::runtime {
 
 /// Of the specification that is implemented, and so of the state.
-inline constexpr std::string_view kOciVersion = "1.2.1";
+inline constexpr std::string_view kOciVersion = "1.3.0";
 
 /// One container as it is shown.
 struct ShownState {

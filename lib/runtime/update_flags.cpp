@@ -88,6 +88,7 @@ spec::Resources UpdateFlags::read() const {
     cpu.realtime_period = number(realtime_period_, "cpu-rt-period");
     cpu.realtime_runtime = signed_number(realtime_runtime_, "cpu-rt-runtime");
     cpu.idle = signed_number(idle_, "cpu-idle");
+    if (cpu.idle && *cpu.idle != 0 && *cpu.idle != 1) refuse_value("cpu-idle", idle_, "0 or 1");
     cpu.cpus = cpus_;
     cpu.mems = mems_;
     read.pids_limit = signed_number(pids_, "pids-limit");

@@ -3,6 +3,7 @@
 #include "core/lifecycle.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
+#include "spec/tables.hpp"
 #include "sys/file.hpp"
 #include "sys/proc.hpp"
 #include "task/clock.hpp"
@@ -37,8 +38,13 @@ void Container::kill(const core::KillContainer& request) {
     const bool is_paused = facts_.state == core::ContainerState::paused;
     if (request.signal == SIGKILL && (request.all || is_paused)) return kill_group();
     if (!request.all) {
-        const auto sent = sys::pidfd_send_signal(main_, request.signal);
-        if (sent) note_sent(request.signal);
+        // At its gate it is number 1 of a PID namespace without a handler, or a copy of this
+        // program: it would hear of nothing but SIGKILL.
+        const bool is_waiting = facts_.state == core::ContainerState::created;
+        const int signal =
+            is_waiting && spec::ends_by_default(request.signal) ? SIGKILL : request.signal;
+        const auto sent = sys::pidfd_send_signal(main_, signal);
+        if (sent) note_sent(signal);
         if (!sent && sent.error() == ESRCH)
             throw Error(Code::failed_precondition,
                         fmt::format("container not running: '{}'", facts_.config.id));

@@ -2,10 +2,12 @@
 // hand.
 #include "base/log.hpp"
 #include "core/shim_process.hpp"
+#include "covey/error.hpp"
 #include "launch/keyring.hpp"
 #include "shim/dump_plan.hpp"
 #include "shim/shim.hpp"
 #include "sys/file.hpp"
+#include "sys/inherited_state.hpp"
 #include "sys/process.hpp"
 
 #include <csignal>
@@ -26,6 +28,10 @@ int main(int argc, char** argv) {
         return 2;
     }
     try {
+        sys::reset_signals_and_timers();
+        if (const auto left = sys::shed_inherited_state())
+            throw Error::from_errno(left->error, "let go of coveyd's", left->what)
+                .with_fix("start coveyd without it: containers would have it too");
         ::umask(077);
         (void)sys::set_name("covey-shim");
         (void)sys::set_dumpable(false);

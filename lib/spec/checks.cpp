@@ -111,4 +111,10 @@ bool is_file_name(std::string_view name) noexcept {
            name.find('/') == std::string_view::npos && !has_control(name);
 }
 
+bool is_device_name(std::string_view name) noexcept {
+    constexpr std::size_t kLongest = 15;  // IFNAMSIZ with its zero
+    return is_file_name(name) && name.size() <= kLongest &&
+           name.find_first_of(":% ") == std::string_view::npos;
+}
+
 }  // namespace covey::spec

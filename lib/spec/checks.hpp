@@ -21,4 +21,7 @@ namespace covey::spec {
 /// One safe name in a folder: not empty, no '/', not "." or "..", no control bytes.
 [[nodiscard]] bool is_file_name(std::string_view name) noexcept;
 
+/// What the kernel takes as a network device's name (dev_valid_name) and not as a pattern.
+[[nodiscard]] bool is_device_name(std::string_view name) noexcept;
+
 }  // namespace covey::spec

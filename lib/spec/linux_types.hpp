@@ -123,7 +123,19 @@ struct Personality {
 
 struct IntelRdt {
     std::string clos_id, l3_cache_schema, mem_bw_schema;
-    bool enable_cmt = false, enable_mbm = false;
+    std::vector<std::string> schemata;  // one line each
+    bool enable_cmt = false, enable_mbm = false, enable_monitoring = false;
+};
+
+/// A device of the runtime's network namespace that the container gets.
+struct NetDevice {
+    std::string name;  // in the container
+};
+
+struct MemoryPolicy {
+    std::string mode;                // MPOL_*
+    std::string nodes;               // as in cpuset(7)
+    std::vector<std::string> flags;  // MPOL_F_*
 };
 
 enum class Propagation {
@@ -152,6 +164,8 @@ struct Linux {
     std::string mount_label;
     std::optional<Personality> personality;
     std::optional<IntelRdt> intel_rdt;
+    std::map<std::string, NetDevice> net_devices;  // by the name that it has outside
+    std::optional<MemoryPolicy> memory_policy;
 };
 
 }  // namespace covey::spec

@@ -1,6 +1,7 @@
 #include "spec/load.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "spec/json_reader.hpp"
 #include "spec/parse.hpp"
 
@@ -36,7 +37,18 @@ Spec load(std::string_view text) {
     return load_document<Spec>(text, "config.json", [](auto& reader, auto& spec, auto& problems) {
         parse_spec(reader, spec);
         validate(spec, problems);
+        if (auto& resources = spec.linux.resources;
+            resources && resources->pids_limit == 0 && !limits_to_no_process(spec.oci_version))
+            resources->pids_limit = -1;
     });
+}
+
+bool limits_to_no_process(std::string_view oci_version) noexcept {
+    constexpr std::uint32_t kFirst = 3;
+    if (!oci_version.starts_with("1.")) return true;
+    const auto rest = oci_version.substr(2);
+    const auto minor = parse_u32(rest.substr(0, rest.find('.')));
+    return !minor || *minor >= kFirst;
 }
 
 Process load_process(std::string_view text) {

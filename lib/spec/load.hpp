@@ -20,4 +20,8 @@ inline constexpr std::size_t kLargestConfig = 4U << 20U;  // bytes
 /// pointers of its problems begin at its own root.
 [[nodiscard]] Resources load_resources(std::string_view text);
 
+/// Of a configuration of that version `pids.limit` 0 is a limit (since 1.3); before engines wrote
+/// it for "no limit", and load() then gives -1.
+[[nodiscard]] bool limits_to_no_process(std::string_view oci_version) noexcept;
+
 }  // namespace covey::spec

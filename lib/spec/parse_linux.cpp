@@ -167,7 +167,9 @@ void parse_personality(ObjectReader& reader, Personality& personality) {
 }
 
 void parse_intel_rdt(ObjectReader& reader, IntelRdt& rdt) {
-    if (reader.text("closID", rdt.clos_id) && !rdt.clos_id.empty() && !is_file_name(rdt.clos_id)) {
+    // A slash alone is resctrl's own folder, the class of whoever is in no other.
+    if (reader.text("closID", rdt.clos_id) && !rdt.clos_id.empty() && rdt.clos_id != "/" &&
+        !is_file_name(rdt.clos_id)) {
         reader.problem("closID", fmt::format("{} is not the name of a folder", quote(rdt.clos_id)));
     }
     reader.text("l3CacheSchema", rdt.l3_cache_schema);
@@ -175,8 +177,57 @@ void parse_intel_rdt(ObjectReader& reader, IntelRdt& rdt) {
         (!rdt.mem_bw_schema.starts_with("MB:") || has_control(rdt.mem_bw_schema))) {
         reader.problem("memBwSchema", "must be one line that begins with MB:");
     }
+    reader.texts("schemata", rdt.schemata, [&](const std::string& line, const Place& place) {
+        if (line.find(':') == line.npos || has_control(line))
+            reader.problems().add(place, "must be one line such as L3:0=ff");
+    });
+    reader.boolean("enableMonitoring", rdt.enable_monitoring);
+    // Of versions before 1.3.
     reader.boolean("enableCMT", rdt.enable_cmt);
     reader.boolean("enableMBM", rdt.enable_mbm);
+}
+
+void parse_net_devices(ObjectReader& reader, std::map<std::string, NetDevice>& out) {
+    const nlohmann::json* const devices = reader.find("netDevices");
+    if (devices == nullptr) return;
+    const Place place = reader.at("netDevices");
+    ObjectReader entries{*devices, place, reader.problems()};
+    if (!entries.is_object()) return;
+    constexpr auto kNoName =
+        "is no name of a network device: 1 to 15 bytes without '/', ':', '%' and blanks";
+    std::set<std::string> names;
+    for (const auto& [key, value] : devices->items()) {
+        if (!is_device_name(key)) entries.problem(key, fmt::format("{} {}", quote(key), kNoName));
+        const Place entry_place = entries.at(key);
+        ObjectReader entry{value, entry_place, reader.problems()};
+        if (!entry.is_object()) continue;
+        NetDevice device{key};
+        if (entry.text("name", device.name) && device.name.empty()) device.name = key;
+        if (device.name != key && !is_device_name(device.name))
+            entry.problem("name", fmt::format("{} {}", quote(device.name), kNoName));
+        else if (!names.insert(device.name).second)
+            entry.problem("name", fmt::format("{} is given twice", quote(device.name)));
+        out.emplace(key, std::move(device));
+    }
+}
+
+void parse_memory_policy(ObjectReader& reader, MemoryPolicy& policy) {
+    const auto names = [](std::span<const NamedNumber> table) {
+        std::vector<std::string_view> all;
+        for (const auto& one : table)
+            all.push_back(one.name);
+        return all;
+    };
+    reader.one_of("mode", policy.mode, names(memory_policy_modes()), "memory policy",
+                  Need::required);
+    if (reader.text("nodes", policy.nodes) && !policy.nodes.empty() && !is_cpu_list(policy.nodes))
+        reader.problem("nodes", fmt::format("{} is not a list as in 0-2,7", quote(policy.nodes)));
+    const auto flags = names(memory_policy_flags());
+    reader.texts("flags", policy.flags, [&](const std::string& flag, const Place& place) {
+        if (std::find(flags.begin(), flags.end(), flag) == flags.end())
+            reader.problems().add(place, fmt::format("unknown memory policy flag {}{}", quote(flag),
+                                                     did_you_mean(flag, flags)));
+    });
 }
 
 }  // namespace
@@ -197,6 +248,8 @@ void parse_linux(ObjectReader& reader, Linux& out) {
     parse_name(reader, "mountLabel", out.mount_label);
     read_object(reader, "personality", out.personality, parse_personality);
     read_object(reader, "intelRdt", out.intel_rdt, parse_intel_rdt);
+    parse_net_devices(reader, out.net_devices);
+    read_object(reader, "memoryPolicy", out.memory_policy, parse_memory_policy);
 }
 
 }  // namespace covey::spec

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace covey::spec {
 namespace {
@@ -85,6 +86,13 @@ std::string signal_name(int number) {
         return fmt::format("SIGRTMIN+{}", number - kFirstRealTime);
     }
     return fmt::format("SIG{}", number);
+}
+
+bool ends_by_default(int number) noexcept {
+    constexpr std::array kOthers{SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP,
+                                 SIGTTIN, SIGTTOU, SIGURG,  SIGWINCH};
+    return number >= 1 && number <= kLastSignal &&
+           std::find(kOthers.begin(), kOthers.end(), number) == kOthers.end();
 }
 
 std::span<const std::string_view> signal_names() noexcept {

@@ -15,6 +15,18 @@ namespace {
 using namespace std::string_view_literals;
 
 // In the order of NamespaceType, so that info() is an index.
+// linux/mempolicy.h; an older one has not all of them.
+constexpr std::array kMemoryPolicyModes{NamedNumber{"MPOL_DEFAULT", 0},
+                                        NamedNumber{"MPOL_PREFERRED", 1},
+                                        NamedNumber{"MPOL_BIND", 2},
+                                        NamedNumber{"MPOL_INTERLEAVE", 3},
+                                        NamedNumber{"MPOL_LOCAL", 4},
+                                        NamedNumber{"MPOL_PREFERRED_MANY", 5},
+                                        NamedNumber{"MPOL_WEIGHTED_INTERLEAVE", 6}};
+constexpr std::array kMemoryPolicyFlags{NamedNumber{"MPOL_F_NUMA_BALANCING", 1 << 13},
+                                        NamedNumber{"MPOL_F_RELATIVE_NODES", 1 << 14},
+                                        NamedNumber{"MPOL_F_STATIC_NODES", 1 << 15}};
+
 constexpr std::array kNamespaces{
     NamespaceInfo{NamespaceType::pid, "pid", "pid", CLONE_NEWPID},
     NamespaceInfo{NamespaceType::network, "network", "net", CLONE_NEWNET},
@@ -166,6 +178,14 @@ std::string_view rlimit_name(int number) noexcept {
 
 std::span<const std::string_view> rlimit_names() noexcept {
     return kRlimits;
+}
+
+std::span<const NamedNumber> memory_policy_modes() noexcept {
+    return kMemoryPolicyModes;
+}
+
+std::span<const NamedNumber> memory_policy_flags() noexcept {
+    return kMemoryPolicyFlags;
 }
 
 std::optional<PidMode> pid_mode(std::string_view name) noexcept {

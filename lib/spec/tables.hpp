@@ -41,7 +41,18 @@ struct NamespaceInfo {
 /// "HUP", "SIGHUP", "hup", "1", "RTMIN+3" → 1…64.
 [[nodiscard]] std::optional<int> signal_number(std::string_view name) noexcept;
 [[nodiscard]] std::string signal_name(int number);  // "SIGHUP"
+/// signal(7): the default action ends the process, with or without a core dump.
+[[nodiscard]] bool ends_by_default(int number) noexcept;
 [[nodiscard]] std::span<const std::string_view> signal_names() noexcept;
+
+/// A name of the kernel's headers and its number.
+struct NamedNumber {
+    std::string_view name;
+    int value;
+};
+/// set_mempolicy(2): MPOL_DEFAULT … and MPOL_F_STATIC_NODES …
+[[nodiscard]] std::span<const NamedNumber> memory_policy_modes() noexcept;
+[[nodiscard]] std::span<const NamedNumber> memory_policy_flags() noexcept;
 
 /// Where a container's processes live.
 enum class PidMode { pod, nested, container, target, node };

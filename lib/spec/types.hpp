@@ -1,4 +1,4 @@
-// The Linux part of the OCI runtime specification 1.2 as types: what config.json says, nothing
+// The Linux part of the OCI runtime specification 1.3 as types: what config.json says, nothing
 // more. Names follow the specification (camelCase there, snake_case here). "Absent" is
 // std::optional only where absence means something else than empty. Filled by spec/parse, checked
 // by spec/validate, read by lib/plan. Thread rule: values. Do not block.

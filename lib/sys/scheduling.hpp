@@ -23,6 +23,10 @@ Result<void> set_scheduling(const Scheduling& wanted);
 Result<void> set_io_priority(int value);
 /// Numbers of CPUs; the kernel leaves out those that are not there or not in the cpuset.
 Result<void> set_cpu_affinity(std::span<const unsigned> cpus);
+/// Every CPU that the cpuset of the process gives, now and later, however many the kernel knows.
+Result<void> set_cpu_affinity_to_all();
+/// set_mempolicy(2) with MPOL_* and MPOL_F_*; numbers of memory nodes.
+Result<void> set_memory_policy(int mode, std::span<const unsigned> nodes);
 /// personality(2): PER_*.
 Result<void> set_personality(unsigned long persona);
 

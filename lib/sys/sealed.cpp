@@ -15,6 +15,12 @@
 
 namespace covey::sys {
 
+Result<UniqueFd> memory_file(const char* name) {
+    UniqueFd file{::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    if (!file) return Errno{errno};
+    return file;
+}
+
 Result<UniqueFd> sealed_copy(FdRef file, std::string_view name) {
     const std::string title{name};
     int fd = ::memfd_create(title.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);

@@ -56,6 +56,8 @@ def connect(path, timeout=60):
 class Daemon:
     """A coveyd with a state folder, a socket and a cgroup parent of its own."""
 
+    before_exec = None  # called in coveyd's process before it is coveyd
+
     def __init__(self, environment=None):
         self.environment = {**os.environ, **(environment or {})}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="covey-api."))
@@ -71,7 +73,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(BIN / "coveyd"), "--root", self.root, "--socket", self.socket, "--log-level", "debug"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.before_exec,
                 env={"COVEY_REGISTRY": self.registry, **patience, **self.environment})
         wait_for(self.is_ready, 20, "coveyd's start\n" + self.log())
         return self

@@ -57,6 +57,7 @@ class BadInput(CoveyTest):
     def test_bad_values(self):
         self.refuse_sandbox({"pidMode": "pods"}, "invalid_argument", "'pods'", "did you mean 'pod'")
         self.refuse_sandbox({"hostname": "h" * 65}, "invalid_argument", "/hostname", "64")
+        self.refuse_sandbox({"hostname": "a\nb"}, "invalid_argument", "/hostname", "control")
         self.refuse_sandbox({"cgroupParent": "covey"}, "invalid_argument", "/cgroupParent", "absolute")
         self.refuse_sandbox({"cgroupParent": "/a/../b"}, "invalid_argument", "/cgroupParent", "'..'")
         self.refuse_sandbox({"namespaces": {"net": "own"}}, "invalid_argument", "/namespaces/net")
@@ -71,8 +72,10 @@ class BadInput(CoveyTest):
         name = self.container("web", ["sleep", "1000"])
         kill = lambda body: self.client.post(f"/v1/containers/{name}/kill", body)
         self.assert_problem(kill({"signal": "SIGHOP"}), "invalid_argument", "'SIGHOP'", "SIGHUP")
-        for number in (0, 65, -1, "0", "", 1.5, True):
-            self.assert_problem(kill({"signal": number}), "invalid_argument", "/signal")
+        for number in (65, -1, "65", "", 1.5, True):
+            problem = kill({"signal": number})
+            self.assert_problem(problem, "invalid_argument", "/signal")
+            self.assertNotIn(b"did you mean", problem.body)
         self.assert_problem(kill({"all": 1}), "invalid_argument", "/all")
         stop = lambda body: self.client.post(f"/v1/containers/{name}/stop", body)
         for value in (-1, "1", 86401):

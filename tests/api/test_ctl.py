@@ -152,6 +152,15 @@ class Containers(Ctl):
         self.covey("rm", "-f", "shell", "seven")
         self.assertEqual(self.covey("ps", "-a", "-q")[0], "")
 
+    def test_signal_0_asks_whether_it_is_there(self):
+        self.run_shell()
+        self.covey("kill", "-s", "0", "shell")
+        _, err = self.covey("kill", "-s", "65", "shell", code=2)
+        self.assertNotIn("did you mean", err)
+        self.covey("kill", "-s", "KILL", "shell")
+        self.covey("wait", "shell", code=137)
+        self.covey("kill", "-s", "0", "shell", code=1)
+
     def test_kill_and_stop_end_a_container(self):
         rootfs = self.run_shell()
         self.covey("kill", "-s", "KILL", "web/shell")
@@ -200,6 +209,70 @@ class Containers(Ctl):
         self.pod()
         bundle = bundles.make_bundle(self.folder / "bundle", ["sh", "-c", "echo bundled"])
         self.assertEqual(self.covey("run", "web", "--rm", "--bundle", bundle)[0], "bundled\n")
+
+
+class Streams(Ctl):
+    """The caller's own streams: closed, without a reader, full."""
+
+    def shell(self, line, seconds=20):
+        """A shell's line with the command as "$COVEY"; answers its status, output and errors."""
+        env = {**os.environ, "COVEY_SOCKET": self.daemon.socket, "COVEY": str(BIN / "covey")}
+        run = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
+                             timeout=seconds, check=False)
+        return run.returncode, run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace")
+
+    def test_a_closed_input_is_one_that_has_ended(self):
+        rootfs = self.run_shell()
+        self.assertEqual(self.shell('"$COVEY" exec -i shell -- cat <&-'), (0, "", ""))
+        self.assertEqual(self.shell(f'"$COVEY" run web -i --rm --rootfs {rootfs} -- cat <&-'), (0, "", ""))
+        self.assertEqual(self.shell('"$COVEY" exec -i shell -- sh -c "cat; exit 7" <&- >&- 2>&-')[0], 7)
+
+    def test_no_output_goes_to_what_is_internal(self):
+        """Eight bytes would be taken by an eventfd, seven refused."""
+        self.run_shell()
+        for closed in (">&-", "2>&-", ">&- 2>&-"):
+            for text in ("12345678", "1234567"):
+                status, out, err = self.shell(f'"$COVEY" exec shell -- sh -c "printf {text}; printf {text} >&2; exit 5" {closed}')
+                self.assertEqual(status, 5, (closed, text, err))
+                self.assertEqual(out + err, "" if " " in closed else text)
+
+    def test_the_container_of_a_reader_that_goes_away_ends(self):
+        rootfs = self.pod()
+        run = f'"$COVEY" run web --name z --rm --rootfs {rootfs} --'
+        for program in ("yes", "sh -c 'echo y; sleep 1; while echo y; do :; done'"):
+            status, out, _ = self.shell(f"set -o pipefail; {run} {program} | head -n 1")
+            self.assertEqual((status, out), (141, "y\n"))
+            self.assertEqual(self.covey("ps", "-a", "-q")[0], "")
+
+    def test_a_finite_output_and_a_reader_that_goes_away(self):
+        rootfs = self.pod()
+        program = 'sh -c "echo 1; sleep 1; echo 2; echo 3"'
+        status, out, _ = self.shell(f'set -o pipefail; "$COVEY" run web --rm --rootfs {rootfs} -- {program} | head -n 1')
+        self.assertEqual((status, out), (141, "1\n"))
+        self.assertEqual(self.covey("ps", "-a", "-q")[0], "")
+
+    def test_an_error_stream_without_a_reader(self):
+        rootfs = self.pod()
+        status, out, _ = self.shell(f'set -o pipefail; "$COVEY" run web --rm --rootfs {rootfs} -- sh -c "yes >&2" 2>&1 >/dev/null | head -n 1')
+        self.assertEqual((status, out), (141, "y\n"))
+
+    def test_a_full_disk_below_the_output_is_said(self):
+        rootfs = self.pod()
+        for program in ("echo hi", "yes"):
+            status, _, err = self.shell(f'"$COVEY" run web --rm --rootfs {rootfs} -- {program} >/dev/full')
+            self.assertEqual(status, 125)
+            self.assertIn("write the output of the container", err)
+            self.assertIn("No space left", err)
+            self.assertEqual(self.covey("ps", "-a", "-q")[0], "")
+        self.covey("run", "web", "--name", "shell", "-d", "-i", "--rootfs", rootfs, "--", "sh")
+        self.assertEqual(self.shell('"$COVEY" exec shell -- echo hi >/dev/full')[0], 125)
+
+    def test_signals_and_timers_of_the_caller_mean_nothing(self):
+        self.run_shell()
+        line = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); signal.signal(signal.SIGPIPE, signal.SIG_IGN); " \
+               "signal.alarm(1); signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}); os.execv(sys.argv[1], sys.argv[1:])"
+        self.assertEqual(self.shell(f'python3 -c "{line}" "$COVEY" exec shell -- sh -c "sleep 2; exit 6"')[0], 6)
+        self.assertEqual(self.shell(f'set -o pipefail; python3 -c "{line}" "$COVEY" exec shell -- yes | head -n 1')[0], 141)
 
 
 class Inside(Ctl):

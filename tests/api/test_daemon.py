@@ -1,6 +1,8 @@
 """What coveyd says of itself, and how it begins and ends."""
+import ctypes
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -111,6 +113,55 @@ class BeginningAndEnd(CoveyTest):
         finally:
             daemon.kill()
             shutil.rmtree(daemon.folder)
+
+
+class TaintedDaemon(Daemon):
+    @staticmethod
+    def before_exec():
+        libc = ctypes.CDLL(None, use_errno=True)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        for number in (signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        mask = ctypes.c_ulong(1)
+        results = [libc.syscall(238, 3, ctypes.byref(mask), 64),  # set_mempolicy(MPOL_INTERLEAVE)
+                   libc.personality(0x0040000), libc.prctl(29, 1_000_000_000), libc.prctl(41, 1, 0, 0, 0), libc.prctl(28, 0x40)]
+        with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
+            file.write("0x7f")
+        os.umask(0)
+        assert -1 not in results, results
+
+
+class Surroundings(CoveyTest):
+    """docs/RUNTIME.md, "What a caller passes on"."""
+
+    make_daemon = TaintedDaemon
+
+    def seen(self, pid):
+        files = {name: pathlib.Path(f"/proc/{pid}/{name}").read_text(encoding="ascii")
+                 for name in ("status", "personality", "timerslack_ns", "coredump_filter", "numa_maps")}
+        fields = dict(line.split(":\t", 1) for line in files["status"].splitlines())
+        return {"signals": (int(fields["SigIgn"], 16), int(fields["SigBlk"], 16)), "cpus": fields["Cpus_allowed_list"].strip(),
+                "huge pages": fields["THP_enabled"].strip(), "personality": int(files["personality"], 16),
+                "slack": int(files["timerslack_ns"]), "dumped": int(files["coredump_filter"], 16), "policy": "interleave" in files["numa_maps"]}
+
+    def test_nothing_of_the_daemons_surroundings_reaches_a_pod(self):
+        cpus = dict(line.split(":\t", 1) for line in pathlib.Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+        clean = {"signals": (0, 0), "cpus": cpus["Cpus_allowed_list"].strip(), "huge pages": "1", "personality": 0, "slack": 50_000,
+                 "dumped": 0x33, "policy": False}
+        name = self.sandbox()
+        one = self.container(name, ["sleep", "1000"])
+        self.assertEqual(self.seen(self.client.get(f"/v1/containers/{one}").json["pid"]), clean)
+        # Pause takes its signals one by one.
+        self.assertEqual({**self.seen(self.client.get(f"/v1/sandboxes/{name}").json["pid"]), "signals": (0, 0)}, clean)
+        status, body, _ = self.client.exec(one, "cat", "/proc/self/status")
+        self.assertEqual(status, 200)
+        fields = dict(line.split(":\t", 1) for line in body.decode().splitlines())
+        self.assertEqual((fields["Cpus_allowed_list"].strip(), int(fields["SigIgn"], 16), fields["THP_enabled"].strip()), (clean["cpus"], 0, "1"))
+        # It is coveyd's unit that says where coveyd itself runs.
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as file:
+            self.assertIn("Cpus_allowed_list:\t0\n", file.read())
 
 
 if __name__ == "__main__":

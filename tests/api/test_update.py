@@ -35,7 +35,7 @@ class Update(CoveyTest):
         self.assertEqual((self.pids(name), self.memory(name)), ("50", str(64 << 20)))
         self.assertEqual(self.update(name, {"pids": {"limit": 20}, "cpu": {"shares": 512}}).status, 204)
         self.assertEqual((self.pids(name), self.memory(name)), ("20", str(64 << 20)))
-        self.assertIn(self.control(name, "cpu", "cpu.shares", "cpu.weight"), ("512", "20"))
+        self.assertIn(self.control(name, "cpu", "cpu.shares", "cpu.weight"), ("512", "59"))
         self.assertEqual(self.update(name, {"pids": {"limit": -1}}).status, 204)
         self.assertEqual(self.pids(name), "max")
 

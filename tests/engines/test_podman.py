@@ -231,6 +231,11 @@ class Podman(EngineTest):
         self.assertEqual(self.group_file("main", "memory.limit_in_bytes"), str(96 << 20))
         self.assertEqual(self.group_file("main", "cpu.shares"), "256")
 
+    def test_no_pids_limit(self):
+        """Podman 4 writes 0 for it, in a configuration of a version before 1.3, where that is no limit."""
+        self.start_busybox("main", "sleep", "1000", flags=["--pids-limit", "-1"])
+        self.assertEqual(self.group_file("main", "pids.max"), "max")
+
     def test_pids_limit_holds(self):
         out, err = self.run_busybox("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo done", status=None,
                                     flags=["--pids-limit", "5"])

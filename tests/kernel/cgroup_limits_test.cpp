@@ -126,7 +126,7 @@ TEST_CASE("memory, cpu and cpuset limits reach the kernel's files") {
     CHECK(control(host, group, "cpuset", "cpuset.cpus", "cpuset.cpus") == "0");
     CHECK(control(host, group, "cpuset", "cpuset.mems", "cpuset.mems") == "0");
     if (on_v2(host, "cpu")) {
-        CHECK(control(host, group, "cpu", "cpu.weight", "") == "20");
+        CHECK(control(host, group, "cpu", "cpu.weight", "") == "59");
         CHECK(control(host, group, "cpu", "cpu.max", "") == "20000 50000");
     } else {
         CHECK(control(host, group, "cpu", "", "cpu.shares") == "512");

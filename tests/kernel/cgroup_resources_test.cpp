@@ -92,7 +92,7 @@ TEST_CASE("burst and idle reach the cpu controller, whatever was there before") 
     idle.cpu_idle = 0;
     group.apply(idle);
     CHECK(cpu("cpu.idle", "cpu.idle") == "0");
-    CHECK(cpu("cpu.weight", "cpu.shares") == (is_on_v2(host, "cpu") ? "79" : "2048"));
+    CHECK(cpu("cpu.weight", "cpu.shares") == (is_on_v2(host, "cpu") ? "174" : "2048"));
 }
 
 TEST_CASE("disk rates are held where there is a disk") {

@@ -62,8 +62,8 @@ check_limits() {
     is "$1: memory.high" 59998208 "$(file $group/memory.high)" # whole pages
     is "$1: TasksMax" 50 "$(show $unit TasksMax)"
     is "$1: pids.max" 50 "$(file $group/pids.max)"
-    is "$1: CPUWeight" 20 "$(show $unit CPUWeight)"
-    is "$1: cpu.weight" 20 "$(file $group/cpu.weight)"
+    is "$1: CPUWeight" 59 "$(show $unit CPUWeight)"
+    is "$1: cpu.weight" 59 "$(file $group/cpu.weight)"
     is "$1: CPUQuota" 250ms "$(show $unit CPUQuotaPerSecUSec)"
     is "$1: cpu.max" "25000 100000" "$(file $group/cpu.max)"
     is "$1: AllowedCPUs" 0 "$(show $unit AllowedCPUs)"

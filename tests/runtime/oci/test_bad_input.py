@@ -1,4 +1,5 @@
 """Bad input: a clear error, exit status 1, nothing left; and the command killed at every stage."""
+import fcntl
 import json
 import os
 import pathlib
@@ -99,6 +100,29 @@ class BadInput(OciTest):
         self.refused("the hard limit here is", one, bundle)
 
     @only_covey("runc finds out too late: it leaves the container")
+    @only_covey("runc writes below its v1 group and says ENOENT")
+    def test_a_unified_value_of_a_controller_that_is_v1s(self):
+        """It is mounted: to mount it is no remedy."""
+        if not pathlib.Path("/sys/fs/cgroup/memory").is_dir():
+            self.skipTest("memory is v2's here")
+        one, bundle = self.bundle("probe", change=lambda c: c["linux"].update(resources={"unified": {"memory.min": "0"}}))
+        run = self.fails("cgroup v2", "create", "--bundle", bundle, one)
+        self.assertIn("memory.min", run.stderr)
+        self.assertNotIn("mount -t", run.stderr)
+
+    @only_covey("runc's state folder is another")
+    def test_the_state_of_what_is_being_made(self):
+        """A create has made its folder and not yet written its intent: --force would destroy what it makes."""
+        folder = pathlib.Path(self.root, "new")
+        folder.mkdir(mode=0o700, parents=True)
+        os.chmod(self.root, 0o700)
+        with open(folder / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run = self.fails("is being created", "state", "new")
+            self.assertNotIn("--force", run.stderr)
+        self.assertIn("--force", self.fails("cannot be read", "state", "new").stderr)
+        self.ok("delete", "--force", "new")
+
     def test_a_pid_file_in_a_folder_that_is_not_there(self):
         one, bundle = self.bundle("probe")
         self.refused("--pid-file", one, bundle, "--pid-file", str(self.folder / "no/pid"))

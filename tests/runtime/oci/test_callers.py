@@ -2,13 +2,14 @@
 and of those that can, word for word. This process stands in the monitor's place."""
 import json
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import time
 import unittest
 
-from oci import BIN, RUNTIME, ConsoleSocket, OciTest, alive, main, namespace, only_covey, wait_for
+from oci import BIN, RUNTIME, ConsoleSocket, OciTest, alive, main, namespace, only_covey, reap, wait_for
 
 
 class Callers(OciTest):
@@ -184,6 +185,43 @@ class Callers(OciTest):
         self.good(*head, "kill", "--all", one, "9")
         self.assertEqual(self.wait_exit(pid), -9)
         self.good(*head, "delete", one)
+
+    @only_covey("runc leaves the container in the caller's v2 group")
+    def test_two_callers_one_id_and_a_group_for_each(self):
+        """Each in a v2 group of its own, without a cgroupsPath: one's delete must not end the other's."""
+        unified = pathlib.Path("/sys/fs/cgroup/unified")
+        if not unified.is_dir():
+            self.skipTest("v2 alone: both are refused the group while it has processes")
+        hierarchies = [path for path in pathlib.Path("/sys/fs/cgroup").iterdir() if path.is_dir() and not path.is_symlink()]
+        names = [f"covey-oci-{os.getpid()}-{number}" for number in (1, 2)]
+        roots = [str(self.folder / name) for name in names]
+        pids = []
+
+        def enter(name):
+            for hierarchy in hierarchies:
+                (hierarchy / name / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
+        try:
+            for name, root in zip(names, roots):
+                for hierarchy in hierarchies:
+                    (hierarchy / name).mkdir()
+                    for file in ("cpuset.cpus", "cpuset.mems"):
+                        if (hierarchy / file).exists():
+                            (hierarchy / name / file).write_text((hierarchy / file).read_text(encoding="ascii"), encoding="ascii")
+                _, bundle = self.bundle("probe", "sleep", "forever", change=lambda c: c["linux"].pop("cgroupsPath"))
+                self.ok("--root", root, "run", "-d", "--bundle", bundle, "web", preexec_fn=lambda name=name: enter(name))
+                pids.append(json.loads(self.ok("--root", root, "state", "web").stdout)["pid"])
+                self.assertIn(f"/{name}/web", pathlib.Path(f"/proc/{pids[-1]}/cgroup").read_text(encoding="ascii").splitlines()[-1])
+            self.ok("--root", roots[0], "delete", "-f", "web")
+            wait_for(lambda: not alive(pids[0]), what="the end of the first")
+            self.assertTrue(alive(pids[1]))
+        finally:
+            for root in roots:
+                self.call("--root", root, "delete", "-f", "web")
+            reap()
+            for hierarchy in hierarchies:
+                for name in names:
+                    if (hierarchy / name).exists():
+                        (hierarchy / name).rmdir()
 
 
 if __name__ == "__main__":

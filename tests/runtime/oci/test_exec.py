@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, read_to_end, wait_for
+from oci import IS_COVEY, RUNTIME, ConsoleSocket, OciTest, main, only_covey, read_to_end, reap, wait_for
 
 
 def read_until(fd, text, seconds=10):
@@ -235,6 +235,32 @@ class Exec(OciTest):
         self.assertEqual(self.wait_exit(pid), 0)
         os.close(master)
 
+    def test_what_is_captured_of_a_terminal_ends_its_lines_as_they_were_written(self):
+        """As with runc; crun 1.8 gives \\r\\n."""
+        for words in (["exec", "-t", self.one, "probe", "echo", "a", "--", "echo", "b"],):
+            self.assertEqual(self.ok(*words).stdout, "a\nb\n")
+        one, bundle = self.bundle("probe", "echo", "a", "--", "echo", "b", terminal=True)
+        self.assertEqual(self.ok("run", "--bundle", bundle, one).stdout, "a\nb\n")
+
+    @only_covey("how runc leaves the caller's terminal meanwhile is its own business")
+    def test_the_callers_terminal_still_shows_lines(self):
+        leader, follower = pty.openpty()
+        run = subprocess.Popen([RUNTIME, "--root", self.root, "exec", "-t", self.one, "probe", "echo", "a"],
+                               stdin=follower, stdout=follower, stderr=follower, env=self.env)
+        os.close(follower)
+        self.assertEqual(read_to_end(leader), b"a\r\n")
+        self.assertEqual(run.wait(20), 0)
+        os.close(leader)
+
+    def test_an_added_capability_is_ambient_where_it_is_inheritable(self):
+        """As with runc 1.4: another user's program has it then."""
+        sets = {name: ["CAP_KILL", "CAP_AUDIT_WRITE"] for name in ("bounding", "permitted", "inheritable", "effective")}
+        one, _ = self.start("probe", "sleep", "forever", capabilities=sets, user={"uid": 1000, "gid": 1000})
+        caps = json.loads(self.ok("exec", "--cap", "CAP_KILL", "--cap", "CAP_SYS_TIME", one, "probe", "state").stdout)["caps"]
+        if IS_COVEY:  # runc 1.1 makes none ambient
+            self.assertEqual(int(caps["ambient"], 16), 1 << 5)
+            self.assertEqual(int(caps["effective"], 16), 1 << 5)
+
     def test_the_terminals_size_follows(self):
         import fcntl
         import termios
@@ -362,6 +388,23 @@ class Terminals(OciTest):
     def test_a_terminal_without_a_console_socket_is_refused(self):
         one, bundle = self.bundle("probe", terminal=True)
         self.fails("without setting console socket", "create", "--bundle", bundle, one)
+
+    def test_many_terminals_reach_their_console_sockets(self):
+        """Launcher and init report by two channels, and either may be heard first: with other load one of a hundred had no
+        terminal once."""
+        load = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(4)]
+        try:
+            for number in range(30):
+                console = ConsoleSocket(self.folder, f"console.{number}")
+                one, bundle = self.bundle("probe", "exit", "0", terminal=True)
+                self.ok("run", "-d", "--bundle", bundle, "--console-socket", console.path, one)
+                os.close(console.take())
+                self.ok("delete", "-f", one)
+                reap()
+        finally:
+            for process in load:
+                process.kill()
+                process.wait()
 
     def test_a_console_socket_without_a_terminal_is_refused(self):
         console = ConsoleSocket(self.folder)

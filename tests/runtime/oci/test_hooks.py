@@ -1,6 +1,7 @@
 """Hooks: which one runs where, with what, and what happens when it fails."""
 import json
 import os
+import signal
 import time
 
 from oci import IS_COVEY, OciTest, alive, main, only_covey, wait_for
@@ -161,15 +162,44 @@ class Hooks(OciTest):
             self.assertIn("startContainer hook #0", run.stderr)
         self.assertEqual(self.status(one), "stopped")
 
-    @only_covey("runc 1.1 fails the start")
-    def test_poststart_and_poststop_that_fail_are_warnings(self):
+    def test_poststop_that_fails_is_a_warning(self):
         def change(config):
-            config["hooks"] = {kind: [self.shell("exit 1"), self.hook(kind)] for kind in ("poststart", "poststop")}
-        one, _ = self.create("probe", "sleep", "forever", change=change)
-        self.assertIn("warning: poststart hook #0", self.ok("start", one).stderr)
-        self.assertIsNotNone(self.result("poststart", "state"))
-        self.assertIn("warning: poststop hook #0", self.ok("delete", "-f", one).stderr)
+            config["hooks"] = {"poststop": [self.shell("exit 1"), self.hook("poststop")]}
+        one, _ = self.start("probe", "sleep", "forever", change=change)
+        run = self.ok("delete", "-f", one)
+        if IS_COVEY:
+            self.assertIn("warning: poststop hook #0", run.stderr)
         self.assertIsNotNone(self.result("poststop", "state"))
+
+    @only_covey("runc 1.1 runs poststart hooks at create")
+    def test_poststart_that_fails_ends_the_container(self):
+        def change(config):
+            config["hooks"] = {"poststart": [self.hook("before"), self.shell("echo no; exit 3"), self.hook("after")],
+                               "poststop": [self.hook("poststop")]}
+        one, pid = self.create("probe", "sleep", "forever", change=change)
+        run = self.fails("poststart hook #1", "start", one)
+        self.assertIn("no", run.stderr)
+        self.assertEqual(self.wait_exit(pid), -signal.SIGKILL)
+        self.assertIsNotNone(self.result("before", "state"))
+        self.assertFalse((self.folder / "after").exists())
+        self.assertIsNotNone(self.result("poststop", "state"))
+        self.fails("does not exist", "state", one)
+
+    @only_covey("runc 1.1 runs poststart hooks at create")
+    def test_poststart_that_fails_in_the_foreground(self):
+        one, bundle = self.bundle("probe", "sleep", "forever", change=lambda c: c.update(hooks={
+            "poststart": [self.shell("exit 3")], "poststop": [self.hook("poststop")]}))
+        self.fails("poststart hook #0", "run", "--bundle", bundle, one)
+        self.assertIsNotNone(self.result("poststop", "state"))
+        self.fails("does not exist", "state", one)
+
+    @only_covey("runc 1.1 runs poststart hooks at create")
+    def test_poststart_that_hangs_ends_the_container(self):
+        one, pid = self.create("probe", "sleep", "forever", change=lambda c: c.update(hooks={
+            "poststart": [self.shell("sleep 1000", timeout=1)]}))
+        self.fails("timeout of 1 s", "start", one)
+        self.assertEqual(self.wait_exit(pid), -signal.SIGKILL)
+        self.fails("does not exist", "state", one)
 
     @only_covey("runc 1.1 waits for the end of the output, and so for the children")
     def test_a_hook_that_hangs_is_killed_with_its_children(self):

@@ -5,8 +5,9 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 
-from oci import IS_COVEY, RUNTIME, OciTest, alive, main, namespace, only_covey, wait_for
+from oci import IS_COVEY, RUNTIME, OciTest, alive, main, namespace, only_covey, reap, wait_for
 
 
 class Lifecycle(OciTest):
@@ -136,6 +137,24 @@ class Lifecycle(OciTest):
             config["linux"]["resources"] = {"memory": {"limit": 65536}}
         one, bundle = self.bundle("probe", "exit", "0", change=little)
         self.fails("memory.limit", "create", "--bundle", bundle, one)
+
+    @only_covey("runc waits for 10 s and fails")
+    def test_an_execd_process_that_nobody_waits_for_holds_up_no_delete(self):
+        """Its parent is this process, which was to wait. The kernel keeps number 1 of the PID namespace for it."""
+        for is_killed in (False, True):
+            one, pid = self.start("probe", "sleep", "forever")
+            file = self.folder / "exec.pid"
+            self.ok("exec", "-d", "--pid-file", str(file), one, "probe", "sleep", "forever")
+            if is_killed:
+                os.kill(int(file.read_text(encoding="ascii")), signal.SIGKILL)
+            start = time.monotonic()
+            self.ok("delete", "-f", one)
+            self.assertLess(time.monotonic() - start, 4)
+            self.assertFalse(os.path.exists(f"{self.root}/{one}"))
+            self.assertEqual(self.groups(), [])
+            reap()
+            wait_for(lambda: not alive(pid), what="the end of init")
+            reap()
 
     def test_delete_force_of_nobody_succeeds_and_delete_does_not(self):
         self.ok("delete", "--force", "nobody")
@@ -360,7 +379,12 @@ class Words(OciTest):
         self.assertEqual(set(linux["seccomp"]["operators"]),
                          {f"SCMP_CMP_{name}" for name in ("NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ")})
         self.assertIn("SCMP_ARCH_X86_64" if os.uname().machine == "x86_64" else "SCMP_ARCH_AARCH64", linux["seccomp"]["archs"])
-        self.assertIs(linux["intelRdt"]["enabled"], True)  # built in, whatever the host has
+        self.assertEqual(linux["intelRdt"], {"enabled": True, "schemata": True, "monitoring": True})  # built in, whatever the host has
+        self.assertEqual(linux["netDevices"], {"enabled": True})
+        self.assertLessEqual({"MPOL_DEFAULT", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_PREFERRED", "MPOL_LOCAL"},
+                             set(linux["memoryPolicy"]["modes"]))
+        self.assertIn("MPOL_F_STATIC_NODES", linux["memoryPolicy"]["flags"])
+        self.assertEqual(features["ociVersionMax"], "1.3.0")
 
     def test_features_of_security_modules_and_of_seccomp(self):
         """features-linux.md: "enabled" is what is built in; what this kernel has on stands in the annotations."""

@@ -52,13 +52,28 @@ Limits cpu(std::optional<std::int64_t> quota, std::optional<std::uint64_t> perio
 
 }  // namespace
 
-TEST_CASE("OCI cpu shares become v2 weights by the linear formula, ends included") {
-    CHECK(weight_from_shares(2) == 1);
-    CHECK(weight_from_shares(1024) == 39);
-    CHECK(weight_from_shares(512) == 20);
-    CHECK(weight_from_shares(262'144) == 10'000);
-    CHECK(weight_from_shares(0) == 1);
-    CHECK(weight_from_shares(~std::uint64_t{0}) == 10'000);
+TEST_CASE("OCI cpu shares become v2 weights by the curve of runc and crun, ends included") {
+    constexpr std::pair<std::uint64_t, std::uint64_t> kKnown[]{{0, 1},
+                                                               {1, 1},
+                                                               {2, 1},
+                                                               {102, 17},
+                                                               {256, 35},
+                                                               {512, 59},
+                                                               {1024, 100},
+                                                               {2048, 174},
+                                                               {4096, 303},
+                                                               {262'143, 10'000},
+                                                               {262'144, 10'000},
+                                                               {~std::uint64_t{0}, 10'000}};
+    for (const auto& [shares, weight] : kKnown)
+        CHECK(weight_from_shares(shares) == weight);
+    // More shares are never less weight.
+    std::uint64_t last = 1;
+    for (std::uint64_t shares = 2; shares <= 262'144; shares += 61) {
+        const auto weight = weight_from_shares(shares);
+        CHECK(weight >= last);
+        last = weight;
+    }
 }
 
 TEST_CASE("v2 counts swap alone where OCI counts memory and swap together") {
@@ -107,13 +122,12 @@ TEST_CASE("quota and period are one file on v2, and either may come alone") {
 
 TEST_CASE("no limit is spelt as each file wants it") {
     Limits limits;
-    for (const std::int64_t most : {-1, 0}) {
-        limits.pids_max = most;
-        CHECK(v2(Controller::pids, limits) == Lines{"pids.max=max"});
-        CHECK(v1(Controller::pids, limits) == Lines{"pids.max=max"});
-    }
+    limits.pids_max = -1;
+    CHECK(v2(Controller::pids, limits) == Lines{"pids.max=max"});
+    CHECK(v1(Controller::pids, limits) == Lines{"pids.max=max"});
     limits.pids_max = 7;
     CHECK(v2(Controller::pids, limits) == Lines{"pids.max=7"});
+    CHECK(v1(Controller::pids, limits) == Lines{"pids.max=7"});
 }
 
 TEST_CASE("limits are empty until one field is set") {

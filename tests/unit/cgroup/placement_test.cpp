@@ -37,17 +37,28 @@ TEST_CASE("an absolute cgroupsPath is below each hierarchy's mount") {
     CHECK(resolve_path_with("/a//b/./../c/", "id", v1_only(), kOwn) == Placement{"/a/c"});
 }
 
-TEST_CASE("a relative one is below the caller's own cgroup, in v2 beside it") {
+TEST_CASE("a relative one is below the caller's own cgroup, with v2 alone beside it") {
     const auto place = resolve_path_with("a/b", "id", hybrid(), kOwn);
-    CHECK(place.path == "/u/a/b");
+    CHECK(place.path == "/u/own/a/b");
+    auto v2 = hybrid();
+    v2.layout = Layout::v2;
+    v2.v1.clear();
+    CHECK(resolve_path_with("a/b", "id", v2, kOwn) == Placement{"/u/a/b"});
     CHECK(place.in("/cg/memory") == "/api/x/a/b");
     CHECK(place.in("/cg/cpu,cpuacct") == "/work/a/b");
     CHECK(place.in("/cg/systemd") == "/init.scope/a/b");
     CHECK(place.in("/cg/freezer") == "/a/b");
-    CHECK(place.in("/cg/other") == "/u/a/b");
+    CHECK(place.in("/cg/other") == "/u/own/a/b");
     const auto v1 = resolve_path_with("a/b", "id", v1_only(), kOwn);
     CHECK(v1.path == "/a/b");
     CHECK_FALSE(v1.v1_paths.contains("/cg/freezer"));
+}
+
+TEST_CASE("callers of different groups have different groups for one id") {
+    const auto one = resolve_path_with("", "web", hybrid(), "0::/u/one\n");
+    const auto two = resolve_path_with("", "web", hybrid(), "0::/u/two\n");
+    CHECK(one.path == "/u/one/web");
+    CHECK(two.path == "/u/two/web");
 }
 
 TEST_CASE("without a path the id is the path") {
@@ -67,14 +78,14 @@ TEST_CASE("a mount that shows only a part of its hierarchy is reckoned with") {
     host.identity_root = "/u";
     host.v1_roots = {{"/cg/memory", "/api"}, {"/cg/cpu,cpuacct", "/elsewhere"}};
     const auto place = resolve_path_with("c", "id", host, kOwn);
-    CHECK(place.path == "/c");
+    CHECK(place.path == "/own/c");
     CHECK(place.in("/cg/memory") == "/x/c");
     CHECK(place.in("/cg/cpu,cpuacct") == "/c");
 }
 
 TEST_CASE("a placement goes on below in every hierarchy") {
     const auto child = resolve_path_with("a", "id", hybrid(), kOwn).below("e.exec");
-    CHECK(child.path == "/u/a/e.exec");
+    CHECK(child.path == "/u/own/a/e.exec");
     CHECK(child.in("/cg/memory") == "/api/x/a/e.exec");
     CHECK(child.in("/cg/freezer") == "/a/e.exec");
 }

@@ -136,8 +136,8 @@ TEST_CASE(
     off.cpu_idle = 0;
     CHECK(settings(Version::v1, Controller::cpu, on) == Lines{"cpu.shares=1024", "cpu.idle=1"});
     CHECK(settings(Version::v1, Controller::cpu, off) == Lines{"cpu.idle=0", "cpu.shares=1024"});
-    CHECK(settings(Version::v2, Controller::cpu, on) == Lines{"cpu.weight=39", "cpu.idle=1"});
-    CHECK(settings(Version::v2, Controller::cpu, off) == Lines{"cpu.idle=0", "cpu.weight=39"});
+    CHECK(settings(Version::v2, Controller::cpu, on) == Lines{"cpu.weight=100", "cpu.idle=1"});
+    CHECK(settings(Version::v2, Controller::cpu, off) == Lines{"cpu.idle=0", "cpu.weight=100"});
 }
 
 TEST_CASE("a burst may have to wait for its quota") {

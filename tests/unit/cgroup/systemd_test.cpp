@@ -104,7 +104,7 @@ TEST_CASE("limits that systemd has properties for") {
     CHECK(value_of(properties, "MemorySwapMax") == "t 33554432");
     CHECK(value_of(properties, "MemoryLow") == "t 1048576");
     CHECK(value_of(properties, "TasksMax") == "t 50");
-    CHECK(value_of(properties, "CPUWeight") == "t 20");
+    CHECK(value_of(properties, "CPUWeight") == "t 59");
     CHECK(value_of(properties, "AllowedCPUs") == "ay 0702");
     CHECK(value_of(properties, "AllowedMemoryNodes") == "ay 01");
     CHECK(properties.size() == 7);
@@ -185,7 +185,7 @@ TEST_CASE("on v1 no limit is infinity, and a quota alone has the usual period") 
     host.layout = Layout::v1;
     Limits limits;
     limits.memory_max = -1;
-    limits.pids_max = 0;
+    limits.pids_max = -1;
     limits.cpu_quota = -1;
     const auto properties = limit_properties(limits, host);
     for (const char* name : {"MemoryLimit", "TasksMax", "CPUQuotaPerSecUSec"})

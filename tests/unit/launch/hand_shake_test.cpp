@@ -8,8 +8,11 @@
 #include <array>
 #include <initializer_list>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 using namespace covey;
 using launch::HandShake;
@@ -121,6 +124,33 @@ TEST_CASE("the launcher is not init, nor init the launcher") {
               .says(From::launcher, kInit, "D")
               .heard()
               .starts_with("born;failed: "));
+}
+
+TEST_CASE("a terminal comes with Ready, and nothing of init's before it is born") {
+    const auto take = [](HandShake& machine, From from, pid_t sender, std::string text,
+                         int fd = -1) {
+        sys::Packet packet;
+        packet.data = std::move(text);
+        packet.sender = sender;
+        if (fd >= 0) packet.fds.emplace_back(fd);
+        return machine.take(from, std::move(packet));
+    };
+    const auto known = [](pid_t, bool) { return any_fd(); };
+    for (const bool ends_first : {false, true}) {
+        // The launcher's channel may end before or after init is heard.
+        HandShake machine({.makes_world = true}, kLauncher, 0, known);
+        (void)take(machine, From::launcher, kLauncher, Parent::kPrepared);
+        if (ends_first) (void)machine.ended(From::launcher);
+        REQUIRE(
+            std::holds_alternative<launch::Born>(take(machine, From::newborn, kInit, "I").front()));
+        CHECK(take(machine, From::newborn, kInit, "T", ::posix_openpt(O_RDWR | O_NOCTTY)).empty());
+        if (!ends_first) (void)machine.ended(From::launcher);
+        auto ready = take(machine, From::newborn, kInit, "R");
+        REQUIRE(ready.size() == 1);
+        CHECK(std::get<launch::AtGate>(ready.front()).terminal.valid());
+    }
+    Parent early;
+    CHECK(early.init("R").heard().starts_with("failed: "));
 }
 
 TEST_CASE("each word counts once") {

@@ -77,6 +77,31 @@ TEST_CASE("limits go to the cgroup, what means no limit costs nothing") {
     CHECK_FALSE(none.limits.cpu_quota);
 }
 
+TEST_CASE("no process at all is a limit since 1.3, and no limit before") {
+    for (const char* version : {"1.3.0", "1.3.0-rc.1", "1.10.2"}) {
+        const auto patch = R"({"linux":{"resources":{"pids":{"limit":0}}},"ociVersion":")" +
+                           std::string{version} + "\"}";
+        CHECK(plan_of(config(patch)).limits.pids_max == 1);
+    }
+    for (const char* version : {"1.0.2-dev", "1.2.1"}) {
+        const auto patch = R"({"linux":{"resources":{"pids":{"limit":0}}},"ociVersion":")" +
+                           std::string{version} + "\"}";
+        CHECK_FALSE(plan_of(config(patch)).limits.pids_max);
+    }
+}
+
+TEST_CASE("network devices need a network namespace, and are not the API's") {
+    const auto with = [](const char* more) {
+        return config(std::string{R"({"linux":{"netDevices":{"eth1":{}})"} + more + "}}");
+    };
+    CHECK(pointer_of(with("")) == "/linux/netDevices");
+    auto by_spec = request();
+    by_spec.namespaces = NamespaceRule::spec;
+    CHECK(problems_of(with(""), by_spec).empty());
+    CHECK(pointer_of(with(R"(,"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"uts"}])"),
+                     by_spec) == "/linux/netDevices");
+}
+
 TEST_CASE("every limit of the specification reaches the cgroup") {
     const auto limits = plan_of(config(R"({"linux":{"resources":{
         "memory":{"kernelTCP":8192,"swappiness":0,"disableOOMKiller":true,"checkBeforeUpdate":true},

@@ -72,7 +72,7 @@ Error error_of(const std::function<void()>& action) {
 TEST_CASE("without a closID the class has the container's id and goes with it") {
     const Classes classes;
     const auto wanted = rdt("", "L3:0=f0", "MB:0=20");
-    const auto place = classes.resctrl().choose(wanted, "web", {});
+    const auto place = classes.resctrl().choose(wanted, "web");
     CHECK(place.group == classes.root() + "/web");
     CHECK(place.is_made);
     CHECK_FALSE(classes.has("/web"));  // an intent comes first
@@ -91,13 +91,13 @@ TEST_CASE("without a closID the class has the container's id and goes with it") 
     CHECK_NOTHROW(remove_own_class(place));
     // One of that name that is there is somebody's.
     classes.populate("/web");
-    CHECK(error_of([&] { (void)classes.resctrl().choose(wanted, "web", {}); }).code() ==
+    CHECK(error_of([&] { (void)classes.resctrl().choose(wanted, "web"); }).code() ==
           Code::already_exists);
 }
 
 TEST_CASE("a closID without a schema names a class that is there, and it stays") {
     const Classes classes;
-    const auto place = classes.resctrl().choose(rdt("gold"), "web", {});
+    const auto place = classes.resctrl().choose(rdt("gold"), "web");
     CHECK(place.group == classes.root() + "/gold");
     CHECK_FALSE(place.is_made);
     const auto before = classes.read("/gold/schemata");
@@ -107,7 +107,7 @@ TEST_CASE("a closID without a schema names a class that is there, and it stays")
     classes.forget_files("/gold");
     remove_own_class(place);
     CHECK(classes.has("/gold"));
-    const auto error = error_of([&] { (void)classes.resctrl().choose(rdt("tin"), "web", {}); });
+    const auto error = error_of([&] { (void)classes.resctrl().choose(rdt("tin"), "web"); });
     CHECK(error.code() == Code::failed_precondition);
     CHECK(error.detail().find("/tin") != std::string::npos);
     CHECK_FALSE(error.fix().empty());
@@ -115,24 +115,56 @@ TEST_CASE("a closID without a schema names a class that is there, and it stays")
 
 TEST_CASE("a closID with a schema is made, or must have that share") {
     const Classes classes;
-    CHECK(classes.resctrl().choose(rdt("tin", "L3:0=1"), "web", {}).is_made);
+    CHECK(classes.resctrl().choose(rdt("tin", "L3:0=1"), "web").is_made);
     for (const char* same : {"L3:0=f0;1=f", "L3:1=0f", "L3: 0 = 0F0"})
-        CHECK_FALSE(classes.resctrl().choose(rdt("gold", same, "MB:1=70"), "web", {}).is_made);
+        CHECK_FALSE(classes.resctrl().choose(rdt("gold", same, "MB:1=70"), "web").is_made);
     for (const auto& other : {rdt("gold", "L3:0=f1"), rdt("gold", "", "MB:0=30"),
                               rdt("gold", "L3:2=f0"), rdt("gold", "L3:0=")}) {
-        const auto error = error_of([&] { (void)classes.resctrl().choose(other, "web", {}); });
+        const auto error = error_of([&] { (void)classes.resctrl().choose(other, "web"); });
         CHECK(error.code() == Code::failed_precondition);
         CHECK(error.causes().front().find("L3:0=0f0") != std::string::npos);
     }
-    // Made for another container of ours: it is both's, and the last one to go removes it.
-    CHECK(classes.resctrl().choose(rdt("gold"), "web", {classes.root() + "/gold"}).is_made);
 }
 
-TEST_CASE("both schemas are written together, bandwidth from its own alone") {
+TEST_CASE("both schemas are written together, bandwidth from its own alone, schemata last") {
     CHECK(schemata_of(rdt("", "L3:0=f\nMB:0=10\nL3:1=f", "MB:0=20")) == "L3:0=f\nL3:1=f\nMB:0=20");
+    auto wanted = rdt("", "L3:0=f", "MB:0=20");
+    wanted.schemata = {"L2:0=1", "MB:0=30"};
+    CHECK(schemata_of(wanted) == "L3:0=f\nMB:0=20\nL2:0=1\nMB:0=30");
+    wanted = rdt("");
+    wanted.schemata = {"L3:0=1"};
+    CHECK(schemata_of(wanted) == "L3:0=1");
     CHECK(schemata_of(rdt("", "", "MB:0=20")) == "MB:0=20");
     CHECK(schemata_of(rdt("", "L3:0=f")) == "L3:0=f");
     CHECK(schemata_of(rdt("x")).empty());
+}
+
+TEST_CASE("the root's own class is joined by a slash, and never made or removed") {
+    const Classes classes;
+    auto wanted = rdt("/");
+    wanted.enable_monitoring = true;
+    const auto place = classes.resctrl().choose(wanted, "web");
+    CHECK(place.group == classes.root());
+    CHECK(place.monitor == classes.root() + "/mon_groups/web");
+    CHECK_FALSE(place.is_made);
+    classes.resctrl().make(place);
+    join_class({place.group, "", false}, 4711);
+    CHECK(classes.read("/tasks") == "4711");
+}
+
+TEST_CASE("schemata alone make a class, as the older fields do") {
+    const Classes classes;
+    auto wanted = rdt("tin");
+    wanted.schemata = {"L3:0=1"};
+    const auto place = classes.resctrl().choose(wanted, "web");
+    CHECK(place.is_made);
+    classes.resctrl().make(place);
+    classes.populate("/tin");
+    classes.resctrl().configure(place, wanted);
+    CHECK(classes.read("/tin/schemata").starts_with("L3:0=1\n"));
+    wanted.schemata = {"L9:0=1"};
+    CHECK(error_of([&] { (void)classes.resctrl().choose(wanted, "web"); }).code() ==
+          Code::unsupported_by_host);
 }
 
 TEST_CASE("a class in which a process lives is left alone") {
@@ -157,7 +189,7 @@ TEST_CASE("counters are a group of the container's own in the class") {
     const Classes classes;
     auto wanted = rdt("gold");
     wanted.enable_cmt = true;
-    const auto place = classes.resctrl().choose(wanted, "web", {});
+    const auto place = classes.resctrl().choose(wanted, "web");
     CHECK(place.monitor == classes.root() + "/gold/mon_groups/web");
     classes.resctrl().configure(place, wanted);
     classes.add("/gold/mon_groups/web/tasks", "");
@@ -169,18 +201,25 @@ TEST_CASE("counters are a group of the container's own in the class") {
     CHECK_FALSE(classes.has("/gold/mon_groups/web"));
     CHECK(classes.has("/gold/mon_groups/other"));
     classes.add("/info/L3_MON/mon_features", "mbm_total_bytes\n");
-    const auto error = error_of([&] { (void)classes.resctrl().choose(wanted, "web", {}); });
+    const auto error = error_of([&] { (void)classes.resctrl().choose(wanted, "web"); });
     CHECK(error.code() == Code::unsupported_by_host);
     CHECK(error.detail().find("enableCMT") != std::string::npos);
     wanted.enable_cmt = false;
     wanted.enable_mbm = true;
-    CHECK_NOTHROW(classes.resctrl().choose(wanted, "web", {}));
+    CHECK_NOTHROW(classes.resctrl().choose(wanted, "web"));
+    wanted.enable_mbm = false;
+    wanted.enable_monitoring = true;
+    CHECK(classes.resctrl().choose(wanted, "web").monitor ==
+          classes.root() + "/gold/mon_groups/web");
+    classes.add("/info/L3_MON/mon_features", "\n");
+    CHECK(error_of([&] { (void)classes.resctrl().choose(wanted, "web"); })
+              .detail()
+              .find("enableMonitoring") != std::string::npos);
 }
 
 TEST_CASE("what the processor does not allot is named, and the kernel's own words are told") {
     const Classes classes;
-    const auto error =
-        error_of([&] { (void)classes.resctrl().choose(rdt("", "L2:0=f"), "web", {}); });
+    const auto error = error_of([&] { (void)classes.resctrl().choose(rdt("", "L2:0=f"), "web"); });
     CHECK(error.code() == Code::unsupported_by_host);
     CHECK(error.detail().find("no L2") != std::string::npos);
     classes.add("/info/last_cmd_status", "mask f1 has non-consecutive 1-bits\n");

@@ -79,6 +79,37 @@ TEST_CASE("a fault in devices, paths and kernel settings is found at its place")
         {"/linux/intelRdt/memBwSchema", R"("L3:0=f")", "/linux/intelRdt/memBwSchema", "MB:"},
         {"/linux/intelRdt/memBwSchema", R"("MB:0=2\nx")", "/linux/intelRdt/memBwSchema", "MB:"},
         {"/linux/intelRdt/enableCMT", "1", "/linux/intelRdt/enableCMT", "true or false"},
+        {"/linux/intelRdt/enableMonitoring", "1", "/linux/intelRdt/enableMonitoring",
+         "true or false"},
+        {"/linux/intelRdt/schemata", R"("L3:0=f")", "/linux/intelRdt/schemata", "array"},
+        {"/linux/intelRdt/schemata", R"(["L3:0=f\nMB:0=1"])", "/linux/intelRdt/schemata/0",
+         "one line"},
+    };
+    check(kCases);
+}
+
+TEST_CASE("a fault in a network device or the memory policy is found at its place") {
+    constexpr BadCase kCases[]{
+        {"/linux/netDevices", R"(["eth1"])", "/linux/netDevices", "object"},
+        {"/linux/netDevices", R"({"eth1": "eth0"})", "/linux/netDevices/eth1", "object"},
+        {"/linux/netDevices", R"({"a b": {}})", "/linux/netDevices/a b", "name of a network"},
+        {"/linux/netDevices", R"({"sixteen_bytes_16": {}})", "/linux/netDevices/sixteen_bytes_16",
+         "15 bytes"},
+        {"/linux/netDevices", R"({"eth1": {"name": "a:b"}})", "/linux/netDevices/eth1/name",
+         "name of a network"},
+        {"/linux/netDevices", R"({"eth1": {"name": ".."}})", "/linux/netDevices/eth1/name",
+         "name of a network"},
+        {"/linux/netDevices", R"({"eth1": {"name": "x"}, "eth2": {"name": "x"}})",
+         "/linux/netDevices/eth2/name", "twice"},
+        {"/linux/netDevices", R"({"eth1": {"name": "eth2"}, "eth2": {}})",
+         "/linux/netDevices/eth2/name", "twice"},
+        {"/linux/memoryPolicy", R"({"nodes": "0"})", "/linux/memoryPolicy/mode", "missing"},
+        {"/linux/memoryPolicy", R"({"mode": "MPOL_BINT", "nodes": "0"})",
+         "/linux/memoryPolicy/mode", "'MPOL_BIND'"},
+        {"/linux/memoryPolicy", R"({"mode": "MPOL_BIND", "nodes": "0-"})",
+         "/linux/memoryPolicy/nodes", "list"},
+        {"/linux/memoryPolicy", R"({"mode": "MPOL_BIND", "flags": ["MPOL_F_STATIC"]})",
+         "/linux/memoryPolicy/flags/0", "unknown memory policy flag"},
     };
     check(kCases);
 }
