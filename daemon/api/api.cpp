@@ -84,6 +84,12 @@ Api::Api(Engine& engine) : engine_(engine), proc_(sys::open_proc().or_throw("ope
 std::optional<Error> Api::refuse(const Peer& peer) const {
     if (peer.pid == 0) return std::nullopt;  // from outside our PID namespace, so not below us
     const std::string group = cgroup::identity_of(engine_.cgroup_host(), proc_, peer.pid);
+    if (group.empty())
+        return Error(Code::permission_denied,
+                     fmt::format("process {}, which has connected, has ended: nobody can tell "
+                                 "whether it was in a container of Covey",
+                                 peer.pid))
+            .with_fix("stay until the answer has come");
     const auto sandboxes = engine_.sandboxes();
     const bool inside =
         std::any_of(sandboxes.begin(), sandboxes.end(), [&group](const SandboxView& sandbox) {

@@ -50,20 +50,25 @@ class Search {
     }
 
   private:
-    /// The id, when what the process has as its state folder is one of ours.
-    std::optional<std::string> id_of(pid_t pid) const {
-        const auto folder = fmt::format("{}/fd/{}", pid, core::kShimFolderFd);
-        const auto link = sys::readlink_at(proc_, folder);
+    static std::string folder_of(pid_t pid) {
+        return fmt::format("{}/fd/{}", pid, core::kShimFolderFd);
+    }
+
+    /// The id, when what the process has as its state folder is called as ours are. The name is as
+    /// in its own mounts: no proof.
+    std::optional<std::string> named_id(pid_t pid) const {
+        const auto link = sys::readlink_at(proc_, folder_of(pid));
         if (!link || !link.value().starts_with(sandboxes_)) return {};
         auto id = link.value().substr(sandboxes_.size());
         if (id.ends_with(kDeleted)) id.resize(id.size() - kDeleted.size());
-        if (!is_valid_id(id)) return {};
-        const auto held = sys::open_at(proc_, folder, O_PATH);
-        if (!held) return {};
+        return is_valid_id(id) ? std::optional{id} : std::nullopt;
+    }
+
+    bool holds_own_folder(pid_t pid) const {
+        const auto held = sys::open_at(proc_, folder_of(pid), O_PATH);
+        if (!held) return false;
         const auto status = sys::stat_fd(held.value());
-        const bool is_ours =
-            status && S_ISDIR(status.value().st_mode) && status.value().st_dev == device_;
-        return is_ours ? std::optional{id} : std::nullopt;
+        return status && S_ISDIR(status.value().st_mode) && status.value().st_dev == device_;
     }
 
     bool is_host_root(pid_t pid) const {
@@ -78,8 +83,9 @@ class Search {
     }
 
     std::optional<FoundShim> look_at(pid_t pid) const {
-        auto id = id_of(pid);
-        if (!id || !is_host_root(pid)) return {};
+        auto id = named_id(pid);
+        // First of all: a file system of somebody else's may never answer what is asked next.
+        if (!id || !is_host_root(pid) || !holds_own_folder(pid)) return {};
         const auto listener =
             sys::open_at(proc_, fmt::format("{}/fd/{}", pid, core::kShimListenFd), O_PATH);
         const auto kind = listener ? sys::stat_fd(listener.value()) : Errno{listener.error()};

@@ -45,6 +45,7 @@ SocketFile::SocketFile(const std::string& path, std::optional<gid_t> group) : pa
     // The umask keeps everybody else out until the group and the mode are set.
     listener_ = sys::stream_listen_at(folder_, name_).or_throw("listen on", path);
     sys::set_nonblocking(listener_, true).or_throw("listen on", path);
+    (void)sys::refuse_descriptors(listener_);  // before Linux 6.16 they are closed, unread
     if (::fchownat(folder_.get(), name_.c_str(), static_cast<uid_t>(-1),
                    group.value_or(static_cast<gid_t>(-1)), 0) < 0)
         throw Error::from_errno(errno, "give to the group covey", path);

@@ -219,6 +219,14 @@ Result<void> pass_credentials(FdRef socket) {
     return {};
 }
 
+Result<void> refuse_descriptors(FdRef socket) {
+    constexpr int kPassRights = 83;  // SO_PASSRIGHTS; not in this libc's headers
+    const int off = 0;
+    if (::setsockopt(socket.get(), SOL_SOCKET, kPassRights, &off, sizeof off) < 0)
+        return last_errno();
+    return {};
+}
+
 Result<Packet> receive_packet(FdRef socket, std::size_t limit) {
     // One look at the size first: a reader in a small program shall not hold a large buffer for
     // ever.

@@ -57,6 +57,11 @@ Result<UniqueFd> accept(FdRef listener);
 Result<void> send_packet(FdRef socket, std::string_view data, std::span<const FdRef> fds = {});
 /// Whatever comes from now on names its sender (SO_PASSCRED, unix(7)).
 Result<void> pass_credentials(FdRef socket);
+/// Whoever sends descriptors to it from now on is refused (SO_PASSRIGHTS, Linux 6.16): a reader
+/// that has no use for them must close them, and closing takes as long as their maker likes
+/// (SO_LINGER, a FUSE). An older kernel knows no such thing (ENOPROTOOPT). Of a listener: its
+/// connections too.
+Result<void> refuse_descriptors(FdRef socket);
 /// One message. An empty `data` with no fds is the end of the stream (or an empty packet: see
 /// Packet::sender). A truncated message is EMSGSIZE.
 Result<Packet> receive_packet(FdRef socket, std::size_t limit = kLargestPacket);

@@ -35,6 +35,9 @@ Launching::Launching(Owner& owner, Reaper& reaper, Order order, Callbacks callba
       ooms_before_(order.ooms_before),
       limit_(order.limit),
       awaits_launcher_(!launcher_) {
+    // No terminal and no listener can be due: then there is nothing to be closed by this loop.
+    if (!order.expect.makes_world && !order.expect.listener)
+        (void)sys::refuse_descriptors(channels_.newborn);
     launchers_words_ = owner_.watch(channels_.launcher, EPOLLIN, [this] { drain(); });
     newborns_words_ = owner_.watch(channels_.newborn, EPOLLIN, [this] { drain(); });
     if (launcher_)

@@ -1,10 +1,13 @@
 """What coveyd says of itself, and how it begins and ends."""
+import array
+import contextlib
 import ctypes
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -60,6 +63,37 @@ class BeginningAndEnd(CoveyTest):
     def test_the_socket_is_for_root_and_the_group_only(self):
         mode = os.stat(self.daemon.socket).st_mode & 0o777
         self.assertEqual(mode, 0o660)
+
+    def test_descriptors_are_refused(self):
+        """What it would have to close may take long to close (SO_LINGER, a FUSE)."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.daemon.socket)
+            try:
+                client.sendmsg([b"G"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+                release = tuple(int(number) for number in os.uname().release.split(".")[:2])
+                self.assertLess(release, (6, 16), "Linux 6.16 has SO_PASSRIGHTS")
+            except PermissionError:
+                pass
+        self.assertEqual(self.client.get("/v1/healthz").status, 200)
+
+    def test_whoever_connects_and_ends_is_nobody(self):
+        """Won: a container that has the socket connected by a child that ended, and was in no group."""
+        with socket.socket(socket.AF_UNIX) as client:
+            # Not looked at before it has ended.
+            self.daemon.process.send_signal(signal.SIGSTOP)
+            child = os.fork()
+            if child == 0:
+                client.connect(self.daemon.socket)
+                os._exit(0)
+            os.waitpid(child, 0)
+            self.daemon.process.send_signal(signal.SIGCONT)
+            client.settimeout(10)
+            with contextlib.suppress(BrokenPipeError):  # it has been answered and closed
+                client.sendall(b"GET /v1/version HTTP/1.1\r\nHost: covey\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while piece := client.recv(65536):
+                answer += piece
+        self.assertIn(b" 403 ", answer.split(b"\r\n")[0], answer)
 
     def test_a_second_daemon_on_the_same_state_folder_is_refused(self):
         status, text = self.run_second(self.daemon.root, str(self.folder / "other.sock"))

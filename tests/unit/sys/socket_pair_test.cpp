@@ -2,6 +2,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -42,4 +46,19 @@ TEST_CASE("whoever holds an end of a pair finds nobody who made it") {
     REQUIRE(packet);
     CHECK(packet.value().data == "word");
     CHECK(::fcntl(one.value().parent.get(), F_GETFD) == FD_CLOEXEC);
+}
+
+TEST_CASE("descriptors that nobody has a use for are refused at their sender") {
+    auto pair = sys::seqpacket_pair().or_throw("socketpair");
+    const auto refused = sys::refuse_descriptors(pair.parent);
+    if (!refused && refused.error() == ENOPROTOOPT) {
+        std::puts("SKIP: SO_PASSRIGHTS needs Linux 6.16");
+        return;
+    }
+    const std::array fds{pair.child.ref()};
+    const auto sent = sys::send_packet(pair.child, "words", fds);
+    REQUIRE_FALSE(sent);
+    CHECK(sent.error() == EPERM);
+    REQUIRE(sys::send_packet(pair.child, "words"));
+    CHECK(sys::receive_packet(pair.parent).value().data == "words");
 }
