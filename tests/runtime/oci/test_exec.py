@@ -235,6 +235,7 @@ class Exec(OciTest):
         self.assertEqual(self.wait_exit(pid), 0)
         os.close(master)
 
+    @only_covey("runc gives the same, and wants a terminal of the caller's for it")
     def test_what_is_captured_of_a_terminal_ends_its_lines_as_they_were_written(self):
         """As with runc; crun 1.8 gives \\r\\n."""
         for words in (["exec", "-t", self.one, "probe", "echo", "a", "--", "echo", "b"],):

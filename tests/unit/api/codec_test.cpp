@@ -217,10 +217,17 @@ TEST_CASE("signals come as names and numbers") {
     CHECK(decode_kill("c", R"({"signal": "HUP"})").signal == 1);
     CHECK(decode_kill("c", R"({"signal": 9, "all": true})").signal == 9);
     CHECK(decode_kill("c", "").signal == 15);
-    for (const std::string value : {"0", "65", "\"\"", "\"SIGHOP\"", "1.0", "true", "-1"})
-        CHECK(refused([&value] {
-                  return decode_kill("c", "{\"signal\": " + value + "}");
-              }).code() == Code::invalid_argument);
+    // kill(2): is it there?
+    for (const char* none : {"0", "\"0\""})
+        CHECK(decode_kill("c", R"({"signal": )" + std::string{none} + "}").signal == 0);
+    for (const std::string value : {"65", "\"65\"", "\"\"", "\"SIGHOP\"", "1.0", "true", "-1"}) {
+        const auto error =
+            refused([&value] { return decode_kill("c", "{\"signal\": " + value + "}"); });
+        CHECK(error.code() == Code::invalid_argument);
+        // No name is near a number.
+        CHECK((std::string{error.what()}.find("did you mean") != std::string::npos) ==
+              (value == "\"SIGHOP\""));
+    }
     CHECK(decode_stop("c", R"({"timeout": 0.5})").timeout.count() == 500);
 }
 
