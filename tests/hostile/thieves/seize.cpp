@@ -21,7 +21,7 @@ std::string user_namespace(const std::string& who) {
     return got > 0 ? name : "";
 }
 
-bool is_privileged(pid_t pid) {
+bool is_unhampered(pid_t pid) {
     const auto status = slurp("/proc/" + std::to_string(pid) + "/status");
     const auto at = status.find("CapEff:");
     if (at == std::string::npos) return false;
@@ -33,7 +33,7 @@ bool is_privileged(pid_t pid) {
 
 /// Whoever may trace runs, and one with all privileges is there.
 void meet(pid_t pid, std::set<pid_t>& told) {
-    if (!is_privileged(pid) || !told.insert(pid).second) return;
+    if (!is_unhampered(pid) || !told.insert(pid).second) return;
     const bool seized = ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
     say("WON sight of " + std::to_string(pid) + " " + name_of(pid) +
         (seized ? ", seized" : ": " + errno_name()));
