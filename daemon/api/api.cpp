@@ -47,7 +47,7 @@ asio::awaitable<Response> answer_call(Call& call) {
         case Operation::list_processes:
         case Operation::find_process:
         case Operation::list_access:
-            co_return answer_process_call(call);
+            co_return co_await answer_process_call(call);
         case Operation::list_containers:
         case Operation::put_container:
         case Operation::get_container:

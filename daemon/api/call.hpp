@@ -27,7 +27,7 @@ struct Call {
 // What answers an operation. Throws covey::Error, ClientGone.
 boost::asio::awaitable<Response> answer_sandbox_call(Call& call);    // sandbox_routes.cpp
 boost::asio::awaitable<Response> answer_container_call(Call& call);  // container_routes.cpp
-[[nodiscard]] Response answer_process_call(const Call& call);        // process_routes.cpp
+boost::asio::awaitable<Response> answer_process_call(Call& call);    // process_routes.cpp
 [[nodiscard]] Response answer_daemon_call(const Call& call);         // daemon_routes.cpp
 // Streams send their own answer.
 boost::asio::awaitable<void> stream_exec(Call& call);    // exec_stream.cpp

@@ -9,8 +9,12 @@
 #include <array>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 namespace covey::daemon {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::array<std::string_view, 4> kFindParameters{"pid", "podPid", "pidfdInode", "sandbox"};
@@ -22,7 +26,7 @@ std::optional<pid_t> pid_in(const Query& query, std::string_view name) {
     return static_cast<pid_t>(*number);
 }
 
-Response find(const Call& call) {
+asio::awaitable<Response> find(const Call& call) {
     const Query query{call.target.query, kFindParameters};
     const ProcessQuery wish{
         pid_in(query, "pid"), pid_in(query, "podPid"),
@@ -36,7 +40,8 @@ Response find(const Call& call) {
     if (wish.pod_pid && !wish.sandbox)
         throw Error(Code::invalid_argument, "podPid is a number in a sandbox: which one?")
             .with_fix("add &sandbox=ID");
-    return process_response(call.engine.find_process(wish));
+    const auto found = co_await call.engine.find_process(wish);
+    co_return process_response(found);
 }
 
 Response access(const Call& call) {
@@ -49,13 +54,15 @@ Response access(const Call& call) {
 
 }  // namespace
 
-Response answer_process_call(const Call& call) {
+asio::awaitable<Response> answer_process_call(Call& call) {
     const Operation operation = call.match.route->operation;
-    if (operation == Operation::find_process) return find(call);
+    if (operation == Operation::find_process) co_return co_await find(call);
     require_valid_id(call.id(), "sandbox id");
-    if (operation == Operation::list_access) return access(call);
+    if (operation == Operation::list_access) co_return access(call);
     require_no_query(call.target.query);
-    return process_response(call.engine.processes(call.id()));
+    auto id = call.id();
+    const auto processes = co_await call.engine.processes(std::move(id));
+    co_return process_response(processes);
 }
 
 }  // namespace covey::daemon

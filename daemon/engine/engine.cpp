@@ -54,16 +54,12 @@ std::vector<SandboxView> Engine::sandboxes() const {
     return views;
 }
 
-std::vector<core::PodProcess> Engine::processes(const std::string& sandbox) const {
-    const auto entry = state_->registry.sandbox(sandbox);
-    if (entry->cgroup().empty()) return {};
-    const auto pid = entry->facts.namespaces.find("pid");
-    const auto inode = pid == entry->facts.namespaces.end() ? 0 : pid->second.inode;
-    return core::list_pod_processes(state_->surroundings->host(), entry->cgroup(), inode);
+asio::awaitable<std::vector<core::PodProcess>> Engine::processes(std::string sandbox) {
+    return run_to_end(state_->executor, list_processes(state_, std::move(sandbox)));
 }
 
-ProcessView Engine::find_process(const ProcessQuery& query) const {
-    return daemon::find_process(*state_, query);
+asio::awaitable<ProcessView> Engine::find_process(ProcessQuery query) {
+    return run_to_end(state_->executor, daemon::find_process(state_, std::move(query)));
 }
 
 std::vector<AccessView> Engine::access(const std::string& sandbox,

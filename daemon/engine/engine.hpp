@@ -93,11 +93,11 @@ class Engine {
     boost::asio::awaitable<void> delete_sandbox(std::string id, bool force);
     [[nodiscard]] SandboxView sandbox(const std::string& id) const;
     [[nodiscard]] std::vector<SandboxView> sandboxes() const;
-    [[nodiscard]] std::vector<core::PodProcess> processes(const std::string& sandbox) const;
+    boost::asio::awaitable<std::vector<core::PodProcess>> processes(std::string sandbox);
     /// Whose process it is, also of an engine's container. Throws not_found when there is none, or
     /// it is nobody's (or not of the sandbox that the query names); invalid_argument for a thread;
     /// unsupported_by_host for an inode where the kernel has no pidfs.
-    [[nodiscard]] ProcessView find_process(const ProcessQuery& query) const;
+    boost::asio::awaitable<ProcessView> find_process(ProcessQuery query);
     /// For each ordered pair of running containers, and for pause as the target. `from` and `to`
     /// empty: all. Throws not_found, failed_precondition when one that was named does not run.
     [[nodiscard]] std::vector<AccessView> access(const std::string& sandbox,

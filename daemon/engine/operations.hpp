@@ -36,7 +36,10 @@ boost::asio::awaitable<std::optional<core::ExitRecord>> wait_container(
 boost::asio::awaitable<std::unique_ptr<ExecSession>> exec(StatePtr state, ExecAction action);
 boost::asio::awaitable<void> recover(StatePtr state);
 
-[[nodiscard]] ProcessView find_process(const EngineState& state, const ProcessQuery& query);
+/// Read in a thread, one list of a pod at a time: what is in it is its tenants' choice.
+boost::asio::awaitable<std::vector<core::PodProcess>> list_processes(StatePtr state,
+                                                                     std::string sandbox);
+boost::asio::awaitable<ProcessView> find_process(StatePtr state, ProcessQuery query);
 /// To one process, and only if it is the container's. Throws not_found otherwise.
 void signal_process(const EngineState& state, const std::string& container, pid_t pid, int signal);
 [[nodiscard]] std::vector<AccessView> access_in(const EngineState& state, const std::string& id,

@@ -1,6 +1,7 @@
 #include "cgroup/detect.hpp"
 
 #include "base/text.hpp"
+#include "cgroup/residents.hpp"
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
@@ -153,6 +154,23 @@ Host detect_with(const std::string& root, const FilesystemType& type_of) {
         nothing_usable("cgroup v1 without its freezer hierarchy, and no v2 tree");
     host.identity_root = subtree_of(freezer->second);
     return host;
+}
+
+bool has_nsdelegate(std::string_view mountinfo) {
+    for (const auto line : split(mountinfo, '\n')) {
+        const auto mount = parse_line(line);
+        if (!mount || mount->type != "cgroup2") continue;
+        // An option of the tree, which every mount of it shows.
+        const auto options = split(mount->super_options, ',');
+        return std::find(options.begin(), options.end(), "nsdelegate") != options.end();
+    }
+    return false;
+}
+
+bool lets_others_be_moved(const Host& host) {
+    if (host.unified.empty()) return true;
+    return !has_nsdelegate(sys::read_file("/proc/self/mountinfo", kMountinfoLimit)
+                               .or_throw("read", "/proc/self/mountinfo"));
 }
 
 Host detect(const std::string& root) {

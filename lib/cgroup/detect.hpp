@@ -12,5 +12,7 @@ namespace covey::cgroup {
 using FilesystemType = std::function<std::uint64_t(const std::string& path)>;
 
 [[nodiscard]] Host detect_with(const std::string& root, const FilesystemType& type_of);
+/// The logic of lets_others_be_moved() (residents.hpp).
+[[nodiscard]] bool has_nsdelegate(std::string_view mountinfo);
 
 }  // namespace covey::cgroup

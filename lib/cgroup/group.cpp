@@ -80,8 +80,7 @@ const std::string& Host::identity_mount() const {
 
 Group::Group(const Host& host, Placement placement, UniqueFd identity)
     : host_(&host), placement_(std::move(placement)), identity_(std::move(identity)) {
-    if (host.unified.empty()) return;
-    if (auto opened = open_group(host.unified, seat_below(placement_.path)))
+    if (auto opened = open_group(host.identity_mount(), seat_below(placement_.path)))
         seat_ = std::move(opened).value();
 }
 

@@ -4,6 +4,7 @@
 // is left is signalled by pidfd, thread group by thread group, until nobody new is found.
 #include "cgroup/cgroup.hpp"
 #include "cgroup/freezer_v1.hpp"
+#include "cgroup/members.hpp"
 #include "cgroup/tree.hpp"
 #include "cgroup/turns.hpp"
 #include "covey/error.hpp"
@@ -36,6 +37,18 @@ void write_kill(FdRef group, const std::string& dir) {
     killed.or_throw("kill cgroup", dir);
 }
 
+/// A pod's group, or a container's: no engine's slice.
+bool is_coveys(std::string_view path) {
+    return path.ends_with(".pod") || is_containers(path);
+}
+
+Placement above(const Placement& group) {
+    Placement parent{std::string{parent_path(group.path)}};
+    for (const auto& [mount, path] : group.v1_paths)
+        parent.v1_paths.emplace(mount, parent_path(path));
+    return parent;
+}
+
 bool is_empty_v2(FdRef group) {
     const auto events = read_control(group, "cgroup.events");
     return !events || keyed_number(*events, "populated") == 0U;
@@ -43,14 +56,18 @@ bool is_empty_v2(FdRef group) {
 
 }  // namespace
 
-Killing::Killing(const Host& host, Placement group) : host_(host), group_(std::move(group)) {
-    const auto above = parent_path(group_.path);
+Killing::Killing(const Host& host, Placement group, Spares spares)
+    : host_(host), group_(std::move(group)), spares_(std::move(spares)) {
     // A neighbour in the same PID namespace may have pulled one of ours into a freezer of its.
-    if (above.ends_with(".pod")) around_.emplace(std::string{above});
+    if (spares_ || parent_path(group_.path).ends_with(".pod")) around_ = above(group_);
 }
 
-Killing::Killing(const Host& host, Placement group, Placement container)
-    : host_(host), group_(std::move(group)), container_(std::move(container)), around_(container_) {
+Killing::Killing(const Host& host, Placement group, Placement container, Spares spares)
+    : host_(host),
+      group_(std::move(group)),
+      container_(std::move(container)),
+      spares_(std::move(spares)),
+      around_(container_) {
 }
 
 Killing::~Killing() {
@@ -96,16 +113,27 @@ bool Killing::go_on(TurnClock::time_point until) {
 void Killing::open() {
     auto opened = open_group(host_.identity_mount(), group_.path);
     step_ = Step::end;
-    if (!opened && is_gone(opened.error())) return;
+    if (!opened && is_gone(opened.error())) {
+        if (everywhere_) step_ = Step::begin;
+        return;
+    }
     identity_ = std::move(opened).or_throw("open cgroup", host_.identity_mount() + group_.path);
     step_ = Step::begin;
 }
 
 void Killing::begin_round() {
     step_ = Step::end;
-    if (round_ == kMostRounds || (!is_v1() && is_empty_v2(identity_))) return;
+    const bool is_empty = !identity_ || (!is_v1() && is_empty_v2(identity_));
+    if (round_ == kMostRounds || (is_empty && !everywhere_)) return;
     known_ = found_.size();
     step_ = Step::signal;
+    mounts_.clear();
+    if (everywhere_)
+        for (const auto& [controller, mount] : host_.v1)
+            mounts_.push_back(mount);
+    std::erase(mounts_, host_.identity_mount());
+    if (!identity_) return;
+    mounts_.push_back(host_.identity_mount());
     if (is_v1()) {
         // Who stands still does not fork: half frozen is good enough for one round, and what
         // escapes meets the next. Below a frozen group they die when that goes on.
@@ -113,7 +141,10 @@ void Killing::begin_round() {
         if (is_frozen_) (void)sys::write_existing_at(identity_, "freezer.state", "FROZEN");
         return;
     }
-    write_kill(identity_, host_.unified + group_.path);
+    if (spares_)
+        (void)sys::write_existing_at(identity_, "cgroup.freeze", "1");
+    else
+        write_kill(identity_, host_.unified + group_.path);
     if (container_ || round_ > 0) return;
     if (const auto freezer = foreign_freezer(host_, group_)) thaw_all(freezer, Step::signal);
 }
@@ -135,16 +166,36 @@ bool Killing::thaw(TurnClock::time_point until) {
 }
 
 bool Killing::signal(TurnClock::time_point until) {
-    const auto thaws = !is_v1() && round_ > 0 ? Signalling::Thaw::yes : Signalling::Thaw::no;
-    if (!signalling_) signalling_.emplace(identity_, SIGKILL, thaws);
-    if (!signalling_->turn(until)) return false;
-    found_.insert(signalling_->told().begin(), signalling_->told().end());
-    signalling_.reset();
+    while (signalling_ || begin_next()) {
+        if (!signalling_->turn(until)) return false;
+        found_.insert(signalling_->told().begin(), signalling_->told().end());
+        signalling_.reset();
+    }
     step_ = Step::look_around;
     if (std::exchange(is_frozen_, false)) thaw_all(identity_, Step::look_around);
     if (around_ && !is_v1() && host_.v1.contains("freezer"))
         left_.assign(found_.begin(), found_.end());
     return true;
+}
+
+/// False: it has been signalled in all hierarchies.
+bool Killing::begin_next() {
+    using Thaw = Signalling::Thaw;
+    while (!mounts_.empty()) {
+        const auto mount = std::move(mounts_.back());
+        mounts_.pop_back();
+        if (mount == host_.identity_mount()) {
+            const bool thaws = !is_v1() && round_ > 0;
+            signalling_.emplace(identity_, SIGKILL,
+                                thaws ? (spares_ ? Thaw::below : Thaw::yes) : Thaw::no, spares_);
+            return true;
+        }
+        const auto group = open_group(mount, group_.in(mount));
+        if (!group) continue;  // it may have none there
+        signalling_.emplace(group.value(), SIGKILL, Thaw::no, spares_);
+        return true;
+    }
+    return false;
 }
 
 /// A v1 freezer holds even SIGKILL. Every group from where one of the processes is up to `around_`:
@@ -171,15 +222,19 @@ bool Killing::thaw_way_of(pid_t pid) {
     const auto proc = sys::open_proc().or_throw("open", "/proc");
     const auto text = sys::read_file_at(proc, fmt::format("{}/cgroup", pid), 1U << 16U);
     const auto own = text ? cgroup_of(text.value(), "freezer") : std::nullopt;
-    if (text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold)) {
+    const bool is_cut = text.error() == ENAMETOOLONG || (own && own->size() >= kLongestTold);
+    if (is_cut && is_coveys(around_->path)) {
         const auto all = foreign_freezer(host_, *around_);
         if (all) thaw_all(all, Step::look_around);
         return !all;
     }
     if (!own) return true;
     const auto path = below_root(*own, root == host_.v1_roots.end() ? "" : root->second);
-    for (std::string_view at = path; is_in_group(at, around_->in(mount)); at = parent_path(at))
+    const auto& top = around_->in(mount);
+    for (std::string_view at = path; is_in_group(at, top); at = parent_path(at)) {
+        if (at == top && !is_coveys(top)) break;  // what holds others too is its maker's
         if (const auto group = open_group(mount, at)) thaw_v1(group.value());
+    }
     return true;
 }
 
@@ -189,9 +244,11 @@ void Killing::give_up() noexcept {
     step_ = Step::open;
     identity_.reset();
     round_ = 0;
+    known_ = 0;
     found_.clear();
     freezers_.reset();
     signalling_.reset();
+    mounts_.clear();
     left_.clear();
 }
 
@@ -222,12 +279,7 @@ void Group::end(milliseconds limit) const {
         }
     };
     for (kill_some(); !wait_empty(kAgain); kill_some())
-        if (TurnClock::now() >= deadline)
-            throw Error(Code::timeout, fmt::format("cgroup {} is not empty {} ms after SIGKILL: {}",
-                                                   path(), limit.count(), survivors()))
-                .with_fix(
-                    "a process in state D waits in the kernel, often for a mount: try again when "
-                    "what it waits for answers");
+        if (TurnClock::now() >= deadline) throw not_empty(*this, limit);
 }
 
 }  // namespace covey::cgroup

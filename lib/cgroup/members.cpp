@@ -58,12 +58,12 @@ using Opened = std::vector<std::pair<pid_t, UniqueFd>>;
 
 /// Of the first `kAtOnce` that are not in `told`, which they come into; who has ended by now is
 /// passed over. Adds nobody when there are no descriptors.
-Opened open_some(const std::vector<pid_t>& pids, std::set<pid_t>& told) {
+Opened open_some(const std::vector<pid_t>& pids, std::set<pid_t>& told, const Spares& spares) {
     Opened opened;
     std::size_t looked_at = 0;
     for (const pid_t pid : pids) {
         if (looked_at == kAtOnce) break;
-        if (told.contains(pid)) continue;
+        if (told.contains(pid) || (spares && spares(pid))) continue;
         auto process = sys::pidfd_open(pid);
         if (!process && is_exhausted(process.error())) {
             if (!opened.empty()) break;  // those first
@@ -105,10 +105,10 @@ pid_t living_thread(FdRef proc, pid_t pid) {
 
 }  // namespace
 
-bool signal_some(FdRef group, int signal, std::set<pid_t>& told) {
+bool signal_some(FdRef group, int signal, std::set<pid_t>& told, const Spares& spares) {
     const auto pids = members_of(group);
     const auto before = told.size();
-    const auto opened = open_some(pids, told);
+    const auto opened = open_some(pids, told, spares);
     if (told.size() == before) return false;
     const auto now = members_of(group);
     for (const auto& [pid, process] : opened) {

@@ -34,11 +34,12 @@ Result<UniqueFd> open_seat(const std::string& mount, std::string_view path) {
 
 namespace {
 
-/// v1 hierarchies in which limits can stand above.
+/// v1 hierarchies in which limits can stand above, and on pure v1 the standstill: a group that is
+/// told to stand still holds those below it, whatever is written there.
 std::set<std::string> mounts_with_seats(const Host& host) {
     std::set<std::string> mounts;
     for (const auto& [controller, mount] : host.v1)
-        if (holds_for_all_below(controller)) mounts.insert(mount);
+        if (holds_for_all_below(controller) || mount == host.identity_mount()) mounts.insert(mount);
     // Mounted together with one whose limits are the group's alone: with that one.
     for (const auto& [controller, mount] : host.v1)
         if (controller == "blkio" || controller == "net_cls" || controller == "net_prio" ||
@@ -68,9 +69,13 @@ bool make_seat(const std::string& mount, const std::string& path, Forbidden forb
 void Group::make_seats(Forbidden forbidden) {
     for (const auto& mount : mounts_with_seats(*host_))
         (void)make_seat(mount, placement_.in(mount), forbidden);
-    if (host_->unified.empty() || !make_seat(host_->unified, placement_.path, forbidden)) return;
+    const auto& mount = host_->identity_mount();
+    if (!host_->unified.empty() && !make_seat(mount, placement_.path, forbidden)) return;
     const auto path = seat_below(placement_.path);
-    seat_ = open_group(host_->unified, path).or_throw("open cgroup", host_->unified + path);
+    auto seat = open_group(mount, path);
+    // On v1 it may be mounted together with a controller that has none, or be forbidden.
+    if (!seat && seat.error() == ENOENT && host_->unified.empty()) return;
+    seat_ = std::move(seat).or_throw("open cgroup", mount + path);
 }
 
 void Group::pass_on_controllers() {

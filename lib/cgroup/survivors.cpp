@@ -2,6 +2,7 @@
 #include "cgroup/cgroup.hpp"
 #include "cgroup/members.hpp"
 #include "cgroup/turns.hpp"
+#include "covey/error.hpp"
 
 #include <fmt/format.h>
 
@@ -40,6 +41,14 @@ std::string Group::survivors() const {
     if (unseen && text.empty()) return "a process outside this PID namespace";
     if (has_more && text.empty()) return fmt::format("nobody in the first {} groups of it", groups);
     return text.empty() ? "nobody who can be seen any more" : text;
+}
+
+Error not_empty(const Group& group, std::chrono::milliseconds limit) {
+    return Error(Code::timeout, fmt::format("cgroup {} is not empty {} ms after SIGKILL: {}",
+                                            group.path(), limit.count(), group.survivors()))
+        .with_fix(
+            "a process in state D waits in the kernel, often for a mount: try again when what it "
+            "waits for answers");
 }
 
 }  // namespace covey::cgroup

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,13 +29,18 @@ using TurnClock = std::chrono::steady_clock;
 /// How long a loop lets one go on: with the step that is under way then, less than 5 ms.
 inline constexpr std::chrono::milliseconds kTurn{2};
 
+/// Whom a signal to a group does not mean, though he is in it: a process of another container, or
+/// the pod's first one, that somebody has moved there (residents.hpp). Null: all are meant. By a
+/// number that is the process's own for as long as the caller has not reaped it.
+using Spares = std::function<bool(pid_t)>;
+
 /// A signal to each process in a group and below, once to each; who is forked meanwhile may be
 /// missed. What it throws is the kernel's; then it is to be given up.
 class Signalling {
   public:
-    /// Thaw::yes: each group is thawed (v2) after its processes were told.
-    enum class Thaw { no, yes };
-    Signalling(FdRef top, int signal, Thaw thaw = Thaw::no);
+    /// Each group, or each but the first, is thawed (v2) after its processes were told.
+    enum class Thaw { no, yes, below };
+    Signalling(FdRef top, int signal, Thaw thaw = Thaw::no, Spares spares = {});
     /// True: all have been told.
     [[nodiscard]] bool turn(TurnClock::time_point until);
     [[nodiscard]] const std::set<pid_t>& told() const noexcept { return told_; }
@@ -43,24 +49,30 @@ class Signalling {
     Walk walk_;
     int signal_;
     Thaw thaw_;
+    Spares spares_;
     bool is_in_group_ = false;
     std::set<pid_t> told_;
 };
 
 /// SIGKILL to all, as Group::kill() describes it. The first turn tells the kernel to kill the whole
-/// group, whatever its size.
+/// group, whatever its size; if somebody is to be spared it tells it to let nobody of it fork, and
+/// each process is signalled by itself. The group is left frozen then: whoever is left in it is
+/// moved, not thawed there.
 class Killing {
   public:
-    explicit Killing(const Host& host, Placement group);
+    explicit Killing(const Host& host, Placement group, Spares spares = {});
     /// Of an exec's group below `container`, which may have moved the exec's processes into v1
     /// freezer groups of its own.
-    Killing(const Host& host, Placement group, Placement container);
+    Killing(const Host& host, Placement group, Placement container, Spares spares = {});
     Killing(const Killing&) = delete;
     Killing& operator=(const Killing&) = delete;
     ~Killing();
     /// True: all who were found have been told, or nobody is there, and the next turn begins anew.
     /// Throws what the kernel answers; the next turn begins anew then, too.
     [[nodiscard]] bool turn(TurnClock::time_point until);
+    /// From now on also who is in the group in any v1 hierarchy: somebody may have moved him out of
+    /// it in the tree by which it is killed.
+    void look_everywhere() noexcept { everywhere_ = true; }
 
   private:
     enum class Step { open, begin, thaw, signal, look_around, end };
@@ -69,6 +81,7 @@ class Killing {
     void begin_round();
     [[nodiscard]] bool thaw(TurnClock::time_point until);
     [[nodiscard]] bool signal(TurnClock::time_point until);
+    [[nodiscard]] bool begin_next();
     [[nodiscard]] bool look_around(TurnClock::time_point until);
     void thaw_all(FdRef freezer, Step then);
     [[nodiscard]] bool thaw_way_of(pid_t pid);
@@ -78,6 +91,8 @@ class Killing {
     const Host& host_;
     Placement group_;
     std::optional<Placement> container_;
+    Spares spares_;
+    bool everywhere_ = false;
     Step step_ = Step::open;
     UniqueFd identity_;
     bool is_frozen_ = false;  // pure v1: by us
@@ -86,6 +101,7 @@ class Killing {
     std::size_t known_ = 0;
     std::optional<Walk> freezers_;
     Step after_thaw_ = Step::signal;
+    std::vector<std::string> mounts_;  // in which the group is still to be signalled
     std::optional<Signalling> signalling_;
     std::optional<Placement> around_;  // where a neighbour may have pulled one of ours
     std::vector<pid_t> left_;          // who is still to be looked for there

@@ -3,11 +3,12 @@
 #include "covey/error.hpp"
 #include "sys/file.hpp"
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -19,7 +20,40 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{300};  // a busy machine's thread may be that late
 constexpr int kMostLeftBehind = 8;                   // threads; so a list costs 2.4 s at most
 
-std::atomic<int> g_left_behind{0};
+/// Of each pod, so that one pod's silent processes take nothing from another's lists. Whom it
+/// counts is a pod's namespace, or (0) the one process that was asked for.
+class LeftBehind {
+  public:
+    using Key = std::pair<std::uint64_t, pid_t>;
+
+    [[nodiscard]] bool are_too_many(Key key) {
+        const std::lock_guard lock{mutex_};
+        const auto found = counts_.find(key);
+        return found != counts_.end() && found->second >= kMostLeftBehind;
+    }
+    void add(Key key) {
+        const std::lock_guard lock{mutex_};
+        ++counts_[key];
+    }
+    void remove(Key key) {
+        const std::lock_guard lock{mutex_};
+        if (--counts_[key] == 0) counts_.erase(key);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<Key, int> counts_;
+};
+
+/// Never destroyed: a thread that is left behind may outlive main().
+LeftBehind& left_behind() {
+    static auto* const all = new LeftBehind;
+    return *all;
+}
+
+LeftBehind::Key key_of(std::uint64_t pod_inode, const std::vector<pid_t>& pids) {
+    return {pod_inode, pod_inode == 0 && !pids.empty() ? pids.front() : 0};
+}
 
 }  // namespace
 
@@ -28,6 +62,7 @@ struct PatientReading::Part {
     Part(FdRef process_folder, std::uint64_t inode, std::vector<pid_t> all)
         : proc(sys::duplicate(process_folder).or_throw("dup", "/proc")),
           reader(proc, inode),
+          key(key_of(inode, all)),
           pids(std::move(all)) {}
 
     void work() noexcept {
@@ -40,7 +75,7 @@ struct PatientReading::Part {
             }
             const std::lock_guard lock{mutex};
             if (is_left_behind) {
-                --g_left_behind;
+                left_behind().remove(key);
                 return;
             }
             if (process) result.push_back(*std::move(process));
@@ -57,7 +92,7 @@ struct PatientReading::Part {
             const auto woken = changed.wait_for(lock, kPatience);
             if (woken == std::cv_status::no_timeout || at != seen) continue;
             is_left_behind = true;
-            ++g_left_behind;
+            left_behind().add(key);
             return false;
         }
         return true;
@@ -65,6 +100,7 @@ struct PatientReading::Part {
 
     UniqueFd proc;
     ProcessReader reader;
+    const LeftBehind::Key key;
     const std::vector<pid_t> pids;
     bool has_thread = false;
 
@@ -86,7 +122,7 @@ PatientReading::PatientReading(FdRef proc, std::uint64_t pod_namespace_inode,
 void PatientReading::begin(std::vector<pid_t> pids) {
     const auto part = std::make_shared<Part>(proc_, pod_inode_, std::move(pids));
     parts_.push_back(part);
-    if (g_left_behind >= kMostLeftBehind) return;
+    if (left_behind().are_too_many(part->key)) return;
     try {
         std::thread([part] { part->work(); }).detach();
         part->has_thread = true;

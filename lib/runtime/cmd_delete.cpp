@@ -28,7 +28,7 @@ bool has_readable_record(const ContainerFolder& folder, bool force) {
 void delete_container(const ContainerStore& store, const std::string& id, bool force) {
     auto folder = store.open_container(id);
     // A start that hangs holds the lock: what it waits for must end first.
-    if (force && has_readable_record(folder, force)) signal_all(look_at(folder), SIGKILL);
+    if (force && has_readable_record(folder, force)) signal_all(store, look_at(folder), SIGKILL);
     folder.lock(kDeleteLockSeconds);
     if (!has_readable_record(folder, force)) return destroy_remains(store, folder);
     const auto view = look_at(folder);

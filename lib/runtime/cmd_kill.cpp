@@ -42,7 +42,7 @@ int kill_container(Invocation& call) {
     if (view.state == core::ContainerState::created && spec::ends_by_default(signal))
         signal = SIGKILL;
     if (all)
-        signal_all(view, signal);
+        signal_all(store, view, signal);
     else
         signal_init(view, signal);
     return 0;

@@ -6,6 +6,7 @@
 #include "runtime/failure.hpp"
 #include "runtime/group_parents.hpp"
 #include "runtime/late_hooks.hpp"
+#include "runtime/others.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/resctrl.hpp"
 #include "runtime/spawner.hpp"
@@ -65,7 +66,7 @@ void signal_init(const ContainerView& view, int signal) {
     sent.or_throw("signal init of", view.record.id);
 }
 
-void signal_all(const ContainerView& view, int signal) {
+void signal_all(const ContainerStore& store, const ContainerView& view, int signal) {
     if (view.record.cgroup.path.empty()) {
         if (!view.init) return;
         const auto sent = sys::pidfd_send_signal(view.init, signal);
@@ -74,12 +75,16 @@ void signal_all(const ContainerView& view, int signal) {
         return;
     }
     const auto host = cgroup::detect();
-    const auto group = core::find_group(host, view.record);
+    auto group = core::find_group(host, view.record);
     if (!group) return;
-    if (signal == SIGKILL)
-        group->end(kKillLimit);
-    else
-        group->signal(signal);
+    const auto& id = view.record.id;
+    if (signal == SIGKILL) {
+        kill_init(host, view);
+        cgroup::end_sparing(
+            host, *group, [&] { return others_than(store, id); }, kKillLimit);
+    } else {
+        cgroup::signal_sparing(host, *group, signal, others_than(store, id));
+    }
 }
 
 void destroy_container(const ContainerStore& store, const ContainerFolder& folder,
@@ -88,8 +93,10 @@ void destroy_container(const ContainerStore& store, const ContainerFolder& folde
     if (view.record.has_poststop && view.record.pid != 0) hooks = read_hooks(folder);
     if (!view.record.cgroup.path.empty()) {
         const auto host = cgroup::detect();
+        kill_init(host, view);
         if (auto group = core::find_group(host, view.record))
-            end_group(*group);
+            cgroup::remove_sparing(
+                host, *group, [&] { return others_than(store, view.record.id); }, kEndLimit);
         else if (!view.record.systemd_unit.empty())
             cgroup::remove_remains(host, view.record.cgroup);
     }

@@ -19,8 +19,9 @@ void reap_children() noexcept;
 /// To init. Throws failed_precondition "container not running" when it has ended.
 void signal_init(const ContainerView& view, int signal);
 /// To every process of the container, init alive or not; nobody left is success. SIGKILL: until
-/// nobody is left, at most 2 s, then timeout.
-void signal_all(const ContainerView& view, int signal);
+/// nobody is left, at most 2 s, then timeout. Inits of the store's other containers that were moved
+/// into its group are spared, and then moved back.
+void signal_all(const ContainerStore& store, const ContainerView& view, int signal);
 
 /// The folder is locked. Whatever state the container is in.
 void destroy_container(const ContainerStore& store, const ContainerFolder& folder,

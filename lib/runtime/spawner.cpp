@@ -18,6 +18,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace covey::runtime {
@@ -40,6 +41,12 @@ void take_places(const std::vector<FdRef>& fds) {
     for (std::size_t i = 0; i < high.size(); ++i)
         if (::dup2(high[i].get(), static_cast<int>(i)) < 0)
             throw Error::from_errno(errno, "dup2", "descriptor");
+}
+
+bool is_listening(FdRef fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1;
 }
 
 /// In the process of one exec: covey-runtime once more, with the caller's words.
@@ -137,6 +144,8 @@ int run_spawner() {
         UniqueFd control{kControl};
         auto packet = sys::receive_packet(control).or_throw("receive", "order");
         if (packet.fds.size() != 2) return 0;  // the create has failed
+        // What is neither would be asked for ever.
+        if (!sys::pidfd_number(packet.fds[1]) || !is_listening(packet.fds[0])) return 1;
         control.reset();
         work(packet.fds[0], packet.fds[1]);
         return 0;

@@ -1,11 +1,14 @@
 #include "runtime/stillness.hpp"
 
 #include "base/fault.hpp"
+#include "cgroup/residents.hpp"
 #include "covey/error.hpp"
 #include "launch/message.hpp"
+#include "launch/user_namespace.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/standstill.hpp"
 #include "spec/engine_annotations.hpp"
+#include "spec/id_mappings.hpp"
 #include "sys/file.hpp"
 #include "sys/namespaces.hpp"
 #include "sys/proc.hpp"
@@ -132,12 +135,25 @@ class Guard {
         const bool is_in_pod = id.value() == wanted_;
         const bool is_beside =
             !is_in_pod && std::find(others_.begin(), others_.end(), id.value()) != others_.end();
-        if (!(is_in_pod || is_beside) || !task::is_in_own_user_namespace(proc, pid))
+        if (!(is_in_pod || is_beside)) return std::nullopt;
+        if (!task::is_in_own_user_namespace(proc, pid) && !(is_in_pod && could_move_others(pid)))
             return std::nullopt;
         if (is_beside && !task::could_reach(proc, pid)) return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
         if (group.empty() || task::has_ended(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} of cgroup {}", pid, group)};
+    }
+
+    /// In a user namespace of its own: it could thaw who stands still, by moving him into a group
+    /// of its own, as the host's root; on pure v1 as an equal user.
+    [[nodiscard]] bool could_move_others(pid_t pid) const {
+        if (!can_be_left_ || host_.unified.empty()) return can_be_left_;
+        try {
+            const auto map = launch::read_id_map(fmt::format("/proc/{}/uid_map", pid));
+            return map.empty() || spec::maps_host_id(map, 0);
+        } catch (const Error&) {
+            return true;  // nobody can tell
+        }
     }
 
     [[nodiscard]] std::string container_of(const std::string& group) const {
@@ -154,6 +170,7 @@ class Guard {
     std::vector<sys::NamespaceId> others_;  // of the pod's containers that are not in that one
     FdRef socket_;
     bool is_still_ = false;
+    bool can_be_left_ = cgroup::lets_others_be_moved(host_);
     task::Loop loop_;
     task::Owner owner_{loop_, "guard", [this](const Error& error) { give_up(error); }};
     task::Watch word_;

@@ -45,7 +45,11 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
       owner_(context.loop, "container " + config.id,
              [this](const Error& error) { on_trouble(error); }),
       record_(owner_, "container.json", facts_.record_stale,
-              [this] { return core::encode_facts(facts_); }) {
+              [this] { return core::encode_facts(facts_); }),
+      pid1_router_(owner_, [this]() -> task::Pid1Router::Target {
+          if (main_exit_) return {};
+          return {facts_.pid, main_};
+      }) {
     facts_.config = std::move(config);
     facts_.state = core::ContainerState::creating;
     facts_.created_at = task::unix_microseconds();
@@ -58,7 +62,8 @@ Container::Container(const Context& context, core::ContainerConfig config, Reply
     store::make_start_gate(folder_);
     fault_point("container.cgroup");
     group_.emplace(cgroup::Group::create_everywhere(context_.host, facts_.cgroup));
-    work_.emplace(owner_, context_.host, facts_.cgroup);
+    work_.emplace(owner_, context_.host, facts_.cgroup,
+                  context_.homes.others_than(facts_.config.id));
     rollback.add([this] {
         group_->kill();  // a launcher may be there
         (void)group_->try_remove();
@@ -128,8 +133,9 @@ bool Container::is_among_pod() const {
 bool Container::could_reach_newborn() const {
     // Without a number for it too: a neighbour may hand over a procfs or a pidfd. Whoever is in the
     // host's PID namespace sees the shim itself.
-    return reaches_ && main_ && facts_.state != core::ContainerState::stopped &&
-           facts_.config.pid_mode != spec::PidMode::node;
+    const bool reaches = reaches_ && main_ && facts_.state != core::ContainerState::stopped &&
+                         facts_.config.pid_mode != spec::PidMode::node;
+    return reaches || (could_move_others() && is_among_pod());
 }
 
 const cgroup::Group* Container::group() const noexcept {

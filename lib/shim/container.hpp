@@ -42,11 +42,16 @@ class Container {
     [[nodiscard]] std::vector<core::ExecFacts> execs() const;
     /// Its processes are members of the pod's PID namespace itself, and it has run its program.
     [[nodiscard]] bool is_among_pod() const;
-    /// One of its processes, now or later, could look into a privileged newborn of the pod.
+    /// One of its processes, now or later, could look into a privileged newborn, or thaw who could.
     [[nodiscard]] bool could_reach_newborn() const;
+    /// If one of its processes sees another's: into a group of its own, and so thaw it.
+    [[nodiscard]] bool could_move_others() const;
     [[nodiscard]] task::Members::Found as_member() const;
     /// Null: it has ended.
     [[nodiscard]] const cgroup::Group* group() const noexcept;
+    /// Its main process and its execs' that have not been reaped, and where they belong.
+    [[nodiscard]] bool has_process(pid_t pid) const;
+    void add_residents(std::vector<cgroup::Resident>& residents) const;
 
     void start(ReplyTo reply);
     void kill(const core::KillContainer& request);
@@ -117,6 +122,8 @@ class Container {
     void recheck_later();
     void recheck_in(std::chrono::milliseconds wait);
     void announce_end();
+    void end_stragglers();
+    void look_for_main_later();
     /// Once it is stopped: what is left goes, and whoever asked for that is told.
     void complete_removal();
     /// Those who wait for the end are told who is in its way.
@@ -153,18 +160,16 @@ class Container {
     const Context& context_;
     core::ContainerFacts facts_;
     task::Owner owner_;
-    UniqueFd folder_;
+    UniqueFd folder_, group_events_;
     RecordFile record_;
     std::optional<cgroup::Group> group_;
     std::optional<GroupWork> work_;
-    UniqueFd group_events_;
     task::Watch group_watch_;
     std::unique_ptr<task::Launching> launching_;
     UniqueFd main_;  // pidfd
     task::Reaper::Child main_end_;
     task::Reaper::Listener listener_;
-    UniqueFd held_stdin_, terminal_output_;
-    UniqueFd proc_context_;  // lent by the sandbox for the launch
+    UniqueFd held_stdin_, terminal_output_, proc_context_;  // the last: lent for the launch
     bool is_in_domain_ = false, executed_early_ = false;
     UniqueFd spawner_, spawner_control_;  // pidfd; with restricted access
     pid_t spawner_pid_ = 0;
@@ -175,25 +180,20 @@ class Container {
     // Until it has cut its privileges nobody knows what it may do.
     bool reaches_ = true, in_own_user_namespace_ = true;
     std::unique_ptr<task::Freezing> pausing_;
-    std::vector<ReplyTo> pausers_;
-    std::map<std::uint64_t, std::pair<ReplyTo, task::Timer>>
-        waiting_;  // pauses and resumes, by their number
+    std::vector<ReplyTo> pausers_, remove_replies_;
+    std::map<std::uint64_t, std::pair<ReplyTo, task::Timer>> waiting_;  // pauses and resumes
     std::uint64_t next_wait_ = 1;
     std::unique_ptr<task::Updating> updating_;
     std::unique_ptr<task::TerminalCopy> terminal_;
-    task::Pid1Router pid1_router_{owner_, [this]() -> task::Pid1Router::Target {
-                                      if (main_exit_) return {};
-                                      return {facts_.pid, main_};
-                                  }};
+    task::Pid1Router pid1_router_;
     std::optional<sys::ExitStatus> main_exit_;
     std::uint64_t sent_signals_ = 0;     // that we sent to main: it may end by an earlier one
     std::optional<Error> launch_error_;  // the launch failed: everything of it is being undone
     std::optional<ReplyTo> create_reply_, start_reply_;
-    std::vector<ReplyTo> remove_replies_;
     std::optional<core::ExitRecord> end_;  // told when its group is gone
     std::chrono::steady_clock::time_point emptied_at_;
-    task::Timer recheck_, sweep_, removal_, removal_deadline_, main_look_;
-    int rechecks_ = 0;
+    task::Timer recheck_, sweep_, removal_, removal_deadline_, main_look_, undying_;
+    int rechecks_ = 0, looks_ = 0;
     std::map<std::string, std::unique_ptr<ExecState>> execs_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "shim/homes.hpp"
 #include "shim/peers.hpp"
 #include "shim/sandbox.hpp"
 #include "task/loop.hpp"
@@ -32,6 +33,7 @@ struct Context {
     /// Null: there is none of that id.
     std::function<const Container*(const std::string& id)> find;
     task::Stillness& stillness;
+    Homes& homes;
 };
 
 }  // namespace covey::shim

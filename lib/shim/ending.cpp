@@ -59,7 +59,23 @@ void Container::kill_group() {
     for (const auto& [id, exec] : execs_)
         exec->killed = true;
     if (updating_) updating_->cancel();
+    // By their own descriptors, for a neighbour may have moved them elsewhere.
+    if (main_ && !main_exit_) (void)sys::pidfd_send_signal(main_, SIGKILL);
+    for (const auto& [id, exec] : execs_)
+        if (exec->process && !exec->exit) (void)sys::pidfd_send_signal(exec->process, SIGKILL);
+    if (!undying_.is_set()) look_for_main_later();
     work_->kill();
+}
+
+/// One that is killed and does not end may stand still in a group of a neighbour's.
+void Container::look_for_main_later() {
+    if (!main_ || main_exit_) return;
+    constexpr int kSlowest = 50;
+    undying_ = owner_.after(kRecheck * std::min(++looks_, kSlowest), [this] {
+        if (!main_ || main_exit_) return;
+        context_.homes.look_soon();
+        look_for_main_later();
+    });
 }
 
 void Container::explain(core::ExitRecord& exit, std::uint64_t sent, std::uint64_t ooms) const {
@@ -103,6 +119,7 @@ void Container::remove(bool force, ReplyTo reply) {
 void Container::complete_removal() {
     if (!work_->remove()) {
         constexpr std::chrono::milliseconds kLongest{1000}, kAtOnce{0};
+        (void)owner_.guard([this] { end_stragglers(); });
         // Many groups are below it: some were removed, and others of the loop come in between.
         const bool goes_on = work_->left() == cgroup::Removal::Left::groups;
         removal_ = owner_.after(goes_on ? kAtOnce : std::min(kRecheck * ++rechecks_, kLongest),
@@ -115,6 +132,16 @@ void Container::complete_removal() {
     for (const auto& reply : std::exchange(remove_replies_, {}))
         context_.peers.reply(reply, core::Done{});
     context_.forget(facts_.config.id);
+}
+
+/// Nobody is in the group where it is killed, and still it cannot be removed: somebody is in it in
+/// another hierarchy, or has ended a moment ago.
+void Container::end_stragglers() {
+    if (work_->left() != cgroup::Removal::Left::processes ||
+        std::chrono::steady_clock::now() - emptied_at_ < kRecheck)
+        return;
+    work_->look_everywhere();
+    work_->kill();
 }
 
 void Container::give_up_removal() {
@@ -220,8 +247,10 @@ void Container::discard() {
     let_neighbours_go();
     if (!end_) emptied_at_ = std::chrono::steady_clock::now();
     end_.emplace();
-    if (!work_->remove() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit)
+    if (!work_->remove() && std::chrono::steady_clock::now() - emptied_at_ < kRemovalLimit) {
+        (void)owner_.guard([this] { end_stragglers(); });
         return recheck_in(kRecheckSoon);
+    }
     record_.stop();
     remove_folder();
     facts_.state = core::ContainerState::stopped;
@@ -262,7 +291,10 @@ void Container::finish() {
     }
     // A task that has ended keeps its group for a moment. One that is not to be removed for longer
     // keeps nobody from hearing of the end.
-    if (!work_->remove() && Clock::now() - emptied_at_ < kPatience) return recheck_in(kRecheckSoon);
+    if (!work_->remove() && Clock::now() - emptied_at_ < kPatience) {
+        (void)owner_.guard([this] { end_stragglers(); });
+        return recheck_in(kRecheckSoon);
+    }
     announce_end();
 }
 

@@ -3,6 +3,8 @@
 
 #include "shim/container.hpp"
 
+#include <csignal>
+
 namespace covey::shim {
 
 struct Container::ExecState {
@@ -20,13 +22,18 @@ struct Container::ExecState {
     task::Reaper::Child end;
     UniqueFd terminal;  // pty master, until it goes to the client
     std::optional<sys::ExitStatus> exit;
-    task::Timer retry;
+    task::Timer retry, undying;
     std::optional<ReplyTo> reply;
     std::optional<Error> error;  // why it could not be started; told once nothing of it is left
     bool failed = false, told = false;
     bool killed = false;     // by us
     std::uint64_t ooms = 0;  // of the container, when it began
 
+    /// Its process wherever it is, and whoever else is in its group.
+    void kill() {
+        if (process && !exit) (void)sys::pidfd_send_signal(process, SIGKILL);
+        work->kill();
+    }
     [[nodiscard]] bool is_reaped() const {
         return (!process || exit) && (!launching || !launching->launcher_alive());
     }

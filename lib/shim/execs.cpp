@@ -60,7 +60,8 @@ void Container::exec(core::ExecConfig config, std::vector<UniqueFd> fds, ReplyTo
     if (could_reach_newborn()) context_.stillness.join(as_member());
     fault_point("exec.create_cgroup");
     state->group.emplace(cgroup::Group::create(context_.host, state->facts.cgroup));
-    state->work.emplace(state->owner, context_.host, state->facts.cgroup, group_->placement());
+    state->work.emplace(state->owner, context_.host, state->facts.cgroup,
+                        context_.homes.others_than(facts_.config.id), group_->placement());
     state->ooms = group_->stats().oom_kills.value_or(0);
     try {
         launch_exec(*state, std::move(fds));
@@ -159,7 +160,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
         return;
     }
     state.retry = state.owner.after(kSweepAgain, [this, &state] {
-        if (state.failed) state.work->kill();
+        if (state.failed) state.kill();
         tell_exec_exit(state);
     });
 }
@@ -167,7 +168,7 @@ void Container::on_exec_trouble(ExecState& state, const Error& error) {
 void Container::on_exec_failed(ExecState& state, const Error& error) {
     state.failed = true;
     state.error = error;
-    state.work->kill();
+    state.kill();
     tell_exec_exit(state);
 }
 
@@ -178,7 +179,7 @@ void Container::on_exec_started(ExecState& state) {
         if (!context_.peers.reply(reply, state.facts, std::move(state.terminal))) {
             // The client has left, and with it whoever holds the streams: nobody knows this exec.
             state.failed = true;
-            state.work->kill();
+            state.kill();
         }
     }
     tell_exec_exit(state);
@@ -262,8 +263,13 @@ void Container::kill_exec(const std::string& id) {
     if (found == execs_.end())
         throw Error(Code::not_found,
                     fmt::format("no exec '{}' in container '{}'", id, facts_.config.id));
-    found->second->killed = true;
-    found->second->work->kill();
+    auto& state = *found->second;
+    state.killed = true;
+    // Killed, and still there: it may stand still in a group of a neighbour's.
+    state.undying = state.owner.after(kSweepAgain, [this, &state] {
+        if (state.process && !state.exit) context_.homes.look_soon();
+    });
+    state.kill();
 }
 
 }  // namespace covey::shim

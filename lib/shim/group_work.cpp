@@ -21,21 +21,24 @@ TurnClock::time_point end_of_turn() {
 
 }  // namespace
 
-GroupWork::GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group)
-    : owner_(owner), host_(host), group_(std::move(group)) {
+GroupWork::GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group,
+                     cgroup::Spares spares)
+    : owner_(owner), host_(host), group_(std::move(group)), spares_(std::move(spares)) {
 }
 
 GroupWork::GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group,
-                     cgroup::Placement container)
-    : owner_(owner), host_(host), group_(std::move(group)), container_(std::move(container)) {
+                     cgroup::Spares spares, cgroup::Placement container)
+    : GroupWork(owner, host, std::move(group), std::move(spares)) {
+    container_ = std::move(container);
 }
 
 void GroupWork::kill() {
     signals_.clear();
     if (!killing_ && container_)
-        killing_.emplace(host_, group_, *container_);
+        killing_.emplace(host_, group_, *container_, spares_);
     else if (!killing_)
-        killing_.emplace(host_, group_);
+        killing_.emplace(host_, group_, spares_);
+    if (everywhere_) killing_->look_everywhere();
     if (killing_->turn(end_of_turn()))
         killing_.reset();
     else
@@ -46,7 +49,7 @@ void GroupWork::signal(int number) {
     const auto group = cgroup::open_group(host_.identity_mount(), group_);
     if (!group && group.error() == ENOENT) return;
     if (!group) throw Error::from_errno(group.error(), "open cgroup", group_);
-    signals_.emplace_back(group.value(), number);
+    signals_.emplace_back(group.value(), number, cgroup::Signalling::Thaw::no, spares_);
     go_on_signalling();
 }
 
@@ -73,6 +76,10 @@ void GroupWork::rest() noexcept {
     signals_.clear();
     next_kill_.cancel();
     next_signal_.cancel();
+}
+
+void GroupWork::look_everywhere() noexcept {
+    everywhere_ = true;
 }
 
 bool GroupWork::remove() noexcept {

@@ -15,10 +15,12 @@ namespace covey::shim {
 
 class GroupWork {
   public:
-    GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group);
+    /// `spares` tells whom of those in the group nothing of this means.
+    GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group,
+              cgroup::Spares spares);
     /// Of an exec's group below `container`.
     GroupWork(task::Owner& owner, const cgroup::Host& host, std::string group,
-              cgroup::Placement container);
+              cgroup::Spares spares, cgroup::Placement container);
     GroupWork(const GroupWork&) = delete;
     GroupWork& operator=(const GroupWork&) = delete;
 
@@ -29,6 +31,8 @@ class GroupWork {
     void signal(int number);
     /// No more of either.
     void rest() noexcept;
+    /// What is killed from now on is looked for in every hierarchy (cgroup/turns.hpp).
+    void look_everywhere() noexcept;
     /// One turn; true: the group is gone. What is thrown (no descriptors, say) is the owner's
     /// trouble, and no reason to stop trying.
     [[nodiscard]] bool remove() noexcept;
@@ -40,7 +44,9 @@ class GroupWork {
     task::Owner& owner_;
     const cgroup::Host& host_;
     std::string group_;
+    cgroup::Spares spares_;
     std::optional<cgroup::Placement> container_;
+    bool everywhere_ = false;
     std::optional<cgroup::Killing> killing_;
     std::deque<cgroup::Signalling> signals_;
     std::optional<cgroup::Removal> removal_;

@@ -304,6 +304,12 @@ bool Sandbox::try_remove_cgroup() {
     }
 }
 
+void Sandbox::add_resident(std::vector<cgroup::Resident>& residents) const {
+    if (pause_ && !pause_gone_)
+        residents.push_back(
+            {facts_.pause_pid, pause_, cgroup::Placement{facts_.cgroup + "/pause"}, ""});
+}
+
 std::string Sandbox::survivors() const {
     return cgroup::Group::open(host_, facts_.cgroup).survivors();
 }

@@ -4,6 +4,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
+#include "cgroup/residents.hpp"
 #include "cgroup/turns.hpp"
 #include "core/messages.hpp"
 #include "launch/launcher.hpp"
@@ -45,6 +46,11 @@ class Sandbox {
     [[nodiscard]] UniqueFd take_proc_context();
     void give_back_proc_context(UniqueFd context);
 
+    /// Pause, until it has been reaped.
+    [[nodiscard]] bool is_pause(pid_t pid) const noexcept {
+        return pause_ && !pause_gone_ && facts_.pause_pid == pid;
+    }
+    void add_resident(std::vector<cgroup::Resident>& residents) const;
     /// SIGKILL to pause, by pidfd. The kernel then kills the pod.
     void kill_pause();
     /// After everything in it has ended; false: not yet, or there is more of it.

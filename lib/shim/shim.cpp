@@ -120,6 +120,10 @@ void Shim::on_sandbox_made(ReplyTo reply, const std::optional<Error>& error) {
         return;
     }
     auto& facts = sandbox_->facts();
+    homes_.emplace(
+        owner_, reaper_, host_,
+        [this](pid_t pid, const std::string& container) { return is_others(pid, container); },
+        [this] { return residents(); });
     stillness_.emplace(owner_, host_, stillness_rules());
     context_.emplace(Context{loop_, reaper_, peers_, host_, folder_, seccomp_cache_, pause_program_,
                              *sandbox_, [this](const std::string& id) { forget(id); },
@@ -128,7 +132,7 @@ void Shim::on_sandbox_made(ReplyTo reply, const std::optional<Error>& error) {
                                  const auto found = containers_.find(other);
                                  return found == containers_.end() ? nullptr : found->second.get();
                              },
-                             *stillness_});
+                             *stillness_, *homes_});
     record_.emplace(owner_, "sandbox.json", facts.record_stale,
                     [&facts] { return core::encode_facts(facts); });
     record_->write(folder_);
@@ -227,6 +231,7 @@ void Shim::stop_if_over() {
     for (const auto& [id, entry] : containers_)
         if (entry->facts().state != core::ContainerState::stopped) return;
     sandbox_->kill_pause();
+    look_for_pause_later();
 }
 
 void Shim::on_pause_end() {
@@ -283,7 +288,9 @@ task::Stillness::Rules Shim::stillness_rules() {
             [this] {
                 return strangers_of(
                     host_, *sandbox_, [this] { return container_groups(Reaching::yes); },
-                    [this] { return container_groups(Reaching::no); });
+                    [this] { return container_groups(Reaching::no); },
+                    [this] { return container_groups(Reaching::no_but_moving); },
+                    homes_->can_be_left() && !sandbox_->view().has_user);
             },
             {cgroup::identity_of(host_, proc, ::getpid())},
             [this](const std::string& group) { return container_of(group); }};
@@ -293,7 +300,8 @@ std::vector<const cgroup::Group*> Shim::container_groups(Reaching which) {
     std::vector<const cgroup::Group*> groups;
     for (const auto& [id, entry] : containers_)
         if (const auto* group = entry->group();
-            group != nullptr && entry->could_reach_newborn() == (which == Reaching::yes))
+            group != nullptr && entry->could_reach_newborn() == (which == Reaching::yes) &&
+            (which != Reaching::no_but_moving || entry->could_move_others()))
             groups.push_back(group);
     return groups;
 }

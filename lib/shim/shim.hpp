@@ -51,9 +51,14 @@ class Shim {
     /// Those who wait for the stop are told who is in its way.
     void give_up_stop();
     void forget(const std::string& id);
+    /// Known, and not of that container.
+    [[nodiscard]] bool is_others(pid_t pid, const std::string& container) const;
+    [[nodiscard]] std::vector<cgroup::Resident> residents() const;
+    void look_for_pause_later();
     [[nodiscard]] task::Stillness::Rules stillness_rules();
-    enum class Reaching { no, yes };
-    /// Of those who could reach a privileged newborn, or of the others.
+    enum class Reaching { no, yes, no_but_moving };
+    /// Of those who could reach a privileged newborn, of the others, or of those of the others who
+    /// could move who stands still.
     [[nodiscard]] std::vector<const cgroup::Group*> container_groups(Reaching which);
     /// The topmost group of the container that `group` is in; else `group`.
     [[nodiscard]] std::string container_of(const std::string& group) const;
@@ -66,9 +71,10 @@ class Shim {
     Peers peers_;
     std::optional<Sandbox> sandbox_;
     std::optional<RecordFile> record_;
-    task::Timer retry_, sweep_, stop_deadline_;
+    task::Timer retry_, sweep_, stop_deadline_, pause_look_;
     std::optional<task::Loop::Clock::time_point> ended_at_;  // pause
     std::optional<task::Stillness> stillness_;
+    std::optional<Homes> homes_;
     std::optional<Context> context_;
     std::map<std::string, std::unique_ptr<Container>> containers_;
     std::vector<std::unique_ptr<Container>> forgotten_;

@@ -256,6 +256,19 @@ void Launching::ask_kernel() {
     look_ = owner_.after(next_look_, [this] { ask_kernel(); });
 }
 
+namespace {
+
+/// v1 tells "/" of one that is ending, whatever its group was. A quick program may have ended
+/// before its first word is read; whoever else could say that word, as a child of ours, could let
+/// the newborn itself say it: it may trace it.
+bool is_past_telling(const cgroup::Host& host, FdRef proc, pid_t pid, const std::string& told) {
+    if (!host.unified.empty() || told != "/") return false;
+    const auto stat = sys::read_stat(proc, pid);
+    return stat && stat.value().is_exiting;
+}
+
+}  // namespace
+
 launch::HandShake::Recognize children_in(const cgroup::Host* host, std::string group) {
     return [host, group = std::move(group)](pid_t pid, bool in_group) -> UniqueFd {
         auto pidfd = sys::pidfd_open(pid);
@@ -263,9 +276,11 @@ launch::HandShake::Recognize children_in(const cgroup::Host* host, std::string g
         if (!pidfd || !sys::is_child(pidfd.value())) return {};
         if (!in_group || host == nullptr || group.empty()) return std::move(pidfd).value();
         const auto proc = sys::open_proc();
-        if (!proc || !cgroup::is_in_group(cgroup::identity_of(*host, proc.value(), pid), group))
-            return {};
-        return std::move(pidfd).value();
+        if (!proc) return {};
+        const auto told = cgroup::identity_of(*host, proc.value(), pid);
+        const bool is_in = cgroup::is_in_group(told, group);
+        return is_in || is_past_telling(*host, proc.value(), pid, told) ? std::move(pidfd).value()
+                                                                        : UniqueFd{};
     };
 }
 

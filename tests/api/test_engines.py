@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 
 import bundles
 from covey_client import BIN, CoveyTest, main, wait_for
@@ -235,6 +237,45 @@ class Engines(CoveyTest):
         self.warm_up()
         self.before = self.descriptors_at_rest()
         self.assertEqual(self.daemon.log().count("cannot be watched yet"), 1)
+
+    def test_a_registry_that_floods_costs_a_look(self):
+        """More events than inotify keeps, of links that mean nothing: coveyd answers meanwhile, and has lost nobody afterwards."""
+        registry = pathlib.Path(self.daemon.registry)
+        self.create("before")
+        wait_for(lambda: "before" in self.listed(), 5, "the container")
+        most = int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
+        over = threading.Event()
+        made = []
+
+        def flood():
+            names = [str(registry / f"liar-{number}.json") for number in range(200)]
+            while len(made) < 2 * most or not over.is_set():
+                for name in names:
+                    with open(name, "wb") as file:
+                        file.write(b"{}")
+                    os.unlink(name)
+                    made.append(name)
+                if len(made) > 40 * most:
+                    return
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        worst = 0.0
+        try:
+            for _ in range(100):
+                asked = time.monotonic()
+                self.assertEqual(self.client.get("/v1/healthz").status, 200)
+                worst = max(worst, time.monotonic() - asked)
+            self.create("during")
+            wait_for(lambda: {"before", "during"} <= set(self.listed()), 5, "both in the list")
+        finally:
+            over.set()
+            flooding.join()
+        self.assertLess(worst, 1)
+        self.create("after")
+        wait_for(lambda: set(self.listed()) == {"before", "during", "after"}, 5, "all three")
+        for name in ("before", "during", "after"):
+            self.delete(name)
+        wait_for(lambda: not self.listed(), 5, "an empty list")
 
     def test_the_registry_may_go_and_come_back(self):
         self.create("a")

@@ -189,9 +189,11 @@ TEST_CASE("a shim without a free descriptor loses nobody, and goes on when it ha
 
 TEST_CASE("one that nobody can freeze does not forbid a nested container it could not reach") {
     COVEY_REQUIRES("root");
+    COVEY_REQUIRES("landlock_scope");
     Lab lab;
-    auto held = lab.start("held", probe_bundle({"unfreezable"}, kNoCapabilities),
-                          said_to(lab, PidMode::pod));
+    auto options = said_to(lab, PidMode::pod);
+    options.access = "private";  // with open access it could let another go on (decision 021)
+    auto held = lab.start("held", probe_bundle({"unfreezable"}, kNoCapabilities), options);
     REQUIRE(eventually([&] { return text_of(lab.folder() + "/said") == "held\n"; }));
     auto nested =
         lab.create("nested", probe_bundle({"sleep", "forever"}), in_mode(PidMode::nested));
@@ -244,13 +246,16 @@ TEST_CASE("a shim is never deaf, whatever goes on in its pod") {
     COVEY_REQUIRES("root");
     COVEY_REQUIRES("own_speed");
     COVEY_REQUIRES("faults");
+    COVEY_REQUIRES("landlock_scope");
     const TemporaryFolder folder;
     Errors errors{folder.path() + "/errors"};
     {
         Lab lab;
         auto burden = lab.start("burden", probe_bundle({"burden", "1000"}, kNoCapabilities));
         auto traced = lab.start("traced", probe_bundle({"traced-thread"}, kNoCapabilities));
-        auto held = lab.start("held", probe_bundle({"unfreezable"}, kNoCapabilities));
+        auto held_options = in_pod();
+        held_options.access = "private";  // with open access it might have to stand still
+        auto held = lab.start("held", probe_bundle({"unfreezable"}, kNoCapabilities), held_options);
         auto tracer_options = in_pod();
         tracer_options.add_capabilities = {"SYS_PTRACE"};
         auto tracer = lab.start("tracer", probe_bundle({"sleep", "forever"}), tracer_options);

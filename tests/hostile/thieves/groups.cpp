@@ -16,11 +16,7 @@
 #include <unistd.h>
 
 namespace thief {
-namespace {
 
-constexpr const char* kGroupsPlace = "/tmp/groups";
-
-/// Owner of a user namespace, a mount namespace and a cgroup namespace of its own.
 bool become_owner() {
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) != 0) return false;
     const auto put = [](const char* path, const char* text) { return overwrite(path, text); };
@@ -28,13 +24,14 @@ bool become_owner() {
            put("/proc/self/gid_map", "0 0 1");
 }
 
-/// `hierarchy`: a v1 controller, or "v2".
 bool mount_groups(const std::string& hierarchy) {
     mkdir(kGroupsPlace, 0755);
     if (hierarchy == "v2") return mount("cgroup", kGroupsPlace, "cgroup2", 0, nullptr) == 0;
     const auto option = hierarchy == "systemd" ? "none,name=systemd" : hierarchy;
     return mount("cgroup", kGroupsPlace, "cgroup", 0, option.c_str()) == 0;
 }
+
+namespace {
 
 int fail(const char* what) {
     say(std::string{"TRIED to "} + what + ": " + errno_name());
@@ -155,33 +152,6 @@ int name_group(const Arguments& words) {
         rest();
     }
     say("GOT a group");
-    rest();
-}
-
-/// herd HIERARCHY...: whoever has a number in sight is moved into a group of the thief's, and
-/// stands still there.
-int herd(const Arguments& words) {
-    constexpr pid_t kLast = 300;
-    for (const auto& hierarchy : words) {
-        const pid_t child = fork();
-        if (child != 0) {
-            waitpid(child, nullptr, 0);
-            continue;
-        }
-        if (!become_owner() || !mount_groups(hierarchy)) _exit(fail("mount the groups"));
-        const auto below = std::string{kPlace} + "/covey-thief";
-        mkdir(below.c_str(), 0755);
-        std::string moved;
-        for (pid_t pid = 1; pid < kLast; ++pid)
-            if (pid != getpid() && pid != getppid() && kill(pid, 0) == -1 && errno == EPERM &&
-                overwrite(below + "/cgroup.procs", std::to_string(pid)))
-                moved += " " + std::to_string(pid);
-        (void)(overwrite(below + "/cgroup.freeze", "1") ||
-               overwrite(below + "/freezer.state", "FROZEN"));
-        say((moved.empty() ? "TRIED " : "WON ") + hierarchy + " moves:" + moved);
-        _exit(0);
-    }
-    say("GOT to the end");
     rest();
 }
 

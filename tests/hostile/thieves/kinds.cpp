@@ -37,8 +37,11 @@ const std::map<std::string, Command>& kinds() {
         {"pass-streams", pass_streams},
         {"read-below", read_below},
         {"search-memory", search_memory},
+        {"seize", seize},
         {"stop-all", stop_all},
         {"storm", storm},
+        {"thaw-give", thaw_give},
+        {"thaw-take", thaw_take},
         {"trace-all", trace_all},
         {"wide-groups", wide_groups},
     };

@@ -19,9 +19,15 @@ int lift(const Arguments& words);
 int freeze_self(const Arguments& words);
 int freeze_below(const Arguments& words);
 int name_group(const Arguments& words);
-int herd(const Arguments& words);
 int deep_groups(const Arguments& words);
 int wide_groups(const Arguments& words);
+// herd.cpp
+int herd(const Arguments& words);
+// seize.cpp
+int seize(const Arguments& words);
+// thaw.cpp
+int thaw_give(const Arguments& words);
+int thaw_take(const Arguments& words);
 // accounts.cpp
 int fill_account(const Arguments& words);
 // stalls.cpp
@@ -51,6 +57,12 @@ int fuse_program(const Arguments& words);
 int fuse_deadlock(const Arguments& words);
 int fuse_memory(const Arguments& words);
 
+/// Where mount_groups() puts a hierarchy.
+inline constexpr const char* kGroupsPlace = "/tmp/groups";
+/// Makes the caller owner of a user namespace, a mount namespace and a cgroup namespace of its own.
+[[nodiscard]] bool become_owner();
+/// `hierarchy`: a v1 controller, or "v2".
+[[nodiscard]] bool mount_groups(const std::string& hierarchy);
 /// Nothing more, for ever.
 [[noreturn]] void rest();
 [[nodiscard]] long number(const std::string& word);

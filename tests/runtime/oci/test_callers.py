@@ -131,6 +131,33 @@ class Callers(OciTest):
         listener.close()
         self.assertLessEqual({"READY=1", f"MAINPID={pid}"}, set(said))
 
+    def test_a_container_that_is_never_ready(self):
+        """`start` waits for READY=1 as long as the container lives, with other words and without: nobody else waits for it."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(listener.close)
+        listener.bind(str(self.folder / "notify"))
+        self.env["NOTIFY_SOCKET"] = str(self.folder / "notify")
+        for ending in ("kill", "delete"):
+            one, pid = self.create("probe", "notify", "STATUS=READY=1 soon", "--", "sleep", "forever")
+            start = subprocess.Popen([RUNTIME, "--root", self.root, "start", one], env=self.env, stdin=subprocess.DEVNULL)
+            wait_for(lambda: json.loads(self.ok("state", one).stdout)["status"] == "running", what="its start")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                start.wait(0.5)
+            before = time.monotonic()
+            if ending == "kill":
+                self.ok("kill", one, "KILL")
+                self.wait_exit(pid)
+            else:
+                self.ok("delete", "--force", one)
+            self.assertEqual(start.wait(5), 0)
+            self.assertLess(time.monotonic() - before, 5)
+        one, pid = self.create("probe", "notify", "STATUS=READY=1 soon", "--", "sleep", "forever")
+        start = subprocess.Popen([RUNTIME, "--root", self.root, "start", one], env=self.env, stdin=subprocess.DEVNULL)
+        wait_for(lambda: json.loads(self.ok("state", one).stdout)["status"] == "running", what="its start")
+        start.terminate()
+        self.assertEqual(start.wait(5), -signal.SIGTERM)
+        self.assertEqual(json.loads(self.ok("state", one).stdout)["status"], "running")
+
     @only_covey("runc 1.1 has no such flags")
     def test_newer_flags(self):
         console = ConsoleSocket(self.folder, "pidfd.sock")

@@ -1,5 +1,6 @@
 """SCMP_ACT_NOTIFY: a real agent on linux.seccomp.listenerPath that answers for the container."""
 import array
+import contextlib
 import errno
 import fcntl
 import json
@@ -8,6 +9,7 @@ import select
 import socket
 import struct
 import threading
+import time
 
 from oci import IS_COVEY, OciTest, main, namespace, only_covey
 
@@ -157,6 +159,62 @@ class Notify(OciTest):
                     self.assertEqual(run.stderr.count("\n"), 1)
                     self.assertIn("start the agent", run.stderr)
                 self.assertNotEqual(self.call("state", one).returncode, 0)
+
+    def test_an_agent_that_does_not_read_and_sends_what_nobody_asked_for(self):
+        """Nothing is read from it, and nobody waits for it: neither the launch nor the end."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(listening.close)
+        listening.bind(str(self.path))
+        listening.listen(8)
+        held = []
+
+        def lie():
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                held.append(connection)
+                connection.setblocking(False)
+                with contextlib.suppress(OSError):
+                    socket.send_fds(connection, [b"\0" * 8], [0, 1, 2])
+                    while True:
+                        connection.send(b'{"ociVersion":"9","fds":["seccompFd"],"state":{"pid":1}}' * 100)
+        threading.Thread(target=lie, daemon=True).start()
+        before = time.monotonic()
+        one, pid = self.create("probe", "sleep", "forever", change=self.asking("mkdir"))
+        self.ok("start", one)
+        self.assertEqual(self.ok("exec", one, "probe", "echo", "alive").stdout, "alive\n")
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2"])
+        self.ok("delete", "--force", one)
+        self.assertLess(time.monotonic() - before, 5)
+        self.assertGreaterEqual(len(held), 2, "the container and its exec")
+        for connection in held:
+            connection.close()
+
+    @only_covey("runc connects only when it tells")
+    def test_an_agent_that_accepts_nobody(self):
+        """Its queue is full: connecting would wait without an end."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(listening.close)
+        listening.bind(str(self.path))
+        listening.listen(0)
+        queue = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                queue.append(client)
+                client.setblocking(False)
+                client.connect(str(self.path))
+        before = time.monotonic()
+        one, bundle = self.bundle("probe", "sleep", "forever", change=self.asking("mkdir"))
+        run = self.call("create", "--bundle", bundle, one, timeout=20)
+        for client in queue:
+            client.close()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(str(self.path), run.stderr)
+        self.assertLess(time.monotonic() - before, 5)
+        self.assertNotEqual(self.call("state", one).returncode, 0)
 
     @only_covey("runc connects only when it tells")
     def test_an_agent_that_ends_before_it_is_told(self):

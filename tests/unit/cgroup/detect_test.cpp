@@ -73,6 +73,18 @@ TEST_CASE("a tmpfs over the v2 tree leaves v1 alone, whatever mountinfo says") {
     CHECK(host.identity_mount() == tree.root() + "/sys/fs/cgroup/freezer");
 }
 
+TEST_CASE("nsdelegate is an option of the v2 tree, and no part of another one's name") {
+    using covey::cgroup::has_nsdelegate;
+    const std::string v1 = "30 1 0:20 / /sys/fs/cgroup/cpu rw - cgroup nsdelegate rw,cpu\n";
+    CHECK(has_nsdelegate(
+        "31 1 0:21 / /sys/fs/cgroup rw - cgroup2 c rw,nsdelegate,memory_recursiveprot\n"));
+    CHECK(has_nsdelegate(v1 + "31 1 0:21 / /sys/fs/cgroup rw - cgroup2 c rw,nsdelegate\n"));
+    CHECK_FALSE(has_nsdelegate("31 1 0:21 / /sys/fs/cgroup rw - cgroup2 nsdelegate rw\n"));
+    CHECK_FALSE(has_nsdelegate(v1 + "31 1 0:21 / /sys/fs/cgroup/unified rw - cgroup2 c rw\n"));
+    CHECK_FALSE(has_nsdelegate(v1));
+    CHECK_FALSE(has_nsdelegate(""));
+}
+
 TEST_CASE("a host without any usable hierarchy is refused with a remedy") {
     const FakeTree tree{{{"/proc/self/mountinfo", kHybrid}}};
     const auto refusal = [&](std::vector<std::pair<std::string, std::uint64_t>> mounts) {

@@ -76,10 +76,10 @@ class FakeHost {
     void release(pid_t pid) {
         const UniqueFd writer{::open(command_path(pid).c_str(), O_WRONLY | O_CLOEXEC)};
     }
-    std::vector<PodProcess> list() {
+    std::vector<PodProcess> list(std::uint64_t pod = kPod) {
         const UniqueFd proc{
             ::open((folder_.path() + "/proc").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-        return list_pod_processes(host_, "/covey/web.pod", kPod, proc);
+        return list_pod_processes(host_, "/covey/web.pod", pod, proc);
     }
 
   private:
@@ -265,4 +265,26 @@ TEST_CASE("a process that keeps its readers is listed without its command, and k
         ::poll(nullptr, 0, 10);
     }
     CHECK(is_over);
+}
+
+TEST_CASE("the silent processes of one pod take nothing from another's list") {
+    constexpr std::uint64_t kOther = 4026532300;
+    constexpr pid_t kFirst = 800;
+    constexpr int kMostLeftBehind = 8, kSilent = kMostLeftBehind + 1;
+    FakeHost silent, other;
+    std::vector<pid_t> pids;
+    for (pid_t pid = kFirst; pid < kFirst + kSilent; ++pid) {
+        pids.push_back(pid);
+        silent.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 790), kPod, "x");
+        silent.keep_readers(pid);
+    }
+    silent.group("/covey/web.pod/a.ctr", pids);
+    other.process(850, "850\t2", kOther, "heard");
+    other.group("/covey/web.pod/b.ctr", {850});
+    CHECK(silent.list().size() == kSilent);
+    const auto found = other.list(kOther);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].command == std::vector<std::string>{"heard"});
+    for (int at = 0; at < kMostLeftBehind; ++at)  // nobody reads the last one's
+        silent.release(kFirst + at);
 }
