@@ -52,7 +52,7 @@ Placement Placement::below(std::string_view name) const {
 }
 
 Placement resolve_path_with(std::string_view cgroups_path, std::string_view id, const Host& host,
-                            std::string_view own_cgroups) {
+                            std::string_view own_cgroups, NeedsV2 needs) {
     const auto inner = clean(cgroups_path.empty() ? id : cgroups_path);
     check_path(inner);
     if (cgroups_path.starts_with('/')) return inner;
@@ -67,20 +67,21 @@ Placement resolve_path_with(std::string_view cgroups_path, std::string_view id, 
         placement.path = placement.v1_paths.at(host.identity_mount());
     } else {
         const auto own = own_path(own_cgroups, "", host.identity_root);
-        // Beside it where it has controllers to pass on, for then it may not have processes; below
-        // it, as in v1, where v1 has them: callers of different groups have groups of their own.
-        placement.path = (host.v1.empty() ? std::string{parent_path(own)} : own) + inner;
+        // Below it, as in v1, callers of different groups have groups of their own.
+        const bool is_beside = host.v1.empty() || needs == NeedsV2::yes;
+        placement.path = (is_beside ? std::string{parent_path(own)} : own) + inner;
     }
     std::erase_if(placement.v1_paths,
                   [&](const auto& entry) { return entry.second == placement.path; });
     return placement;
 }
 
-Placement resolve_path(std::string_view cgroups_path, std::string_view id, const Host& host) {
+Placement resolve_path(std::string_view cgroups_path, std::string_view id, const Host& host,
+                       NeedsV2 needs) {
     std::string own;
     if (!cgroups_path.starts_with('/'))
         own = sys::read_file(kOwnCgroups).or_throw("read", kOwnCgroups);
-    return resolve_path_with(cgroups_path, id, host, own);
+    return resolve_path_with(cgroups_path, id, host, own, needs);
 }
 
 }  // namespace covey::cgroup

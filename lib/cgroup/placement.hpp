@@ -30,13 +30,16 @@ struct Placement {
 };
 
 /// `linux.cgroupsPath` as runc reads it without systemd. Absolute: below each hierarchy's mount.
-/// Relative: below the caller's own cgroup in each v1 hierarchy, and beside it in the v2 tree (a v2
-/// group that has processes cannot pass controllers on to groups below). Empty: as if it were `id`.
-/// "." and ".." are taken out as text: no path leads out of the tree. Throws invalid_argument.
+/// Relative: below the caller's own cgroup in each v1 hierarchy, and in the v2 tree where it is a
+/// hybrid host's and the container needs no controller of it; else beside it there (a v2 group that
+/// has processes cannot pass controllers on to groups below). Empty: as if it were `id`. "." and
+/// ".." are taken out as text: no path leads out of the tree. Throws invalid_argument.
+enum class NeedsV2 { no, yes };
 [[nodiscard]] Placement resolve_path(std::string_view cgroups_path, std::string_view id,
-                                     const Host& host);
+                                     const Host& host, NeedsV2 needs = NeedsV2::no);
 /// The same with the text of /proc/self/cgroup passed in.
 [[nodiscard]] Placement resolve_path_with(std::string_view cgroups_path, std::string_view id,
-                                          const Host& host, std::string_view own_cgroups);
+                                          const Host& host, std::string_view own_cgroups,
+                                          NeedsV2 needs = NeedsV2::no);
 
 }  // namespace covey::cgroup

@@ -56,6 +56,22 @@ std::string absolute_rootfs(const std::string& bundle, const spec::Spec& spec) {
     return path.starts_with('/') ? path : bundle + "/" + path;
 }
 
+/// Which limits are a controller's of the v2 tree.
+cgroup::NeedsV2 needs_v2(const std::optional<spec::Resources>& resources,
+                         const cgroup::Host& host) {
+    if (!resources) return cgroup::NeedsV2::no;
+    const auto offers = [&host](const char* name) {
+        const auto& all = host.unified_controllers;
+        return std::find(all.begin(), all.end(), name) != all.end();
+    };
+    const bool needs =
+        !resources->unified.empty() || (!resources->hugepage_limits.empty() && offers("hugetlb")) ||
+        (!resources->rdma.empty() && offers("rdma")) || (resources->memory && offers("memory")) ||
+        (resources->cpu && (offers("cpu") || offers("cpuset"))) ||
+        (resources->pids_limit && offers("pids")) || (resources->block_io && offers("io"));
+    return needs ? cgroup::NeedsV2::yes : cgroup::NeedsV2::no;
+}
+
 bool makes_pid_namespace(const spec::Spec& spec) {
     const auto& all = spec.linux.namespaces;
     return std::any_of(all.begin(), all.end(), [](const spec::Namespace& one) {
@@ -143,7 +159,8 @@ void Creation::check_terminal() const {
 
 void Creation::choose_group() {
     const auto& path = bundle_.spec.linux.cgroups_path;
-    record_.cgroup = cgroup::resolve_path(path, id_, *cgroups_);
+    record_.cgroup = cgroup::resolve_path(path, id_, *cgroups_,
+                                          needs_v2(bundle_.spec.linux.resources, *cgroups_));
     // An absolute one is the engine's own, with all above it.
     if (!path.starts_with('/') && path.find('/') != std::string::npos)
         record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);

@@ -59,6 +59,9 @@ TEST_CASE("callers of different groups have different groups for one id") {
     const auto two = resolve_path_with("", "web", hybrid(), "0::/u/two\n");
     CHECK(one.path == "/u/one/web");
     CHECK(two.path == "/u/two/web");
+    // A group with processes could not pass a controller of v2 on to it.
+    const auto limited = resolve_path_with("", "web", hybrid(), "0::/u/one\n", NeedsV2::yes);
+    CHECK(limited.path == "/u/web");
 }
 
 TEST_CASE("without a path the id is the path") {
