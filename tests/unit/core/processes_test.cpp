@@ -268,20 +268,21 @@ TEST_CASE("a process that keeps its readers is listed without its command, and k
 }
 
 TEST_CASE("the silent processes of one pod take nothing from another's list") {
-    constexpr std::uint64_t kOther = 4026532300;
+    constexpr std::uint64_t kSilentPod = 4026532400, kOther = 4026532300;
     constexpr pid_t kFirst = 800;
     constexpr int kMostLeftBehind = 8, kSilent = kMostLeftBehind + 1;
     FakeHost silent, other;
     std::vector<pid_t> pids;
     for (pid_t pid = kFirst; pid < kFirst + kSilent; ++pid) {
         pids.push_back(pid);
-        silent.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 790), kPod, "x");
+        silent.process(pid, std::to_string(pid) + "\t" + std::to_string(pid - 790), kSilentPod,
+                       "x");
         silent.keep_readers(pid);
     }
     silent.group("/covey/web.pod/a.ctr", pids);
     other.process(850, "850\t2", kOther, "heard");
     other.group("/covey/web.pod/b.ctr", {850});
-    CHECK(silent.list().size() == kSilent);
+    CHECK(silent.list(kSilentPod).size() == kSilent);
     const auto found = other.list(kOther);
     REQUIRE(found.size() == 1);
     CHECK(found[0].command == std::vector<std::string>{"heard"});
