@@ -70,12 +70,13 @@ bool Launching::take_one(From from) {
     if (!packet) {
         perform(hand_shake_.refuse(
             from, Error::from_errno(packet.error(), "receive", "a launch's hand-shake")));
-    } else if (packet.value().sender == 0 && packet.value().data.empty()) {
-        close(from);
     } else {
-        // What the launcher said before this was said.
+        // What the launcher said before this was said, or before init, which it ends, was gone.
         if (from == From::newborn) take_launchers();
-        perform(hand_shake_.take(from, std::move(packet).value()));
+        if (packet.value().sender == 0 && packet.value().data.empty())
+            close(from);
+        else
+            perform(hand_shake_.take(from, std::move(packet).value()));
     }
     return true;
 }

@@ -333,11 +333,14 @@ class WithoutPivot(Mounts):
             self.assertEqual((run.returncode, run.stdout.strip()), (1, "EPERM"), flags)
 
     def test_the_hosts_own_mounts_stay(self):
-        with open("/proc/self/mountinfo", encoding="ascii") as file:
-            before = file.read()
+        before = self.hosts_mounts()
         self.own_proc("--no-pivot")
+        self.assertEqual(self.hosts_mounts(), before)
+
+    def hosts_mounts(self):
+        """Without those of a coveyd that is tested beside."""
         with open("/proc/self/mountinfo", encoding="ascii") as file:
-            self.assertEqual(file.read(), before)
+            return [line for line in file if not line.split()[4].startswith("/tmp/covey-api")]
 
     @only_covey("runc unmounts them there")
     def test_not_in_a_mount_namespace_that_others_are_in(self):
