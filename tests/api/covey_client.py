@@ -269,18 +269,18 @@ class CoveyTest(unittest.TestCase):
             wait_for(lambda: not self.leaks.all(), 5)
         except AssertionError:
             self.fail("left behind:\n" + "\n".join(self.leaks.all()) + "\n" + self.daemon.log()[-1500:])
-        self.assertEqual(self.descriptors_at_rest(), self.before, "descriptors of coveyd")
+        self.assertEqual(self.descriptors_at_rest(self.before), self.before, "descriptors of coveyd")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def descriptors_at_rest(self):
-        """Without connections that are just ending: what does not change for a moment."""
+    def descriptors_at_rest(self, expected=None):
+        """Without connections that are just ending: what is expected, or else what does not change for a moment."""
         kinds = lambda: [name.split(":")[0] for name in self.daemon.descriptors()]
         last = kinds()
         for _ in range(50):
-            time.sleep(0.02)
+            time.sleep(0.02 if expected is None else 0.1)
             now = kinds()
-            if now == last:
-                break
+            if now == (last if expected is None else expected):
+                return now
             last = now
         return last
 

@@ -79,7 +79,7 @@ ok exec pod /bin/busybox sh -c "$device"
 has "a device outside the rules" "not permitted" "$(cat /run/out)"
 has "a device of the rules" "null" "$(cat /run/out)"
 systemctl daemon-reload
-systemctl set-property --runtime $unit CPUWeight=20
+systemctl set-property --runtime $unit CPUWeight=59
 check_limits "reloaded"
 ok exec pod /bin/busybox sh -c "$device"
 has "a device outside the rules, reloaded" "not permitted" "$(cat /run/out)"
@@ -92,7 +92,7 @@ is "MemoryMax" 134217728 "$(show $unit MemoryMax)"
 is "memory.max" 134217728 "$(file $group/memory.max)"
 is "CPUQuota, in whole percents" 340ms "$(show $unit CPUQuotaPerSecUSec)"
 is "cpu.max, exact" "33333 100000" "$(file $group/cpu.max)"
-is "untouched" 20 "$(file $group/cpu.weight)"
+is "untouched" 59 "$(file $group/cpu.weight)"
 ok update --pids-limit 78 pod
 is "cpu.max, still exact" "33333 100000" "$(file $group/cpu.max)"
 ok update --pids-limit -1 --cpu-quota -1 pod

@@ -206,7 +206,7 @@ gone t-dev.scope
 
 part "what is refused"
 sleeper system.slice:t:bad '{"unified": {"memory.high": "60000000"}}'
-refused "unified['memory.high'] needs the cgroup controller 'memory'" create --bundle $bundle bad
+refused "unified['memory.high'] is a file of cgroup v2" create --bundle $bundle bad
 gone t-bad.scope
 sleeper system.slice:t:bad '{}' '{"covey.dev/access": "private"}'
 refused "annotation covey.dev/access with --systemd-cgroup needs cgroup v2 alone, and this host is $hierarchy" create --bundle $bundle bad
