@@ -55,7 +55,10 @@ class Report {
         auto moved = began;
         for (int wait = kFirst; !take(wait); wait = std::min(wait * 2, kSlowest)) {
             const auto stat = init();
-            if (!stat || stat->state == 'Z' || stat->has_executed) break;
+            if (!stat || stat->state == 'Z' || stat->has_executed) {
+                (void)take(0);  // what it said at last, since the last look
+                break;
+            }
             const auto still = stands_still(*stat);
             if (still.empty()) moved = Clock::now();
             if (Clock::now() - moved >= kStillLimit) throw_stands_still(still);

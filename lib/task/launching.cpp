@@ -249,6 +249,8 @@ bool Launching::has_ended() const {
 void Launching::ask_kernel() {
     if (hand_shake_.is_over() || init_ == 0) return;
     if (has_executed() || has_ended()) {
+        drain();  // what it said at last is there by now
+        if (hand_shake_.is_over()) return;
         on(launch::Lost{});
         return perform(hand_shake_.ended(From::newborn));
     }

@@ -1,5 +1,6 @@
 """A private coveyd and a client for it. Each exchange is validated against proto/; each test ends with
 a leak check: processes, mounts, cgroups, descriptors of coveyd, state files."""
+import collections
 import http.client
 import itertools
 import json
@@ -269,7 +270,9 @@ class CoveyTest(unittest.TestCase):
             wait_for(lambda: not self.leaks.all(), 5)
         except AssertionError:
             self.fail("left behind:\n" + "\n".join(self.leaks.all()) + "\n" + self.daemon.log()[-1500:])
-        self.assertEqual(self.descriptors_at_rest(self.before), self.before, "descriptors of coveyd")
+        # Fewer are no leak: a connection of before may just have been ending.
+        more = collections.Counter(self.descriptors_at_rest(self.before)) - collections.Counter(self.before)
+        self.assertFalse(more, f"descriptors of coveyd that were not there before: {more}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def descriptors_at_rest(self, expected=None):
