@@ -46,10 +46,15 @@ sys::ExitStatus status_of(const siginfo_t& info) {
     return {128 + info.si_status, info.si_status};
 }
 
-/// A child that is only stopped (job control) needs nothing.
+bool release(const siginfo_t& told) {
+    if (told.si_code == CLD_TRAPPED) let_go(told);
+    // A child that is only stopped (job control) needs nothing.
+    return told.si_code == CLD_TRAPPED || told.si_code == CLD_STOPPED;
+}
+
 bool release_stopped() {
     const auto stopped = any_child(WSTOPPED);
-    if (stopped && stopped->si_code == CLD_TRAPPED) let_go(*stopped);
+    if (stopped) (void)release(*stopped);
     return stopped.has_value();
 }
 
@@ -73,6 +78,7 @@ void tend_children(pid_t kept) noexcept {
         if (!ended || ended->si_pid == kept) return;
         siginfo_t info{};
         (void)::waitid(P_PID, static_cast<id_t>(ended->si_pid), &info, WEXITED | WNOHANG | __WALL);
+        (void)release(info);
     }
 }
 
@@ -134,8 +140,8 @@ void reap_all_children(std::chrono::milliseconds limit) noexcept {
     ::sigprocmask(SIG_BLOCK, &set, &before);
     const auto deadline = Clock::now() + limit;
     while (Clock::now() < deadline) {
-        while (release_stopped() || any_child(WEXITED)) {
-        }
+        while (const auto told = any_child(WEXITED | WSTOPPED))
+            (void)release(*told);
         siginfo_t info{};
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 && errno == ECHILD)
             break;

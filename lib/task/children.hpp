@@ -22,7 +22,10 @@ namespace covey::task {
 /// waitid(2)'s. Nothing: no such event, or no child.
 [[nodiscard]] std::optional<siginfo_t> any_child(int flags);
 [[nodiscard]] sys::ExitStatus status_of(const siginfo_t& info);
-/// One that has stopped for a tracer, which is this process, goes on without. False: none has.
+/// One that has stopped for a tracer, which is this process, goes on without; false: `told` is of
+/// an end. A tracee's stop is told by every wait, whether it was asked for or not (ptrace(2)).
+bool release(const siginfo_t& told);
+/// The same of any child. False: none has stopped.
 bool release_stopped();
 enum class End { reapable, begun };
 /// What a child has come to that has ended, though a tracer keeps it, or (`begun`) whose

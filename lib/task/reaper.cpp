@@ -129,6 +129,8 @@ bool Reaper::reap_one() {
     // Looked at first, for its number is its own until it is reaped.
     const auto ended = any_child(WEXITED | WNOWAIT);
     if (!ended) return false;
+    // Since the stops were looked for.
+    if (ended->si_code == CLD_TRAPPED) return release_stopped();
     // An unknown one stands before all others in the kernel's list: those are asked for one by one.
     if (!expected_.contains(ended->si_pid) && !has_heard_all() &&
         !expected_.contains(ended->si_pid))
@@ -163,7 +165,7 @@ bool Reaper::reap(pid_t pid) {
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | __WALL) < 0 ||
         info.si_pid == 0)
         return false;
-    give(pid, status_of(info));
+    if (!release(info)) give(pid, status_of(info));
     return true;
 }
 
