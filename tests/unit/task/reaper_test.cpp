@@ -248,3 +248,26 @@ TEST_CASE("a child is ending though a tracer keeps one of its threads") {
     task::reap_all_children(std::chrono::seconds{5});
     CHECK_FALSE(has_children());
 }
+
+TEST_CASE("a tracee's stop is told by a wait for ends, and is taken for none") {
+    const auto child = child_that([] {
+        (void)::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+        ::raise(SIGCONT);
+    });
+    const auto told_next = [](int flags) {
+        auto told = task::any_child(flags);
+        for (int tries = 0; !told && tries < 1000; ++tries, ::usleep(5000))
+            told = task::any_child(flags);
+        return told;
+    };
+    const auto stopped = told_next(WEXITED);
+    REQUIRE(stopped.has_value());
+    // What this is for.
+    CHECK(stopped->si_code == CLD_TRAPPED);
+    CHECK(task::release(*stopped));
+    const auto ended = told_next(WEXITED);
+    REQUIRE(ended.has_value());
+    CHECK(ended->si_code == CLD_EXITED);
+    CHECK_FALSE(task::release(*ended));
+    CHECK_FALSE(has_children());
+}
