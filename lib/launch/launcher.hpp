@@ -8,6 +8,7 @@
 #include "base/unique_fd.hpp"
 #include "cgroup/cgroup.hpp"
 #include "launch/access.hpp"
+#include "launch/bundle.hpp"
 #include "launch/hooks.hpp"
 #include "launch/keyring.hpp"
 #include "launch/message.hpp"
@@ -20,15 +21,6 @@
 #include <sys/types.h>
 
 namespace covey::launch {
-
-/// The bundle's checked configuration. Used by run_launcher, covey-runtime and --dump-plan.
-struct Bundle {
-    std::string text;  // config.json as it is
-    spec::Spec spec;
-};
-/// config.json may be a pipe where the caller itself wrote the command line: read to its end.
-enum class Pipes { refused, read };
-[[nodiscard]] Bundle read_bundle(const std::string& folder, Pipes pipes = Pipes::refused);
 
 /// What only covey-runtime's containers have.
 struct EngineExtras {

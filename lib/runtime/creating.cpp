@@ -5,9 +5,7 @@
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "base/text.hpp"
-#include "cgroup/oci_group.hpp"
 #include "covey/error.hpp"
-#include "plan/resources.hpp"
 #include "runtime/ending.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/group_parents.hpp"
@@ -15,6 +13,7 @@
 #include "runtime/late_hooks.hpp"
 #include "runtime/net_devices.hpp"
 #include "runtime/notify.hpp"
+#include "runtime/own_group.hpp"
 #include "runtime/registry.hpp"
 #include "runtime/resctrl.hpp"
 #include "runtime/sharing.hpp"
@@ -31,7 +30,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <climits>
 #include <csignal>
 #include <utility>
 
@@ -39,9 +37,6 @@
 
 namespace covey::runtime {
 namespace {
-
-/// Launcher, init, what is between them, and a hook with a child.
-constexpr std::int64_t kLaunchTasks = 8;
 
 std::string absolute_bundle(const std::string& bundle) {
     const auto folder = sys::open_dir(bundle);
@@ -54,22 +49,6 @@ std::string absolute_bundle(const std::string& bundle) {
 std::string absolute_rootfs(const std::string& bundle, const spec::Spec& spec) {
     const auto path = spec.root ? spec.root->path : std::string{};
     return path.starts_with('/') ? path : bundle + "/" + path;
-}
-
-/// Which limits are a controller's of the v2 tree.
-cgroup::NeedsV2 needs_v2(const std::optional<spec::Resources>& resources,
-                         const cgroup::Host& host) {
-    if (!resources) return cgroup::NeedsV2::no;
-    const auto offers = [&host](const char* name) {
-        const auto& all = host.unified_controllers;
-        return std::find(all.begin(), all.end(), name) != all.end();
-    };
-    const bool needs =
-        !resources->unified.empty() || (!resources->hugepage_limits.empty() && offers("hugetlb")) ||
-        (!resources->rdma.empty() && offers("rdma")) || (resources->memory && offers("memory")) ||
-        (resources->cpu && (offers("cpu") || offers("cpuset"))) ||
-        (resources->pids_limit && offers("pids")) || (resources->block_io && offers("io"));
-    return needs ? cgroup::NeedsV2::yes : cgroup::NeedsV2::no;
 }
 
 bool makes_pid_namespace(const spec::Spec& spec) {
@@ -90,17 +69,10 @@ class Creation {
     void read_spec();
     void check_terminal() const;
     void write_intent();
-    void choose_group();
-    void choose_scope();
-    void make_group();
-    void check_nesting() const;
     void make_class();
-    void await_scope(Pipe gate, FdRef channel);
-    void make_scope(UniqueFd gate);
     void launch();
     [[nodiscard]] HandShake::Input hand_shake_input();
     [[noreturn]] void run_launcher(launch::ChannelRefs channels);
-    void lower_tasks();
     void finish();
     void undo_launch() noexcept;
 
@@ -114,10 +86,8 @@ class Creation {
     core::ContainerRecord record_;
     std::optional<ContainerStore> store_;
     std::optional<ContainerFolder> folder_;
-    std::optional<cgroup::Host> cgroups_;
-    std::optional<ScopeRequest> scope_;  // with --systemd-cgroup
-    std::optional<Resctrl> resctrl_;     // with linux.intelRdt
-    std::optional<cgroup::Group> group_;
+    std::optional<OwnGroup> place_;   // unless cgroups are disabled
+    std::optional<Resctrl> resctrl_;  // with linux.intelRdt
     std::optional<NetDevices> net_devices_;
     sys::Child launcher_;
     Sharing sharing_;
@@ -157,34 +127,9 @@ void Creation::check_terminal() const {
             .with_fix("set process.terminal to true, or leave --console-socket out");
 }
 
-void Creation::choose_group() {
-    const auto& path = bundle_.spec.linux.cgroups_path;
-    record_.cgroup = cgroup::resolve_path(path, id_, *cgroups_,
-                                          needs_v2(bundle_.spec.linux.resources, *cgroups_));
-    // An absolute one is the engine's own, with all above it.
-    if (!path.starts_with('/') && path.find('/') != std::string::npos)
-        record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
-}
-
-void Creation::choose_scope() {
-    scope_.emplace(bundle_.spec, id_, *cgroups_);
-    // The spawner is forked in the scope and would stay in its v1 groups.
-    if (sharing_.access.is_restricted() && cgroups_->layout != cgroup::Layout::v2)
-        throw Error(Code::unsupported_by_host,
-                    fmt::format("annotation covey.dev/access with --systemd-cgroup needs cgroup v2 "
-                                "alone, and this host is {}",
-                                cgroup::layout_name(cgroups_->layout)))
-            .with_fix("leave --systemd-cgroup away, or the annotation");
-}
-
 void Creation::write_intent() {
-    if (!globals_.cgroups_disabled) {
-        cgroups_.emplace(cgroup::detect());
-        if (globals_.systemd_cgroup)
-            choose_scope();
-        else
-            choose_group();
-    }
+    place_.emplace(bundle_.spec, record_, *store_, *folder_);
+    if (!globals_.cgroups_disabled) place_->choose(sharing_.access.is_restricted());
     if (const auto& rdt = bundle_.spec.linux.intel_rdt)
         record_.resctrl = resctrl_.emplace(Resctrl::find()).choose(*rdt, id_);
     folder_->write(record_);
@@ -198,52 +143,26 @@ void Creation::make_class() {
     resctrl_.reset();  // and its lock
 }
 
-void Creation::make_group() {
-    // A scope cannot be without a process: it is made when the launcher is there.
-    if (!cgroups_ || scope_) return;
-    const auto rights = ::geteuid() == 0 ? cgroup::Rights::root : cgroup::Rights::rootless;
-    cgroup::Limits limits;
-    // The launcher reads them again; here it is asked only whether there are any.
-    if (const auto& resources = bundle_.spec.linux.resources;
-        resources && rights == cgroup::Rights::rootless)
-        limits = plan::limits_of(*resources, plan::LimitsFor::new_group).limits;
-    group_ = cgroup::make_container_group(*cgroups_, record_.cgroup, rights, limits);
-    if (!group_) {
-        // A rootless container that may do without.
-        cgroups_.reset();
-        record_.cgroup = {};
-        folder_->write(record_);
-    }
-    fault_point("runtime.cgroup");
-}
-
-void Creation::check_nesting() const {
-    if (!shared_.nests || cgroups_) return;
-    // By it a newborn with all privileges is found and ended, whatever becomes of this command.
-    throw Error(Code::failed_precondition,
-                "pid mode nested: the container has no cgroup of its own (cgroups are disabled, or "
-                "this user may not make one)")
-        .with_fix("create it with cgroups, or with annotation covey.dev/pid=pod or container");
-}
-
 void Creation::launch() {
     store::make_start_gate(folder_->fd());
     store::make_start_report(folder_->fd());
     auto channels = launch::make_channels();
-    Pipe scope_gate;
-    if (scope_) scope_gate = sys::make_pipe().or_throw("pipe", "launcher");
+    place_->prepare_scope();
     fault_point("runtime.clone");
-    if (cgroups_ && sharing_.access.is_restricted()) own_group_ = cgroup::open_own(*cgroups_);
+    if (const auto* host = place_->host(); host != nullptr && sharing_.access.is_restricted())
+        own_group_ = cgroup::open_own(*host);
     // SIGCHLD, not 0: init, cloned with CLONE_PARENT, inherits it, and whoever inherits init waits
     // for it the usual way.
-    launcher_ = sys::clone_process({0, SIGCHLD, group_ ? group_->clone_target() : FdRef{-1}})
-                    .or_throw("clone", "launcher");
+    const auto* const group = place_->group();
+    launcher_ =
+        sys::clone_process({0, SIGCHLD, group != nullptr ? group->clone_target() : FdRef{-1}})
+            .or_throw("clone", "launcher");
     if (launcher_.pid == 0) {
-        if (scope_) await_scope(std::move(scope_gate), channels.child.launcher);
+        place_->await_scope(channels.child.launcher);
         run_launcher(channels.child);
     }
     channels.child = {};
-    if (scope_) make_scope(std::move(scope_gate.write));
+    place_->make_scope(launcher_.pid);
     hand_shake_.emplace(hand_shake_input());
     hand_shake_->await(std::move(channels.parent), launcher_);
     join_class(record_.resctrl, hand_shake_->born().pid);
@@ -266,8 +185,8 @@ HandShake::Input Creation::hand_shake_input() {
             [this](pid_t told) {
                 if (net_devices_) net_devices_->move_to(told);
             },
-            cgroups_ ? &*cgroups_ : nullptr,
-            group_ ? &*group_ : nullptr,
+            place_->host(),
+            place_->group(),
             [this] { return neighbours_of(record_, store_->records()); },
             record_.cgroup.path,
             true,
@@ -275,33 +194,6 @@ HandShake::Input Creation::hand_shake_input() {
             [this](pid_t pid, const std::string& metadata) {
                 return encode_process_state(record_, "creating", pid, pid, metadata);
             }};
-}
-
-/// In the launcher. The end without a word is that of the command: then there is nothing to do, and
-/// an empty scope ends by itself.
-void Creation::await_scope(Pipe gate, FdRef channel) {
-    gate.write.reset();
-    const auto path = sys::read_all(gate.read, PATH_MAX);
-    if (!path || path.value().empty()) ::_exit(1);
-    record_.cgroup = cgroup::Placement{path.value()};
-    // systemd has put this process into the scope itself. A v2 group passes nothing on while it has
-    // processes.
-    try {
-        cgroup::Group::open(*cgroups_, record_.cgroup).join(cgroup::Group::Identity::move);
-    } catch (const Error& error) {
-        launch::send_failed(channel, error);
-        ::_exit(1);
-    }
-}
-
-void Creation::make_scope(UniqueFd gate) {
-    scope_->start(launcher_.pid, record_);
-    // systemd has made its own by now.
-    record_.made_parents = own_parents(*cgroups_, record_.cgroup, *store_);
-    folder_->write(record_);
-    group_ = cgroup::Group::complete_scope(*cgroups_, record_.cgroup, launcher_.pid);
-    fault_point("runtime.cgroup");
-    sys::write_all(gate, record_.cgroup.path).or_throw("write to", "launcher");
 }
 
 void Creation::run_launcher(launch::ChannelRefs channels) {
@@ -312,16 +204,16 @@ void Creation::run_launcher(launch::ChannelRefs channels) {
     input.request.access = sharing_.access;
     if (bundle_.spec.linux.seccomp) input.compile.seccomp_cache = seccomp_cache_folder();
     input.stdio = {"inherit", "inherit", "inherit"};
-    input.cgroups = cgroups_ ? &*cgroups_ : nullptr;
+    input.cgroups = place_->host();
     input.cgroup_path = record_.cgroup;
-    if (scope_) input.device_rules = cgroup::DeviceRulesIn::program;
+    if (place_->is_scope()) input.device_rules = cgroup::DeviceRulesIn::program;
     input.state_folder = folder_->fd();
     input.channels = channels;
     input.bundle = &bundle_;
     input.engine.preserved_fds = options_.fds.count;
     // Whoever captures this command's output is to read what was written.
     input.engine.plain_newlines = !console_;
-    input.engine.least_tasks = kLaunchTasks;
+    input.engine.least_tasks = OwnGroup::kLaunchTasks;
     if (options_.no_new_keyring) input.engine.keyring = launch::SessionKeyring::callers;
     input.engine.has_report = true;
     input.engine.no_pivot = options_.no_pivot;
@@ -336,18 +228,9 @@ void Creation::run_launcher(launch::ChannelRefs channels) {
     launch::run_launcher(input);
 }
 
-/// In force before anything of the container's can run: it is at its gate.
-void Creation::lower_tasks() {
-    const auto& resources = bundle_.spec.linux.resources;
-    if (!group_ || !resources) return;
-    cgroup::Limits limits;
-    limits.pids_max = plan::limits_of(*resources, plan::LimitsFor::new_group).limits.pids_max;
-    if (limits.pids_max && *limits.pids_max < kLaunchTasks) group_->apply(limits);
-}
-
 void Creation::finish() {
     auto& born = hand_shake_->born();
-    lower_tasks();
+    place_->lower_tasks();
     // Without creation hooks nobody has asked for them before.
     if (net_devices_) net_devices_->move_to(born.pid);
     const auto proc = sys::open_proc().or_throw("open", "/proc");
@@ -376,7 +259,7 @@ void Creation::undo_launch() noexcept {
         if (net_devices_) net_devices_->give_back();
         if (launcher_.pidfd) (void)sys::pidfd_send_signal(launcher_.pidfd, SIGKILL);
         if (hand_shake_) hand_shake_->kill();
-        if (group_) end_group(*group_);
+        if (auto* const group = place_->group()) end_group(*group);
         // Nothing privileged is left. The process that holds the pod still is a child as well.
         if (hand_shake_) hand_shake_->let_go();
         before_.kill_others();
@@ -416,8 +299,7 @@ CreatedContainer Creation::run() {
         NotifySocket::add_to(bundle_.spec, store_->root(), id_);
     }
     close_others(options_.fds, globals_.log_file);
-    make_group();
-    check_nesting();
+    place_->make(shared_.nests);
     make_class();
     launch();
     rollback.add([this] { remove_from_registry(store_->root(), id_); });
