@@ -55,7 +55,7 @@ class Report {
         auto moved = began;
         for (int wait = kFirst; !take(wait); wait = std::min(wait * 2, kSlowest)) {
             const auto stat = init();
-            if (!stat || stat->state == 'Z' || stat->has_executed) {
+            if (!stat || stat->is_exiting || stat->has_executed) {
                 (void)take(0);  // what it said at last, since the last look
                 break;
             }

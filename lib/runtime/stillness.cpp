@@ -140,7 +140,7 @@ class Guard {
             return std::nullopt;
         if (is_beside && !task::could_reach(proc, pid)) return std::nullopt;
         const auto group = cgroup::identity_of(host_, proc, pid);
-        if (group.empty() || task::has_ended(proc, pid)) return std::nullopt;
+        if (group.empty() || sys::is_ending(proc, pid)) return std::nullopt;
         return task::Members::Found{group, fmt::format("process {} of cgroup {}", pid, group)};
     }
 

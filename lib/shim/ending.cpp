@@ -186,7 +186,8 @@ void Container::on_main_exit(sys::ExitStatus status) {
 void Container::look_at_end_of_main() {
     if (!main_ || main_exit_ || !group_->is_empty()) return;
     main_end_.look();
-    if (main_exit_ || !sys::is_ending(sys::open_proc().or_throw("open", "/proc"), facts_.pid))
+    if (main_exit_ || main_look_.is_set() ||
+        !sys::is_ending(sys::open_proc().or_throw("open", "/proc"), facts_.pid))
         return;
     constexpr std::chrono::milliseconds kReapedIn{300};
     main_look_ = owner_.after(kReapedIn, [this] { main_end_.look(task::End::begun); });

@@ -47,7 +47,7 @@ std::unique_ptr<task::Members> strangers_of(const cgroup::Host& host, const Sand
                   others = std::move(others), movers = std::move(movers),
                   can_be_left](FdRef proc, pid_t pid) -> std::optional<task::Members::Found> {
         const auto group = cgroup::identity_of(host, proc, pid);
-        if (group.empty() || task::has_ended(proc, pid) || is_in_one_of(held, group))
+        if (group.empty() || sys::is_ending(proc, pid) || is_in_one_of(held, group))
             return std::nullopt;
         if (cgroup::is_in_group(group, pause) && pid == 1) return std::nullopt;
         // In a container that could not reach: its own processes have not what that takes; one that

@@ -242,8 +242,7 @@ bool Launching::has_executed() const {
 bool Launching::has_ended() const {
     const auto proc = sys::open_proc();
     if (!proc) return false;
-    const auto stat = sys::read_stat(proc.value(), init_);
-    return !stat || stat.value().state == 'Z';
+    return sys::is_ending(proc.value(), init_);
 }
 
 void Launching::ask_kernel() {

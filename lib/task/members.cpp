@@ -59,13 +59,6 @@ bool is_in_own_user_namespace(FdRef proc, pid_t pid) {
     return !its || its == own;
 }
 
-bool has_ended(FdRef proc, pid_t pid) {
-    const auto stat = sys::read_stat(proc, pid);
-    if (!stat) return true;
-    // One whose first thread alone has ended is told as a zombie too.
-    return (stat.value().state == 'Z' || stat.value().state == 'X') && stat.value().threads <= 1;
-}
-
 void Members::begin() {
     left_ = sys::list_processes(proc_).or_throw("list", "the pod's processes");
 }

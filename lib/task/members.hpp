@@ -32,9 +32,6 @@ namespace covey::task {
 /// each thread's own, and its relatives' may be others.
 [[nodiscard]] bool is_in_own_user_namespace(FdRef proc, pid_t pid);
 
-/// A zombie, no thread of which is left: it does nothing more. Gone: so too.
-[[nodiscard]] bool has_ended(FdRef proc, pid_t pid);
-
 /// Goes through the processes of one procfs, a few at a time.
 class Members {
   public:

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
-#include <sstream>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -64,22 +63,6 @@ class Errors {
     std::string path_;
     UniqueFd before_;
 };
-
-/// For the story of a failure.
-std::string states_of_threads(pid_t pid) {
-    std::string all;
-    const auto tasks = "/proc/" + std::to_string(pid) + "/task";
-    std::error_code gone;
-    for (const auto& entry : std::filesystem::directory_iterator(tasks, gone)) {
-        std::istringstream lines{text_of(entry.path() / "status")};
-        for (std::string line; std::getline(lines, line);)
-            for (const char* field :
-                 {"State:", "PPid:", "TracerPid:", "NSpid:", "SigBlk:", "SigPnd:", "ShdPnd:"})
-                if (line.starts_with(field)) all += line + "; ";
-        all += text_of(entry.path() / "syscall");
-    }
-    return all;
-}
 
 ContainerOptions said_to(const Lab& lab, PidMode mode) {
     auto options = in_mode(mode);
@@ -134,8 +117,6 @@ TEST_CASE("a thread that makes the shim its tracer is let go, and keeps nothing 
                                 said_to(lab, mode));
         const auto said = lab.folder() + "/said";
         (void)eventually([&] { return text_of(said).find("joined") != std::string::npos; });
-        INFO(states_of_threads(traced.pid())
-             << "; its shim: " << states_of_threads(shim_of(lab.sandbox())));
         CHECK(text_of(said) == "ok\nwent on\njoined\n");
         CHECK(seconds_of([&] { traced.remove(true); }) < 5);
         CHECK(seconds_of([&] { lab.sandbox().stop(); }) < 5);

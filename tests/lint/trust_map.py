@@ -17,7 +17,7 @@ HEADING = "## Places"
 CALLS = re.compile(
     r"(?<![\w.>])(?:sys::|std::|::)?"
     r"(socketpair|seqpacket_pair|two_seqpacket_pairs|make_pipe|mkfifo_at|\w+_listen_at|\w+_connect_at|datagram_bind_at|send_datagram_to|"
-    r"send_packet|memfd_create|pidfd_getfd|join_session_keyring|new_session_keyring|secure_getenv|getenv|"
+    r"send_packet|memfd_create|memory_file|sealed_copy|pidfd_getfd|join_session_keyring|new_session_keyring|secure_getenv|getenv|"
     # Other programs, signals as messages, and what a command line takes from the environment.
     r"exec_fd|exec_path|signalfd|eventfd|mkdtemp)\s*\(|\b(sys::spawn)\s*\(|\b(signal_set)\s+\w+\{|->(envname)\s*\(|"
     r"\b(sys::accept|sd_bus_open_system|sd_bus_open_user)\s*\(|socket\.(connect)\s*\(|(?<![\w.>])(?:::)?(environ)\b|"

@@ -11,18 +11,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace thief {
 namespace {
-
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return address;
-}
 
 std::string slurp_at(int folder, const std::string& name) {
     const int file = openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC);
@@ -73,12 +65,11 @@ void rob(int proc, const std::string& name) {
 }
 
 int take_folder(const std::string& path) {
-    const auto address = address_of(path);
     while (true) {
-        const int socket_end = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        const int socket_end = connect_to(path);
         std::string bytes;
         std::vector<int> fds;
-        if (connect(socket_end, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        if (socket_end >= 0)
             for (int tries = 0; tries < 100 && fds.empty(); ++tries, wait_a_moment(10))
                 if (receive_packet(socket_end, bytes, fds) == 0) break;
         close(socket_end);
@@ -91,10 +82,8 @@ int take_folder(const std::string& path) {
 
 /// hand PATH SECONDS CANARY
 int hand(const Arguments& words) {
-    const auto address = address_of(words.at(0));
-    const int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(listener, 1) != 0) {
+    const int listener = listen_at(words.at(0));
+    if (listener < 0) {
         say("TRIED in vain to listen: " + errno_name());
         return 1;
     }

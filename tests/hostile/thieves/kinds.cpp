@@ -3,7 +3,9 @@
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace thief {
@@ -97,6 +99,28 @@ std::string unescaped(const std::string& text) {
         at += 2;
     }
     return result;
+}
+
+int connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int socket = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return socket;
+    close(socket);
+    return -1;
+}
+
+int listen_at(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int socket = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        listen(socket, 1) != 0)
+        return -1;
+    return socket;
 }
 
 }  // namespace thief

@@ -76,4 +76,8 @@ bool overwrite(const std::string& path, const std::string& text);
 /// "%ff" and the like become the byte.
 [[nodiscard]] std::string unescaped(const std::string& text);
 
+/// A socket by which two containers that share a folder hand each other descriptors; -1 with errno.
+[[nodiscard]] int connect_to(const std::string& path);
+[[nodiscard]] int listen_at(const std::string& path);
+
 }  // namespace thief

@@ -25,6 +25,7 @@ IS_COVEY = pathlib.Path(RUNTIME).name == "covey-runtime"
 SKIPPED = 77
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 PR_SET_CHILD_SUBREAPER = 36
+MAPPED_ROOT = 100000
 
 
 def namespace(config, kind, path):
@@ -33,6 +34,20 @@ def namespace(config, kind, path):
     if path:
         entries.append({"type": kind, "path": path})
     config["linux"]["namespaces"] = entries
+
+
+def mapped(config, size=1000):
+    """A user namespace of its own, whose root is MAPPED_ROOT."""
+    linux = config["linux"]
+    linux["namespaces"].append({"type": "user"})
+    for key in ("uidMappings", "gidMappings"):
+        linux[key] = [{"containerID": 0, "hostID": MAPPED_ROOT, "size": size}]
+
+
+def give_to_mapped_root(folder, but=()):
+    for path in (folder, *folder.rglob("*")):
+        if path not in but:
+            os.chown(path, MAPPED_ROOT, MAPPED_ROOT, follow_symlinks=False)
 
 
 def alive(pid):

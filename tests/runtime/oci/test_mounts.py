@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from oci import IS_COVEY, ConsoleSocket, OciTest, main, namespace, only_covey, read_to_end, wait_for
+from oci import IS_COVEY, ConsoleSocket, OciTest, give_to_mapped_root, main, mapped, namespace, only_covey, read_to_end, wait_for
 
 
 class LongOptions(OciTest):
@@ -299,12 +299,7 @@ class Binds(Mounts):
 class IdMaps(Mounts):
     @only_covey("runc 1.1 has no idmap")
     def test_without_maps_of_its_own_those_of_a_joined_user_namespace(self):
-        def mapped(config):
-            config["linux"]["namespaces"].append({"type": "user"})
-            for key in ("uidMappings", "gidMappings"):
-                config["linux"][key] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
-        for path in (self.rootfs, *self.rootfs.rglob("*")):
-            os.chown(path, 100000, 100000, follow_symlinks=False)
+        give_to_mapped_root(self.rootfs)
         _, pid = self.start("probe", "sleep", "forever", change=mapped)
 
         def joins(config):
@@ -355,17 +350,11 @@ class WithoutPivot(Mounts):
         self.assertTrue(os.path.exists(f"/proc/{other.pid}/root/proc/1"))
 
     def test_it_runs_in_every_mode(self):
-        def mapped(config):
-            config["linux"]["namespaces"].append({"type": "user"})
-            for key in ("uidMappings", "gidMappings"):
-                config["linux"][key] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
-
         def hosts(config):
             config["linux"]["namespaces"] = [one for one in config["linux"]["namespaces"] if one["type"] != "pid"]
         for change in (None, hosts, mapped):
             if change is mapped:
-                for path in (self.rootfs, *self.rootfs.rglob("*")):
-                    os.chown(path, 100000, 100000, follow_symlinks=False)
+                give_to_mapped_root(self.rootfs)
             one, bundle = self.bundle("probe", "echo", "hi", change=change)
             self.assertEqual(self.ok("run", "--no-pivot", "--bundle", bundle, one).stdout, "hi\n")
 

@@ -3,21 +3,12 @@ import json
 import os
 import pathlib
 
-from oci import OciTest, main, only_covey
-
-
-def mapped(config):
-    linux = config["linux"]
-    linux["namespaces"].append({"type": "user"})
-    for key in ("uidMappings", "gidMappings"):
-        linux[key] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+from oci import OciTest, give_to_mapped_root, main, mapped, only_covey
 
 
 class Namespaces(OciTest):
     def test_a_user_namespace_and_an_exec_into_it(self):
-        for folder, _, files in os.walk(self.rootfs):
-            for path in (folder, *(f"{folder}/{name}" for name in files)):
-                os.chown(path, 100000, 100000)
+        give_to_mapped_root(self.rootfs)
         one, pid = self.start("probe", "sleep", "forever", change=mapped)
         with open(f"/proc/{pid}/status", encoding="ascii") as status:
             self.assertIn("Uid:\t100000\t", status.read())
@@ -36,9 +27,7 @@ class Namespaces(OciTest):
 
     def test_the_owners_of_files_are_not_changed_for_a_mapping(self):
         """Nor their modes. Seen failing with a chown where the root is attached."""
-        for folder, _, files in os.walk(self.rootfs):
-            for path in (folder, *(f"{folder}/{name}" for name in files)):
-                os.chown(path, 100000, 100000)
+        give_to_mapped_root(self.rootfs)
         bound = self.folder / "bound"
         bound.mkdir()
         for number, uid in enumerate((0, 5, 100000, 100999, 101000)):
@@ -77,9 +66,7 @@ class Namespaces(OciTest):
             shows_its_group(config)
             mapped(config)
         (self.rootfs / "sys/fs/cgroup").mkdir(parents=True)
-        for folder, _, files in os.walk(self.rootfs):
-            for path in (folder, *(f"{folder}/{name}" for name in files)):
-                os.chown(path, 100000, 100000)
+        give_to_mapped_root(self.rootfs)
         for change in (shows_its_group, mapped_too):
             one, _ = self.start("probe", "sleep", "forever", change=change, user={"uid": 7, "gid": 8})
             groups = [group for group in self.groups() if group.name == one]

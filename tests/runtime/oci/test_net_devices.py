@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from oci import IS_COVEY, OciTest, main, namespace, only_covey
+from oci import IS_COVEY, OciTest, main, mapped, namespace, only_covey
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -102,11 +102,8 @@ class NetDevices(OciTest):
                 other.kill()
 
     def test_a_container_in_a_user_namespace(self):
-        def user(config):
-            config["linux"]["namespaces"].append({"type": "user"})
-            config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
         os.chmod(self.rootfs, 0o755)
-        _, pid = self.create("probe", "sleep", "forever", change=self.with_devices(user, v0="eth9"))
+        _, pid = self.create("probe", "sleep", "forever", change=self.with_devices(mapped, v0="eth9"))
         self.assertIn("eth9", self.inside(pid))
 
     def test_one_that_is_not_there(self):

@@ -1,13 +1,14 @@
 """The process as images and engines expect it: HOME from the image's passwd(5), a working directory that only the
 runtime may enter, an environment that is a map, a seccomp profile that allows no more than other runtimes need. Each was
 seen failing before; what runc 1.1 fails too says so."""
+import functools
 import json
 import os
 import signal
 import stat
 import time
 
-from oci import OciTest, main, namespace, only_covey
+from oci import OciTest, give_to_mapped_root, main, mapped, namespace, only_covey
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nbroken line\napp:x:1000:1000:An App:/home/app:/bin/sh\nempty:x:7:7:::\n"
 
@@ -117,18 +118,13 @@ class WorkingDirectory(Process):
 
     def test_one_that_only_the_user_may_enter(self):
         """Of a group that is mapped and an owner that is not: root of the user namespace is locked out, its user is not."""
-        def mapped(config):
-            config["linux"]["namespaces"].append({"type": "user"})
-            for key in ("uidMappings", "gidMappings"):
-                config["linux"][key] = [{"containerID": 0, "hostID": 100000, "size": 5000}]
+        change = functools.partial(mapped, size=5000)
         os.chown(self.home, 0, 101000)
         self.home.chmod(0o070)
-        for path in (self.rootfs, *self.rootfs.rglob("*")):
-            if path not in (self.home,):
-                os.chown(path, 100000, 100000, follow_symlinks=False)
-        state = self.state_of_run(mapped, cwd="/home/app", user={"uid": 1000, "gid": 1000}, capabilities={})
+        give_to_mapped_root(self.rootfs, but=(self.home,))
+        state = self.state_of_run(change, cwd="/home/app", user={"uid": 1000, "gid": 1000}, capabilities={})
         self.assertEqual(state["cwd"], "/home/app")
-        one, bundle = self.bundle("probe", "state", change=mapped, cwd="/home/app", user={"uid": 1001, "gid": 1001}, capabilities={})
+        one, bundle = self.bundle("probe", "state", change=change, cwd="/home/app", user={"uid": 1001, "gid": 1001}, capabilities={})
         run = self.call("run", "--bundle", bundle, one)
         self.assertEqual(run.returncode, 1, run.stdout)
         self.assertIn("/home/app", run.stderr)
@@ -255,12 +251,7 @@ class Messages(Process):
             self.assertNotIn("without a word", text)
 
     def test_an_id_without_a_mapping(self):
-        def mapped(config):
-            config["linux"]["namespaces"].append({"type": "user"})
-            for key in ("uidMappings", "gidMappings"):
-                config["linux"][key] = [{"containerID": 0, "hostID": 100000, "size": 1000}]
-        for path in (self.rootfs, *self.rootfs.rglob("*")):
-            os.chown(path, 100000, 100000, follow_symlinks=False)
+        give_to_mapped_root(self.rootfs)
         self.assertIn("uid 70000: it has no mapping in the user namespace",
                       self.refused("probe", change=mapped, user={"uid": 70000, "gid": 0}))
         self.assertIn("gid 70000: it has no mapping in the user namespace",

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include <poll.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -256,7 +257,7 @@ TEST_CASE("a tracee's stop is told by a wait for ends, and is taken for none") {
     });
     const auto told_next = [](int flags) {
         auto told = task::any_child(flags);
-        for (int tries = 0; !told && tries < 1000; ++tries, ::usleep(5000))
+        for (int tries = 0; !told && tries < 1000; ++tries, ::poll(nullptr, 0, 5))
             told = task::any_child(flags);
         return told;
     };
