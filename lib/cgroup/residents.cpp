@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include <unistd.h>
 
@@ -156,13 +157,13 @@ void end_sparing(const Host& host, Group& group, const std::function<Others()>& 
 }
 
 void signal_sparing(const Host& host, const Group& group, int signal, const Others& others) {
-    const auto identity = open_group(host.identity_mount(), group.path());
-    if (!identity && is_gone(identity.error())) return;
+    auto opened = open_group(host.identity_mount(), group.path());
+    if (!opened && is_gone(opened.error())) return;
+    const auto top = std::move(opened).or_throw("open cgroup", group.path());
     const auto is_other = [&](pid_t pid) {
         const auto& all = others.residents;
         return std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.pid == pid; });
     };
-    const FdRef top = identity.value();
     (void)Signalling{top, signal, Signalling::Thaw::no, is_other}.turn(
         TurnClock::time_point::max());
 }

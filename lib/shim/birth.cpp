@@ -1,6 +1,5 @@
 // A container's birth: its launcher, what that says, and its main process up to the start gate.
 #include "base/fault.hpp"
-#include "core/protocol.hpp"
 #include "shim/container.hpp"
 #include "shim/exec_state.hpp"
 #include "sys/file.hpp"
